@@ -1,0 +1,1 @@
+"""When a scope closes: loops, origins, rules, advice."""

@@ -1,0 +1,147 @@
+"""The frozen facts that an analysis ends in: sites, statements, findings, cleared groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nplusone_guard.policy import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One place in source code.
+
+    ``file`` is the path as Python knows it (absolute for user code), ``line`` counts
+    from 1, ``function`` is the qualified name, ``source`` the stripped source line
+    (empty where it cannot be read), ``kind`` what sort of place it is: ``python``,
+    and for loops ``for``, ``async for``, ``while``, ``comprehension``, ``generator``,
+    ``call`` (a loop inside ``sorted()``, ``map()`` …), ``gather`` or ``recursion``.
+    """
+
+    file: str
+    line: int
+    function: str
+    source: str = ""
+    kind: str = "python"
+    #: The package a third-party place belongs to; empty for the user's own code.
+    package: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One SQL shape that a loop sends, with its own call site."""
+
+    rule: str
+    #: ``SELECT wellness_people``: verb and main table.
+    headline: str
+    fingerprint: str
+    database: str
+    count: int
+    failed: int
+    #: Different parameter sets seen; counting stops at 64.
+    distinct_params: int
+    #: Seconds, all executions together.
+    duration: float
+    site: Site
+    #: The ORM operation that sent it (``get``, ``filter``, ``lazy``, ``save`` …) or ``sql``.
+    operation: str = "sql"
+    #: ``app.Model`` that was read or written; empty for raw SQL.
+    model: str = ""
+    #: ``app.Model.field`` for a lazily read relation or deferred field.
+    relation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the objects that a loop runs over were loaded."""
+
+    model: str
+    site: Site
+    #: How many parents the loop touched, as far as the guard could count.
+    parents: int
+    #: The line that assigned the name the loop runs over, in the same function.
+    assigned: Site | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to change, in one sentence, and how many queries that saves."""
+
+    text: str
+    #: Queries saved, of how many in the finding.
+    saves: int = 0
+    of: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One query loop: which SQL, how often, where, over which parents, and the fix."""
+
+    rule: str
+    severity: Severity
+    #: ``20 × SELECT wellness_people in the loop at reports.py:41``.
+    summary: str
+    fingerprint: str
+    statements: tuple[Statement, ...]
+    count: int
+    distinct_params: int
+    #: Seconds in the database, all statements together.
+    duration: float
+    site: Site
+    #: ``None`` for duplicates that are spread over a scope.
+    loop: Site | None
+    origin: Origin | None
+    #: ``app.Model.field`` where the finding is about one relation or field.
+    relation: str
+    advice: Advice
+    #: Stable over edits above the line and over growth of the data.
+    id: str
+    #: All the sites of a ``duplicate-query`` outside a loop; else empty.
+    also_at: tuple[Site, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """A repeated query that is healthy, or ignored, and why."""
+
+    #: ``batched paged bounded retried polled cache transaction ignored test-code``.
+    reason: str
+    #: The reason in words: ``IN lists of 500``, ``settings: legacy report``.
+    detail: str
+    headline: str
+    fingerprint: str
+    count: int
+    site: Site
+    loop: Site | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """All queries of one statement at one call site, repeated or not."""
+
+    headline: str
+    fingerprint: str
+    database: str
+    count: int
+    failed: int
+    duration: float
+    site: Site
+
+
+@dataclass(frozen=True, slots=True)
+class UnusedIgnore:
+    """An ignore that suppressed nothing in a scope that reached it."""
+
+    where: str
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What the rules made of one scope."""
+
+    findings: tuple[Finding, ...] = ()
+    cleared: tuple[Cleared, ...] = ()
+    shapes: tuple[Shape, ...] = ()
+    unused_ignores: tuple[UnusedIgnore, ...] = field(default=())

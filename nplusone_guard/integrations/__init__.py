@@ -1,0 +1,1 @@
+"""Thin bridges to other frameworks: each opens a scope and hands on a report."""

@@ -1,0 +1,70 @@
+"""What the guard is asked to do: one frozen value, made from settings or options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning"]
+Mode = Literal["off", "log", "warn", "raise"]
+
+MODES: tuple[Mode, ...] = ("off", "log", "warn", "raise")
+
+#: Every rule by its stable slug, with its severity. ``ignore``, baselines and
+#: settings name these slugs; an ``error`` fails CI, a ``warning`` only where selected.
+RULES: dict[str, Severity] = {
+    "bypassed-prefetch": "error",
+    "lazy-relation": "error",
+    "deferred-field": "error",
+    "query-in-loop": "error",
+    "raw-sql-in-loop": "error",
+    "recursive-query": "error",
+    "write-in-loop": "warning",
+    "duplicate-query": "warning",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoreEntry:
+    """One targeted ignore; every given criterion must match. ``reason`` is mandatory."""
+
+    reason: str
+    rule: str | None = None
+    path: str | None = None
+    field: str | None = None
+    finding: str | None = None
+    where: str = "settings"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a scope is judged and what becomes of its findings."""
+
+    mode: Mode = "log"
+    #: From how many turns on a repeated query is a loop (2 or more).
+    threshold: int = 2
+    #: Rules that are judged, and that fail whatever their severity; ``None``: all
+    #: rules are judged and those of severity ``error`` fail.
+    select: frozenset[str] | None = None
+    #: Rules switched off, as ruff's ``ignore`` does.
+    ignore_rules: frozenset[str] = frozenset()
+    ignores: tuple[IgnoreEntry, ...] = ()
+    show_cleared: bool = False
+    #: Code paths remembered for one scope; later ones are counted but not judged.
+    max_groups: int = 5_000
+    #: Entries of the timeline of one scope.
+    max_timeline: int = 1_000
+    #: Paths in reports are shown relative to this directory (default: the working directory).
+    base_dir: str | None = None
+
+    def judges(self, rule: str) -> bool:
+        """Whether ``rule`` is switched on."""
+        if rule in self.ignore_rules:
+            return False
+        return self.select is None or rule in self.select
+
+    def fails(self, rule: str) -> bool:
+        """Whether a finding of ``rule`` fails a build or raises."""
+        if self.select is not None:
+            return self.judges(rule)
+        return self.judges(rule) and RULES[rule] == "error"
