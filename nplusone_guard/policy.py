@@ -37,6 +37,15 @@ class IgnoreEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class UnusedIgnore:
+    """An ignore that suppressed nothing in a scope that reached it."""
+
+    where: str
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """How a scope is judged and what becomes of its findings."""
 
@@ -56,6 +65,8 @@ class Policy:
     max_timeline: int = 1_000
     #: Paths in reports are shown relative to this directory (default: the working directory).
     base_dir: str | None = None
+    #: URL paths the middleware leaves alone: beginnings, or globs.
+    exclude_paths: tuple[str, ...] = ()
 
     def judges(self, rule: str) -> bool:
         """Whether ``rule`` is switched on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from nplusone_guard.policy import Severity
+from nplusone_guard.policy import UnusedIgnore as UnusedIgnore  # noqa: PLC0414 - part of a verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +127,6 @@ class Shape:
     failed: int
     duration: float
     site: Site
-
-
-@dataclass(frozen=True, slots=True)
-class UnusedIgnore:
-    """An ignore that suppressed nothing in a scope that reached it."""
-
-    where: str
-    text: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
