@@ -1,0 +1,58 @@
+# `make help` lists what there is. Everything is made in .venv; nothing else on the machine is
+# changed, except by `make services`, which installs packages.
+
+VENV    := .venv
+BIN     := $(VENV)/bin
+PYTHON  ?= $(shell .ci/find-python)
+DB      ?= sqlite
+ARGS    ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench docs services matrix clean
+
+help: ## List every target.
+	@echo "nplusone-guard"; echo
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
+	@echo; echo "  Variables: DB=sqlite|postgres|mariadb (demo), ARGS=… (test, bench), PYTHON=path of a Python >= 3.10"
+
+demo: $(VENV)/.made-$(if $(filter sqlite,$(DB)),run,dev) ## Run the wellness report three ways and show what the guard says [DB=postgres].
+	@$(BIN)/python tests/databases.py $(DB) -- $(BIN)/python example_project/manage.py demo
+
+test: $(VENV)/.made-dev ## Run all tests on SQLite with the coverage gate, the database tests on PostgreSQL and MariaDB.
+	@echo "==> tests that depend on the engine, on MariaDB"
+	NPLUSONE_TEST_DB=mariadb $(BIN)/python -m pytest -q -m database $(ARGS)
+	@echo "==> tests that depend on the engine, on PostgreSQL"
+	NPLUSONE_TEST_DB=postgres $(BIN)/python -m pytest -q -m database $(ARGS)
+	@echo "==> all tests, on SQLite"
+	@$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+lint: $(VENV)/.made-dev ## Check style, types, the direction of imports, and that the docs build.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory docs
+
+docs: $(VENV)/.made-dev ## Build the documentation into docs/_build/html.
+	$(BIN)/sphinx-build -q -n -W --keep-going -b html docs docs/_build/html
+
+bench: $(VENV)/.made-dev ## Measure what the guard costs, beside other tools (in .venv-peers).
+	$(BIN)/python tests/benchmarks/run.py $(ARGS)
+
+matrix: $(VENV)/.made-dev ## Run the tests on every supported Python and Django found here.
+	$(BIN)/nox $(ARGS)
+
+services: ## Install MariaDB, Redis and Chromium from Debian's packages [SERVICES="mariadb"].
+	@.ci/services $(SERVICES)
+
+clean: ## Remove what the other targets made.
+	rm -rf $(VENV) .venv-* .nox .coverage* .*_cache .hypothesis docs/_build build dist
+
+# The stamp tells what the environment holds: what a user needs to run it, or all that
+# developers need on top.
+$(VENV)/.made-%: pyproject.toml .ci/venv
+	@.ci/venv "$(PYTHON)" $(VENV) $*
+	@touch $@

@@ -1,0 +1,40 @@
+"""The engine under test, Hypothesis's profiles, and what every test may count on."""
+
+from __future__ import annotations
+
+import os
+
+import django
+import pytest
+from django.conf import settings
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+
+from tests import services
+
+# No deadlines: a busy machine is not a failure. `matrix` runs everything once more on each
+# Python and Django, and need not search as far each time.
+for _profile, _examples in {"dev": 100, "ci": 300, "matrix": 30}.items():
+    hypothesis_settings.register_profile(
+        _profile,
+        max_examples=_examples,
+        deadline=None,
+        print_blob=True,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+def pytest_report_header() -> str:
+    return f"django: {django.get_version()}, database: {settings.TEST_DB}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    reason = settings.TEST_DB_MISSING
+    if not reason:
+        return
+    reason = f"{settings.TEST_DB}: {reason}"
+    if services.required():
+        raise pytest.UsageError(f"{reason} (and NPLUSONE_REQUIRE_SERVICES=1)")
+    for item in items:
+        item.add_marker(pytest.mark.skip(reason=reason))

@@ -1,0 +1,71 @@
+"""The tests run on the engine they were asked to run on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import django
+import pytest
+from django.conf import settings
+from django.db import connections
+
+from tests import databases, services
+
+VERSION = {
+    "sqlite": ("sqlite", "select sqlite_version()", "3."),
+    "postgres": ("postgresql", "select version()", "PostgreSQL 18"),
+    "mariadb": ("mysql", "select version()", "MariaDB"),
+}
+
+
+@pytest.mark.database
+@pytest.mark.django_db(databases=["default", "other"])
+@pytest.mark.parametrize("alias", ["default", "other"])
+def test_the_engine_is_the_one_asked_for(alias):
+    vendor, statement, version = VERSION[settings.TEST_DB]
+    connection = connections[alias]
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        assert version in cursor.fetchone()[0]
+    assert connection.vendor == vendor
+
+
+@pytest.mark.django_db(databases=["default", "other"])
+def test_the_two_aliases_are_two_databases():
+    names = {connections[alias].settings_dict["NAME"] for alias in ("default", "other")}
+    assert len(names) == 2
+
+
+def test_the_matrix_runs_the_django_it_names():
+    expected = os.environ.get("DJANGO_EXPECTED", "")
+    assert django.get_version().startswith(expected)
+
+
+@pytest.mark.parametrize("engine", ["postgres", "mariadb"])
+def test_a_command_finds_its_server_and_leaves_none_behind(engine, open_directory):
+    if reason := databases.missing(engine):
+        services.unavailable(f"{engine}: {reason}")
+    done = subprocess.run(
+        [sys.executable, databases.__file__, engine, "--", "sh", "-c", "echo $DATABASE_URL"],
+        env={**os.environ, "TMPDIR": str(open_directory), databases._INHERITED: ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    scheme = {"postgres": "postgres", "mariadb": "mysql"}[engine]
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert done.stdout.startswith(f"{scheme}://")
+    assert done.stdout.endswith("/nplusone\n")
+    assert list(open_directory.iterdir()) == []
+
+
+@pytest.fixture
+def open_directory():
+    """A temporary directory that every user can pass through, unlike ``tmp_path``."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
