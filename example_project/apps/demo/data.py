@@ -1,0 +1,48 @@
+"""What the database holds for the report."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from django.core.management.base import CommandError
+from django.db import connection
+
+from apps.journal.models import JournalEntry
+from apps.peoples.models import People
+from apps.tenants.models import Tenant
+
+MANAGE = "python example_project/manage.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Rows of each kind."""
+
+    tenants: int
+    people: int
+    entries: int
+
+    def __str__(self) -> str:
+        return f"{self.tenants:,} tenants, {self.people:,} people, {self.entries:,} journal entries"
+
+    def as_dict(self) -> dict[str, int]:
+        return asdict(self)
+
+
+def stored() -> Stored:
+    """What the database holds, or a ``CommandError`` where it has no tables yet."""
+    require_tables()
+    return Stored(Tenant.objects.count(), People.objects.count(), JournalEntry.objects.count())
+
+
+def require_tables() -> None:
+    """Raise a ``CommandError`` unless the tables are there."""
+    needed = {model._meta.db_table for model in (Tenant, People, JournalEntry)}
+    if needed - set(connection.introspection.table_names()):
+        raise CommandError(f"The database has no tables yet. Run: {MANAGE} migrate")
+
+
+def database_name() -> str:
+    """``SQLite 3.40.1``."""
+    version = ".".join(str(part) for part in connection.get_database_version())
+    return f"{connection.display_name} {version}"

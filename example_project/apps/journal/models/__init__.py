@@ -1,0 +1,3 @@
+from apps.journal.models.entry import JournalEntry
+
+__all__ = ["JournalEntry"]

@@ -1,0 +1,58 @@
+"""The users of the application, each of one tenant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.db import models
+from django.db.models import Avg, Count, Q
+
+from apps.journal.models import JournalEntry
+
+if TYPE_CHECKING:
+    from apps.journal.windows import Window
+
+
+class PeopleQuerySet(models.QuerySet["People"]):
+    def wellness(self, window: Window) -> PeopleQuerySet:
+        """Each person with the figures of their journal inside ``window``.
+
+        Adds ``entry_count``, ``mood_average`` and ``stress_average`` (``None`` without a
+        rating). All three aggregate over one join to the journal, so a person's many
+        entries are counted once each. Private entries are left out.
+        """
+        counted = Q(
+            journal_entries__timestamp__gte=window.since,
+            journal_entries__timestamp__lt=window.until,
+        ) & ~Q(journal_entries__privacy_scope=JournalEntry.PrivacyScope.PRIVATE)
+        return self.annotate(
+            entry_count=Count("journal_entries", filter=counted),
+            mood_average=Avg("journal_entries__mood_rating", filter=counted),
+            stress_average=Avg("journal_entries__stress_level", filter=counted),
+        )
+
+
+class PeopleManager(UserManager.from_queryset(PeopleQuerySet)):
+    use_in_migrations = False
+
+
+class People(AbstractUser):
+    """A person who logs in, keeps a journal, and belongs to one tenant."""
+
+    tenant = models.ForeignKey("tenants.Tenant", on_delete=models.CASCADE)
+    peoplecode = models.CharField(max_length=20)
+
+    objects = PeopleManager()
+
+    REQUIRED_FIELDS = ("email", "tenant")
+
+    class Meta:
+        db_table = "wellness_people"
+        verbose_name_plural = "people"
+        constraints = (
+            models.UniqueConstraint(fields=("tenant", "peoplecode"), name="people_code_uniq"),
+        )
+
+    def __str__(self) -> str:
+        return self.get_full_name() or self.username
