@@ -80,8 +80,8 @@ def _prepare_mysql_driver() -> None:
         )
     import pymysql
 
-    # Django asks for the version of mysqlclient; PyMySQL answers with an older one it imitates.
-    pymysql.version_info = (2, 2, 1, "final", 0)
+    # Django asks for the version of mysqlclient, and older PyMySQLs name one it no longer takes.
+    pymysql.version_info = max(tuple(pymysql.version_info), (2, 2, 1, "final", 0))
     pymysql.install_as_MySQLdb()
 
 
