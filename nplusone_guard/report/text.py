@@ -1,0 +1,407 @@
+"""The report as plain text: one line for the scope, at most six for each finding."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from nplusone_guard.analysis.findings import Cleared, Finding, Origin, Site, UnusedIgnore
+from nplusone_guard.report import columns
+from nplusone_guard.report.model import Report
+
+#: Narrower than this a finding cannot be told in six lines.
+MIN_WIDTH = 60
+MAX_LINES = 6
+#: Columns kept for the source line, however long its path is.
+SOURCE_ROOM = 20
+#: Cleared groups and duplicate sites that get a place of their own.
+MAX_CLEARED = 20
+
+_LABEL = 6
+_INDENT = " " * (3 + _LABEL + 2)
+#: Kinds of loop that the source line alone does not show.
+_TOLD_KINDS = frozenset({"call", "gather", "recursion"})
+
+
+def render(
+    report: Report,
+    *,
+    width: int = 100,
+    show_cleared: bool = False,
+    base_dir: str | None = None,
+    brief_ids: Collection[str] = frozenset(),
+    encoding: str | None = "utf-8",
+) -> str:
+    """The whole report, no line wider than ``width`` columns (at least 60).
+
+    Paths are shown relative to ``base_dir`` (default: the working directory). A
+    finding whose id is in ``brief_ids`` takes one line. What ``encoding`` cannot
+    carry is spelled in ASCII, so that the text can be written to a stream of it.
+    """
+    page = _page(width, base_dir, encoding)
+    lines = [_headline(report, page)]
+    for finding in report.findings:
+        if finding.id in brief_ids:
+            lines.append(_brief(finding, page))
+        else:
+            lines += _finding(finding, report.query_count, page)
+    if show_cleared:
+        lines += _cleared(report.cleared, page)
+    lines += [page.line(" " + note) for note in _notes(report, page)]
+    return "\n".join(lines)
+
+
+def render_finding(
+    finding: Finding,
+    *,
+    width: int = 100,
+    base_dir: str | None = None,
+    total: int = 0,
+    brief: bool = False,
+    encoding: str | None = "utf-8",
+) -> str:
+    """One finding in at most six lines; in one where ``brief``.
+
+    ``total`` is the number of queries of the whole scope, which those that can be
+    saved are set against; without it they are set against the finding's own.
+    """
+    page = _page(width, base_dir, encoding)
+    return _brief(finding, page) if brief else "\n".join(_finding(finding, total, page))
+
+
+def headline(report: Report, *, width: int = 100, encoding: str | None = "utf-8") -> str:
+    """The scope in one line: its queries, their time, how many loops."""
+    return _headline(report, _page(width, None, encoding))
+
+
+def duration(seconds: float) -> str:
+    """``0.4 ms``, ``18.2 ms``, ``340 ms``, ``1.25 s``."""
+    if seconds < 0.09995:
+        return f"{seconds * 1000:.1f} ms"
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.2f} s"
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """``1 query``, ``2 queries``, ``1,200 queries``."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Where a text goes: how wide, in which encoding, below which directory."""
+
+    width: int
+    base: str
+    encoding: str
+    times: str
+    ellipsis: str
+
+    def clean(self, text: str) -> str:
+        # Every character takes a column: text that is cut here is shortened later.
+        return columns.clean(text[: 4 * self.width], self.encoding)
+
+    def line(self, text: str) -> str:
+        return columns.shorten(text, self.width, self.ellipsis).rstrip()
+
+    def first_fitting(self, texts: Sequence[str]) -> str:
+        """The first of ``texts`` that fits, else the last, cut."""
+        fitting = (text for text in texts if columns.columns(text) <= self.width)
+        return self.line(next(fitting, texts[-1]))
+
+    def path(self, path: str, room: int) -> str:
+        return columns.shorten_path(path, room, self.ellipsis)
+
+    def middle(self, text: str, room: int) -> str:
+        return columns.shorten_middle(text, room, self.ellipsis)
+
+    def times_of(self, count: int, headline: str) -> str:
+        return f"{count:,} {self.times} {self.clean(headline)}"
+
+    def place(self, site: Site, beside: Site | None = None) -> str:
+        """``file:line``; ``:line`` where ``beside`` is in the same file."""
+        if beside is not None and beside.file == site.file:
+            return f":{site.line}"
+        return f"{columns.clean(self._shown(site), self.encoding)}:{site.line}"
+
+    def _shown(self, site: Site) -> str:
+        for folder in ("site-packages", "dist-packages") if site.package else ():
+            before, found, after = site.file.rpartition(folder)
+            if found and before and after:
+                return after[1:]
+        return self.relative(site.file)
+
+    def relative(self, path: str) -> str:
+        below = path.startswith(self.base) and path != self.base
+        return path[len(self.base) :] if below else path
+
+
+def _page(width: int, base_dir: str | None, encoding: str | None) -> _Page:
+    name = columns.usable(encoding)
+    base = os.path.join(base_dir or _working_directory(), "")
+    times, ellipsis = columns.clean("×", name), columns.clean("…", name)
+    return _Page(max(width, MIN_WIDTH), base, name, times, ellipsis)
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # It was removed while the process was in it.
+        return ""
+
+
+def _headline(report: Report, page: _Page) -> str:
+    name = page.clean(report.name or report.kind)
+    transactions = _transactions(report)
+    asides = (_joined("; ", _databases(report, page), transactions), transactions, "")
+    facts = [_facts(report, aside) for aside in asides]
+    room = max(page.width - len(facts[-1]) - 2, 12)
+    return page.first_fitting(
+        [*(f"{name}: {each}" for each in facts), f"{page.middle(name, room)}: {facts[-1]}"]
+    )
+
+
+def _facts(report: Report, aside: str) -> str:
+    asked = report.query_count
+    facts = counted(asked, "query", "queries") if asked else "no queries"
+    facts += f" ({aside})" if aside else ""
+    facts += f" in {duration(report.query_time)}" if asked else ""
+    return f"{facts}, {_verdict(report)}" if asked or report.findings else facts
+
+
+def _joined(separator: str, *parts: str) -> str:
+    return separator.join(filter(None, parts))
+
+
+def _databases(report: Report, page: _Page) -> str:
+    if len(report.databases) < 2:
+        return ""
+    used = sorted(report.databases.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count:,} {page.clean(alias)}" for alias, count in used)
+
+
+def _transactions(report: Report) -> str:
+    return f"{report.transaction_count:,} transaction" if report.transaction_count else ""
+
+
+def _verdict(report: Report) -> str:
+    duplicates = sum(_is_spread(finding) for finding in report.findings)
+    loops = len(report.findings) - duplicates
+    parts = [counted(loops, "query loop")] if loops else []
+    if duplicates:
+        parts.append(counted(duplicates, "duplicate query", "duplicate queries"))
+    return ", ".join(parts) or "no query loop"
+
+
+def _is_spread(finding: Finding) -> bool:
+    return finding.rule == "duplicate-query" and finding.loop is None
+
+
+def _finding(finding: Finding, total: int, page: _Page) -> list[str]:
+    rows = _spread(finding, page) if _is_spread(finding) else _looped(finding, page)
+    also = _others(finding, page)
+    room = MAX_LINES - 1 - len(rows)
+    # The fix is what the reader came for: where it needs a second line and none is
+    # left, the first line alone tells how many other statements the loop has.
+    fix = _fix(finding, page, min(2, room))
+    return [_head(finding, total, page), *fix, *rows, *also[: room - len(fix)]]
+
+
+def _head(finding: Finding, total: int, page: _Page) -> str:
+    left, what = f" {page.clean(finding.rule)}  ", _what(finding, page)
+    tails = _tails(finding, total, page)
+    room = page.width - columns.columns(left + tails[-1])
+    return page.first_fitting(
+        [*(left + what + tail for tail in tails), left + page.middle(what, room) + tails[-1]]
+    )
+
+
+def _tails(finding: Finding, total: int, page: _Page) -> list[str]:
+    """The right end of a finding's first line, from the fullest to the barest."""
+    time, name, saved = duration(finding.duration), _id(finding, page), _saved(finding, total)
+    tails = [[time, f"{saved} queries avoidable"], [time, f"{saved} avoidable"]] if saved else []
+    tails += [[f"{saved} avoidable"]] if saved else []
+    return ["".join(f"  {part}" for part in (*tail, name) if part) for tail in (*tails, [time], [])]
+
+
+def _saved(finding: Finding, total: int) -> str:
+    saves = finding.advice.saves
+    return f"{saves:,} of {max(total or finding.advice.of, saves):,}" if saves > 0 else ""
+
+
+def _id(finding: Finding, page: _Page) -> str:
+    return f"[{columns.shorten(page.clean(finding.id), 16, page.ellipsis)}]" if finding.id else ""
+
+
+def _what(finding: Finding, page: _Page) -> str:
+    if not finding.statements:
+        return page.clean(finding.summary)
+    first, *more = finding.statements
+    what = page.times_of(first.count, first.headline) + _aside(finding, page)
+    if not more:
+        return what
+    return f"{what} + {len(more)} more ({counted(finding.count, 'query', 'queries')})"
+
+
+def _aside(finding: Finding, page: _Page) -> str:
+    first = finding.statements[0]
+    notes = [page.clean(first.database)] if first.database not in ("", "default") else []
+    notes += [f"{first.failed:,} failed"] if first.failed else []
+    notes += ["same parameters"] if finding.rule == "duplicate-query" else []
+    return f" ({', '.join(notes)})" if notes else ""
+
+
+def _fix(finding: Finding, page: _Page, lines: int) -> list[str]:
+    room = page.width - len(_INDENT)
+    # Two lines of advice hold at most so many characters.
+    text = columns.clean(finding.advice.text[: 2 * room + 1], page.encoding)
+    first, *more = columns.wrap(text, room, lines, page.ellipsis)
+    return [_row("fix", first), *(_row("", line) for line in more)] if text.strip() else []
+
+
+def _row(label: str, text: str) -> str:
+    return f"   {label:<{_LABEL}}  {text}".rstrip()
+
+
+_Row = tuple[str, str, str]
+
+
+def _aligned(rows: Sequence[_Row], page: _Page) -> list[str]:
+    """Rows of label, place and text, in columns where that costs no text."""
+    rest = min(SOURCE_ROOM, max(columns.columns(text) for _, _, text in rows))
+    room = page.width - len(_INDENT) - (2 + rest if rest else 0)
+    shown = [(label, page.path(place, room), text) for label, place, text in rows]
+    longest = max(columns.columns(place) for _, place, _ in shown)
+    lines = [_row(label, f"{columns.pad(place, longest)}  {text}") for label, place, text in shown]
+    if any(columns.columns(line) > page.width for line in lines):
+        lines = [_row(label, f"{place}  {text}") for label, place, text in shown]
+    return [page.line(line) for line in lines]
+
+
+def _looped(finding: Finding, page: _Page) -> list[str]:
+    site, loop, origin = finding.site, finding.loop, finding.origin
+    rows = [("query", page.place(site), _source(site, page))]
+    if loop is not None:
+        same = _same_line(loop, site)
+        text = "" if same else _source(loop, page)
+        rows += [("loop", f"same line, {loop.kind}" if same else page.place(loop), text)]
+    if origin is not None:
+        rows += [("loaded", page.place(_to_change(origin)), _loaded(origin, loop, page))]
+    return _aligned(rows, page)
+
+
+def _source(site: Site, page: _Page) -> str:
+    told = _joined(
+        ", ", "third-party" if site.package else "", site.kind if site.kind in _TOLD_KINDS else ""
+    )
+    return _joined(" ", f"({told})" if told else "", page.clean(site.source))
+
+
+def _to_change(origin: Origin) -> Site:
+    return origin.assigned or origin.site
+
+
+def _loaded(origin: Origin, loop: Site | None, page: _Page) -> str:
+    """``20 tenants.Tenant  tenants = Tenant.objects.all()``, told at the line to change."""
+    place, read = _to_change(origin), origin.site
+    parents = f"{origin.parents:,} " if origin.parents > 0 else ""
+    text = parents + page.clean(origin.model)
+    if not any(_same_line(read, known) for known in (place, loop)):
+        text += f", read at {page.place(read, beside=place)}"
+    told = _same_line(place, loop) or not place.source
+    return text if told else f"{text}  {page.clean(place.source)}"
+
+
+def _same_line(one: Site, other: Site | None) -> bool:
+    return other is not None and (one.file, one.line) == (other.file, other.line)
+
+
+def _spread(finding: Finding, page: _Page) -> list[str]:
+    """The places of a duplicate query: four rows, the last a list where there are more."""
+    sites = list(dict.fromkeys((finding.site, *finding.also_at)))
+    rows = MAX_LINES - 2
+    told = sites if len(sites) <= rows else sites[: rows - 1]
+    labels = ["query", *("" for _ in told)]
+    places = [
+        (label, page.place(site), _source(site, page))
+        for label, site in zip(labels, told, strict=False)
+    ]
+    more = ", ".join(page.place(site) for site in sites[len(told) :])
+    also = f"{len(sites) - len(told)} more: {more}"
+    return _aligned(places, page) + ([page.line(_row("also", also))] if more else [])
+
+
+def _others(finding: Finding, page: _Page) -> list[str]:
+    more = finding.statements[1:]
+    if not more:
+        return []
+    told = ", ".join(
+        f"{page.times_of(each.count, each.headline)} at {page.place(each.site, finding.site)}"
+        for each in more
+    )
+    return [page.line(_row("also", f"{counted(len(more), 'more statement')}: {told}"))]
+
+
+def _brief(finding: Finding, page: _Page) -> str:
+    left = f" {page.clean(finding.rule)}  {_what(finding, page)}"
+    tail = f"  again {_id(finding, page)}".rstrip()
+    room = page.width - columns.columns(tail)
+    places = [f"  {place}" for place in _short_places(finding.site, page)]
+    return page.first_fitting(
+        [*(left + place + tail for place in (*places, "")), page.middle(left, room) + tail]
+    )
+
+
+def _short_places(site: Site, page: _Page) -> tuple[str, str]:
+    place = page.place(site)
+    return place, re.split(r"[/\\]", place)[-1]
+
+
+def _cleared(cleared: Sequence[Cleared], page: _Page) -> list[str]:
+    if not cleared:
+        return []
+    reasons = Counter(page.clean(each.reason) for each in cleared)
+    longest = max(map(columns.columns, reasons))
+    lines = [f" cleared: {', '.join(f'{count} {reason}' for reason, count in reasons.items())}"]
+    lines += [_cleared_row(each, longest, page) for each in cleared[:MAX_CLEARED]]
+    if len(cleared) > MAX_CLEARED:
+        lines.append(f"   and {len(cleared) - MAX_CLEARED} more")
+    return [page.line(line) for line in lines]
+
+
+def _cleared_row(each: Cleared, longest: int, page: _Page) -> str:
+    reason = columns.pad(page.clean(each.reason), longest)
+    what = page.middle(page.times_of(each.count, each.headline), page.width // 2)
+    return page.first_fitting(
+        [
+            f"   {reason}  {what}  {place}  {page.clean(each.detail)}".rstrip()
+            for place in _short_places(each.site, page)
+        ]
+    )
+
+
+def _notes(report: Report, page: _Page) -> Iterator[str]:
+    """What else the reader must know, a line each."""
+    if report.failed_count:
+        yield f"{counted(report.failed_count, 'query', 'queries')} failed"
+    if report.late_queries:
+        yield f"{counted(report.late_queries, 'query', 'queries')} ran after this scope had closed"
+    if report.unjudged_queries:
+        judged = "was not judged" if report.unjudged_queries == 1 else "were not judged"
+        count = counted(report.unjudged_queries, "query", "queries")
+        yield f"{count} {judged}: this scope has more code paths than max_groups keeps"
+    if report.internal_errors:
+        count = counted(len(report.internal_errors), "error")
+        first = page.clean(report.internal_errors[0])
+        yield f"{count} inside nplusone-guard, the application went on: {first}"
+    yield from (_unused(ignore, page) for ignore in report.unused_ignores)
+
+
+def _unused(ignore: UnusedIgnore, page: _Page) -> str:
+    where = page.path(page.clean(page.relative(ignore.where)), page.width // 3)
+    reason = f" ({page.clean(ignore.reason)})" if ignore.reason else ""
+    return f"unused ignore at {where}: {page.clean(ignore.text)}{reason}"
