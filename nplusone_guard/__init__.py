@@ -1,0 +1,56 @@
+"""N+1 query detection for Django: every query loop found, only loops, and the fix named."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nplusone_guard.exceptions import (
+        ConfigError,
+        MaxQueriesExceeded,
+        NPlusOneDetected,
+        NPlusOneGuardError,
+        NPlusOneWarning,
+    )
+    from nplusone_guard.guard import watch
+    from nplusone_guard.ignores import ignore
+    from nplusone_guard.report.model import Report
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ConfigError",
+    "MaxQueriesExceeded",
+    "NPlusOneDetected",
+    "NPlusOneGuardError",
+    "NPlusOneWarning",
+    "Report",
+    "ignore",
+    "watch",
+]
+
+_HOMES = {
+    "ConfigError": "exceptions",
+    "MaxQueriesExceeded": "exceptions",
+    "NPlusOneDetected": "exceptions",
+    "NPlusOneGuardError": "exceptions",
+    "NPlusOneWarning": "exceptions",
+    "Report": "report.model",
+    "ignore": "ignores",
+    "watch": "guard",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used (PEP 562)."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,203 @@
+"""The sentence that says what to change, in the user's own terms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from nplusone_guard.analysis.findings import Advice, Origin
+from nplusone_guard.analysis.location import Location
+from nplusone_guard.analysis.rules import facts_of
+from nplusone_guard.capture.landmarks import Facts
+from nplusone_guard.capture.scope import Group
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a piece of advice may draw on."""
+
+    group: Group
+    facts: Facts
+    origin: Origin | None
+    #: The name of the loop variable, or ``obj``.
+    name: str
+
+    @property
+    def queryset(self) -> str:
+        """``the queryset at reports.py:41``."""
+        if self.origin is None:
+            return "the queryset that the loop runs over"
+        site = self.origin.assigned or self.origin.site
+        return f"the queryset at {site.file.replace(chr(92), '/').rsplit('/', 1)[-1]}:{site.line}"
+
+
+def advise(rule: str, group: Group, location: Location, origin: Origin | None) -> Advice:
+    """The advice for one candidate."""
+    case = Case(group, facts_of(group), origin, _loop_name(location))
+    text = _WORDING[rule](case)
+    return Advice(text, saves=_saves(rule, case), of=group.count)
+
+
+def _loop_name(location: Location) -> str:
+    target = location.node.target if location.node is not None else ""
+    return target if target.isidentifier() else "obj"
+
+
+def _saves(rule: str, case: Case) -> int:
+    if rule == "bypassed-prefetch" or case.facts.eager == "select_related":
+        return case.group.count
+    return case.group.count - 1
+
+
+def _lazy(case: Case) -> str:
+    method = case.facts.eager or "prefetch_related"
+    return f'add .{method}("{case.facts.accessor}") to {case.queryset}'
+
+
+def _deferred(case: Case) -> str:
+    name = case.facts.accessor
+    return f'load "{name}" with the rows: add it to .only(), or drop it from .defer(), at {case.queryset}'
+
+
+def _bypassed(case: Case) -> str:
+    accessor = case.facts.accessor or next((one.accessor for one in case.facts.fks), "")
+    return (
+        f"{accessor} is prefetched, but this query never reads the prefetch: read "
+        f"{case.name}.{accessor}.all(), or Prefetch({accessor!r}, queryset=…) for other rows"
+    )
+
+
+def _query(case: Case) -> str:
+    facts = case.facts
+    special = _OPERATIONS.get(facts.operation)
+    if special is not None:
+        return special(case)
+    if facts.by_key:
+        return _in_bulk(case)
+    accessor = facts.accessor or next((one.accessor for one in facts.fks if one.accessor), "")
+    if facts.eager and accessor:
+        return (
+            f'add .prefetch_related(Prefetch("{accessor}", queryset=…, to_attr=…)) to '
+            f"{case.queryset}, and read that attribute"
+        )
+    if accessor:
+        return (
+            f'add .prefetch_related("{accessor}") to {case.queryset}, and read '
+            f"{case.name}.{accessor}.all()"
+        )
+    return f"fetch all {_model(case)} rows of the loop in one query before it, and look them up"
+
+
+def _in_bulk(case: Case) -> str:
+    return f"fetch them before the loop with {_model(case)}.objects.in_bulk(keys), and look them up"
+
+
+def _get(case: Case) -> str:
+    return _in_bulk(case)
+
+
+def _count(case: Case) -> str:
+    return f"add .annotate(…=Count(…)) to {case.queryset}, and read the annotation"
+
+
+def _exists(case: Case) -> str:
+    return f"add .annotate(…=Exists(…)) to {case.queryset}, and read the annotation"
+
+
+def _aggregate(case: Case) -> str:
+    return f"add .annotate() with the same aggregates to {case.queryset}, and read them there"
+
+
+def _first(case: Case) -> str:
+    return (
+        f"add .prefetch_related(Prefetch(…, queryset=…[:1], to_attr=…)) or a Subquery annotation "
+        f"to {case.queryset}"
+    )
+
+
+def _refresh(case: Case) -> str:
+    return f"read the rows again in one query: {_model(case)}.objects.in_bulk(keys)"
+
+
+def _prefetch(case: Case) -> str:
+    accessor = case.facts.prefetch[1] if case.facts.prefetch else "…"
+    return f'call prefetch_related_objects(objects, "{accessor}") once, with the whole list'
+
+
+def _once(case: Case) -> str:
+    return "ask once before the loop, with all the keys"
+
+
+def _raw_queryset(case: Case) -> str:
+    return "fetch all rows in one raw() query with IN before the loop, and look them up"
+
+
+def _raw(case: Case) -> str:
+    if case.group.fingerprint.kind == "select":
+        return "fetch all rows in one statement with IN (…) before the loop, and look them up"
+    return "send one statement with executemany(), or one that covers all the rows"
+
+
+def _recursive(case: Case) -> str:
+    return f"load all {_model(case)} rows of the tree at once, or by one recursive CTE"
+
+
+def _write(case: Case) -> str:
+    special = _WRITES.get(case.facts.operation)
+    return special if special is not None else "write all the rows in one statement"
+
+
+def _duplicate(case: Case) -> str:
+    return "the answer is the same every time: ask once and keep it (a variable, cached_property)"
+
+
+def _model(case: Case) -> str:
+    return case.facts.model.rsplit(".", 1)[-1] or "the"
+
+
+_OPERATIONS: Final[dict[str, Callable[[Case], str]]] = {
+    "get": _get,
+    "count": _count,
+    "exists": _exists,
+    "contains": _exists,
+    "aggregate": _aggregate,
+    "first": _first,
+    "last": _first,
+    "earliest": _first,
+    "latest": _first,
+    "refresh_from_db": _refresh,
+    "prefetch": _prefetch,
+    "in_bulk": _once,
+    "raw": _raw_queryset,
+}
+
+_WRITES: Final[dict[str, str]] = {
+    "save": "collect the objects and write them with bulk_create() or bulk_update(), which skip "
+    "save() and signals",
+    "create": "collect the objects and write them with one bulk_create(), which skips save() and "
+    "signals",
+    "get_or_create": "read what exists in one query, then bulk_create() the rest "
+    "(ignore_conflicts= where a constraint allows)",
+    "update_or_create": "use one bulk_create(update_conflicts=True, …), which skips save() and "
+    "signals",
+    "update": "use one update() over all the rows, with Case/When or bulk_update()",
+    "delete": "use one delete() on a queryset of all the rows",
+    "add": "give add() all the objects at once, or bulk_create() the through rows",
+    "remove": "give remove() all the objects at once, or delete the through rows in one query",
+    "set": "write the through rows of all the parents in one bulk_create()",
+    "clear": "delete the through rows of all the parents in one query",
+    "bulk_create": "collect the objects of all turns for one bulk_create()",
+    "bulk_update": "collect the objects of all turns for one bulk_update()",
+}
+
+_WORDING: Final[dict[str, Callable[[Case], str]]] = {
+    "lazy-relation": _lazy,
+    "deferred-field": _deferred,
+    "bypassed-prefetch": _bypassed,
+    "query-in-loop": _query,
+    "raw-sql-in-loop": _raw,
+    "recursive-query": _recursive,
+    "write-in-loop": _write,
+    "duplicate-query": _duplicate,
+}

@@ -1,0 +1,340 @@
+"""One scope's groups, turned into verdicts: findings, cleared groups, shapes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import defaultdict
+from dataclasses import dataclass
+
+from nplusone_guard import ignores
+from nplusone_guard.analysis import advice, origin, rules
+from nplusone_guard.analysis.findings import (
+    Cleared,
+    Finding,
+    Shape,
+    Site,
+    Statement,
+    Verdicts,
+)
+from nplusone_guard.analysis.location import Location, call_site, exclusive, locate
+from nplusone_guard.capture import callpath
+from nplusone_guard.capture.scope import Group, Scope
+from nplusone_guard.policy import Policy
+
+#: Equal look-ups anywhere in a scope are duplicates from this many on.
+DUPLICATES = 3
+
+
+@dataclass(slots=True)
+class Candidate:
+    """One statement of a loop: a group, and the groups of its other branches."""
+
+    group: Group
+    location: Location
+    rule: str
+    others: list[Group]
+
+    @property
+    def groups(self) -> list[Group]:
+        return [self.group, *self.others]
+
+    @property
+    def count(self) -> int:
+        return sum(group.count for group in self.groups)
+
+
+class Judge:
+    """Judges one closed scope. Each group is located once, when it is first asked for."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.policy: Policy = scope.policy
+        self.groups = scope.all_groups()
+        self.cleared: list[Cleared] = []
+        self.used_ignores: list[object] = []
+        self.reached: list[Site] = []
+        self._locations: dict[int, Location] = {}
+
+    def verdicts(self) -> Verdicts:
+        """Everything the rules make of the scope, worst finding first."""
+        candidates = self._candidates()
+        findings = [self._finding(loop) for loop in self._by_loop(candidates)]
+        findings += self._duplicates({id(g) for one in candidates for g in one.groups})
+        found = [finding for finding in findings if finding is not None]
+        return Verdicts(
+            findings=tuple(sorted(found, key=worst_first)),
+            cleared=tuple(self.cleared),
+            shapes=tuple(map(self._shape, self.groups)),
+            unused_ignores=ignores.unused(
+                self.reached, self.scope.ignores_opened, self.used_ignores
+            ),
+        )
+
+    def location(self, group: Group) -> Location:
+        """The site and loop of ``group``."""
+        known = self._locations.get(id(group))
+        if known is None:
+            known = self._locations[id(group)] = locate(self.scope, group)
+            self.reached += [
+                site for site in (known.site, known.loop) if site is not None
+            ]
+        return known
+
+    # --- candidates -------------------------------------------------------------------
+
+    def _candidates(self) -> list[Candidate]:
+        by_shape: dict[tuple[str, str], list[Group]] = defaultdict(list)
+        for group in self.groups:
+            if not group.fingerprint.truncated:
+                by_shape[group.alias, group.fingerprint.text].append(group)
+        found = [
+            candidate
+            for groups in by_shape.values()
+            if sum(group.count for group in groups) >= self.policy.threshold
+            for candidate in self._of_one_shape(groups)
+        ]
+        return sorted(found, key=lambda one: one.group.sequence)
+
+    def _of_one_shape(self, groups: list[Group]) -> list[Candidate]:
+        """Join the branches of one loop, then keep what repeats and is not healthy."""
+        joined: dict[object, list[Group]] = defaultdict(list)
+        for group in groups:
+            if len(groups) == 1 and group.count < self.policy.threshold:
+                continue
+            joined[self.location(group).key or id(group)].append(group)
+        found = (self._candidate(branches) for branches in joined.values())
+        return [candidate for candidate in found if candidate is not None]
+
+    def _candidate(self, branches: list[Group]) -> Candidate | None:
+        repeated = [one for one in branches if one.count >= self.policy.threshold]
+        if repeated:
+            main = repeated[0]
+        elif self._turned(branches):
+            main = branches[0]
+        else:
+            return None
+        location = self.location(main)
+        clearance = rules.clear(main, location, self.policy)
+        rule = rules.rule_of(main, self._prefetched_before(main))
+        if clearance is not None:
+            self._clear(main, location, clearance.reason, clearance.detail)
+            return None
+        if not self.policy.judges(rule) or self._ignored(main, location, rule):
+            return None
+        return Candidate(main, location, rule, [one for one in branches if one is not main])
+
+    def _turned(self, branches: list[Group]) -> bool:
+        """Branches that exclude each other and have both run prove two turns of the loop."""
+        places = [self.location(group) for group in branches]
+        return any(
+            exclusive(one, other)
+            for index, one in enumerate(places)
+            for other in places[index + 1 :]
+        )
+
+    def _prefetched_before(self, group: Group) -> frozenset[str]:
+        prefetches = (
+            (one.sequence, one.first.facts.prefetch)
+            for one in self.groups
+            if one.first is not None and one.first.facts.prefetch
+        )
+        return frozenset(
+            prefetch[2] for sequence, prefetch in prefetches if sequence < group.sequence
+        ) - {""}
+
+    def _clear(self, group: Group, location: Location, reason: str, detail: str) -> None:
+        self.cleared.append(
+            Cleared(
+                reason,
+                detail,
+                group.fingerprint.headline,
+                group.fingerprint.text,
+                group.count,
+                location.site,
+                location.loop,
+            )
+        )
+
+    def _ignored(self, group: Group, location: Location, rule: str) -> bool:
+        relation = rules.facts_of(group).relation
+        identity = self._identity(rule, group.fingerprint.text, location)
+        found = ignores.find_ignore(
+            rule, location.site, location.loop, relation, identity, group.ignores, self.policy
+        )
+        if found is None:
+            return False
+        reason, used = found
+        self.used_ignores.append(used)
+        self._clear(group, location, "ignored", reason)
+        return True
+
+    # --- findings ---------------------------------------------------------------------
+
+    def _by_loop(self, candidates: list[Candidate]) -> list[list[Candidate]]:
+        """Candidates that share a loop, one list a loop."""
+        loops: dict[object, list[Candidate]] = defaultdict(list)
+        for candidate in candidates:
+            loops[candidate.location.key or id(candidate)].append(candidate)
+        return list(loops.values())
+
+    def _finding(self, candidates: list[Candidate]) -> Finding | None:
+        main = min(candidates, key=_main_first)
+        group, location, rule = main.group, main.location, main.rule
+        parents = origin.origin_of(self.scope, group, location)
+        count = sum(one.count for one in candidates)
+        statements = tuple(map(self._statement, candidates))
+        return Finding(
+            rule=rule,
+            severity=rules.severity_of(rule, group),
+            summary=_summary(main, location),
+            fingerprint=group.fingerprint.text,
+            statements=statements,
+            count=count,
+            distinct_params=len(group.digests),
+            duration=sum(one.duration for one in statements),
+            site=location.site,
+            loop=location.loop,
+            origin=parents,
+            relation=_relation(main),
+            advice=advice.advise(rule, group, location, parents),
+            id=self._identity(rule, group.fingerprint.text, location),
+            also_at=tuple(self.location(one).site for one in main.others),
+        )
+
+    def _statement(self, candidate: Candidate) -> Statement:
+        group, groups = candidate.group, candidate.groups
+        facts = rules.facts_of(group)
+        return Statement(
+            rule=candidate.rule,
+            headline=group.fingerprint.headline,
+            fingerprint=group.fingerprint.text,
+            database=group.alias,
+            count=candidate.count,
+            failed=sum(one.failed for one in groups),
+            distinct_params=len({key for one in groups for key in one.digests}),
+            duration=sum(one.duration for one in groups),
+            site=candidate.location.site,
+            operation=facts.operation,
+            model=facts.model,
+            relation=facts.relation,
+        )
+
+    def _identity(self, rule: str, shape: str, location: Location) -> str:
+        """The stable id: no line numbers and no counts, so that edits above keep it."""
+        parts = [rule, shape]
+        for site in (location.site, location.loop):
+            parts += [self._relative(site.file), site.function] if site is not None else [""]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+
+    def _relative(self, file: str) -> str:
+        base = os.path.join(self.policy.base_dir or os.getcwd(), "")
+        if file.startswith(base):
+            file = file[len(base) :]
+        for root in callpath.LIBRARY_ROOTS:
+            file = file.removeprefix(root)
+        return file.replace(os.sep, "/")
+
+    # --- duplicates ---------------------------------------------------------------------
+
+    def _duplicates(self, in_loops: set[int]) -> list[Finding | None]:
+        """Equal look-ups on several lines of one scope, with no write in between."""
+        if not self.policy.judges("duplicate-query"):
+            return []
+        seen: dict[tuple[str, str, int], list[Group]] = defaultdict(list)
+        for group in self.groups:
+            if id(group) not in in_loops and _may_duplicate(group):
+                for key in group.digests:
+                    seen[group.alias, group.fingerprint.text, key].append(group)
+        found: dict[tuple[int, ...], tuple[list[Group], int]] = {}
+        for (_, _, key), groups in seen.items():
+            times = sum(group.digests[key] for group in groups)
+            if len(groups) > 1 and times >= DUPLICATES:
+                found[tuple(group.sequence for group in groups)] = (groups, times)
+        return [self._duplicate(groups, times) for groups, times in found.values()]
+
+    def _duplicate(self, groups: list[Group], times: int) -> Finding | None:
+        main = groups[0]
+        location = Location(self.location(main).site)
+        if self._ignored(main, location, "duplicate-query"):
+            return None
+        candidate = Candidate(main, location, "duplicate-query", groups[1:])
+        statement = self._statement(candidate)
+        return Finding(
+            rule="duplicate-query",
+            severity=rules.severity_of("duplicate-query", main),
+            summary=f"{times} × {main.fingerprint.headline}, equal each time",
+            fingerprint=main.fingerprint.text,
+            statements=(statement,),
+            count=times,
+            distinct_params=1,
+            duration=statement.duration,
+            site=location.site,
+            loop=None,
+            origin=None,
+            relation="",
+            advice=advice.advise("duplicate-query", main, location, None),
+            id=self._identity("duplicate-query", main.fingerprint.text, location),
+            also_at=tuple(self.location(group).site for group in groups[1:]),
+        )
+
+    def _shape(self, group: Group) -> Shape:
+        location = self._locations.get(id(group))
+        return Shape(
+            group.fingerprint.headline,
+            group.fingerprint.text,
+            group.alias,
+            group.count,
+            group.failed,
+            group.duration,
+            location.site if location is not None else call_site(group),
+        )
+
+
+def worst_first(finding: Finding) -> tuple[bool, int, float]:
+    """Errors before warnings, then by queries that could be saved."""
+    return (finding.severity != "error", -finding.advice.saves, -finding.duration)
+
+
+def _main_first(candidate: Candidate) -> tuple[bool, bool, int]:
+    """Which statement names the finding: no counts, so that the identity is stable."""
+    group = candidate.group
+    reads_to_write = candidate.rule == "write-in-loop" and group.fingerprint.kind == "select"
+    warning = rules.severity_of(candidate.rule, group) != "error"
+    return (warning, reads_to_write, group.sequence)
+
+
+def _may_duplicate(group: Group) -> bool:
+    facts = rules.facts_of(group)
+    return (
+        group.fingerprint.kind == "select"
+        and not group.fingerprint.truncated
+        and not group.many
+        and not facts.cached
+        and facts.operation not in rules.WRITE_OPERATIONS
+        and facts.operation != "refresh_from_db"
+    )
+
+
+def _relation(candidate: Candidate) -> str:
+    facts = rules.facts_of(candidate.group)
+    if candidate.rule == "bypassed-prefetch" and not facts.relation:
+        return next(
+            (f"{one.parent_model}.{one.accessor}" for one in facts.fks if one.accessor), ""
+        )
+    return facts.relation
+
+
+def _summary(candidate: Candidate, location: Location) -> str:
+    text = f"{candidate.count} × {candidate.group.fingerprint.headline}"
+    loop = location.loop
+    if loop is None:
+        return text
+    where = f"{os.path.basename(loop.file)}:{loop.line}"
+    kind = "recursion" if loop.kind == "recursion" else "loop"
+    return f"{text} in the {kind} at {where}"
+
+
+def judge(scope: Scope) -> Verdicts:
+    """The verdicts on one scope, without those of the units inside it."""
+    return Judge(scope).verdicts()

@@ -1,0 +1,207 @@
+"""Where a group's queries were asked for, and which loop asked again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import CodeType
+
+from nplusone_guard.analysis import loops
+from nplusone_guard.analysis.findings import Site
+from nplusone_guard.analysis.places import package_of, site_of
+from nplusone_guard.capture import callpath
+from nplusone_guard.capture.scope import Group, Scope
+
+#: Packages whose own loops carry queries along without asking for any.
+_CARRIERS = frozenset(
+    "nplusone_guard pytest_nplusone_guard asyncio asgiref concurrent threading wrapt contextlib "
+    "functools runpy pytest _pytest pluggy pytest_django unittest importlib selectors "
+    "socketserver wsgiref".split()
+)
+_CARRIER_PATHS = ("django/db/", "django/core/management/", "django/core/handlers/", "django/test/")
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """The call site of a group and the loop around it, as far as they can be known."""
+
+    site: Site
+    #: The frame of the site: branches of one loop are compared by it.
+    place: callpath.Place | None = None
+    loop: Site | None = None
+    #: The loop in the syntax tree; ``None`` for recursion and for loops inside C code.
+    node: loops.Loop | None = None
+    #: The frame the loop runs in.
+    loop_place: callpath.Place | None = None
+    #: The loop runs over a literal collection, and that accounts for all the turns.
+    bounded: bool = False
+    #: The loop belongs to an installed package.
+    in_library: bool = False
+
+    @property
+    def key(self) -> tuple[str, int, str] | None:
+        """What two groups of one loop have in common."""
+        return (self.loop.file, self.loop.line, self.loop.kind) if self.loop else None
+
+
+def call_site(group: Group) -> Site:
+    """The innermost user line, or where a gathered task is waited for."""
+    place = _site_place(group)
+    return site_of(place.code, place.lasti) if place is not None else _library_site(group)
+
+
+def _site_place(group: Group) -> callpath.Place | None:
+    return next(iter(callpath.user_places(group.path)), group.waiting)
+
+
+def locate(scope: Scope, group: Group) -> Location:
+    """The site and the loop of ``group``."""
+    places = list(_repeatable_places(group))
+    place, site = _site_place(group), call_site(group)
+    found = None
+    if group.recursed:
+        found = _recursion(group)
+    found = found or _user_loop(scope, group, places) or _gather(group)
+    found = found or _c_loop(places) or _library_loop(group) or _any_call(places)
+    if found is None:
+        return Location(site, place)
+    return Location(
+        site, place, found.loop, found.node, found.loop_place, found.bounded, found.in_library
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    loop: Site
+    node: loops.Loop | None = None
+    loop_place: callpath.Place | None = None
+    bounded: bool = False
+    in_library: bool = False
+
+
+def _repeatable_places(group: Group) -> Iterator[callpath.Place]:
+    """User frames that can have been one activation at both of the first sightings."""
+    aligned = len(group.same_frames) <= len(group.path) and group.second is not None
+    for index, token in enumerate(group.path):
+        if not isinstance(token, callpath.Place):
+            continue
+        if aligned and index < len(group.same_frames) and not group.same_frames[index]:
+            continue
+        yield token
+
+
+def _user_loop(
+    scope: Scope, group: Group, places: list[callpath.Place]
+) -> _Found | None:
+    """The innermost loop that can grow; a bounded one if it accounts for all the turns."""
+    turns = 1
+    bounded: _Found | None = None
+    root = scope.root_code
+    for place in places:
+        position = loops.position_of(place.code, place.lasti)
+        for node in loops.enclosing_loops(place.code, position):
+            if place.code is root and _encloses_scope(node, scope):
+                continue
+            found = _Found(_loop_site(place.code, node), node, place)
+            if node.bounded is None:
+                return found
+            turns *= node.bounded
+            bounded = bounded or found
+            if group.count <= turns:
+                return _Found(found.loop, node, place, bounded=True)
+    return bounded if bounded is not None and _only_turns(group) else None
+
+
+def _only_turns(group: Group) -> bool:
+    """A bounded loop that ran more often than it is long, with no other loop in sight."""
+    return group.waiting is None
+
+
+def _encloses_scope(node: loops.Loop, scope: Scope) -> bool:
+    return node.line < scope.root_line <= node.end_line
+
+
+def _loop_site(code: CodeType, node: loops.Loop) -> Site:
+    return Site(node.file, node.line, node.function, node.source, node.kind, package_of(code))
+
+
+def _gather(group: Group) -> _Found | None:
+    if group.waiting is None:
+        return None
+    place = group.waiting
+    return _Found(site_of(place.code, place.lasti, "gather"), None, place)
+
+
+def _recursion(group: Group) -> _Found | None:
+    """The line on which the function called itself."""
+    sighting = group.second or group.first
+    seen: set[CodeType] = set()
+    for code, lasti in zip(sighting.codes, sighting.lastis, strict=True) if sighting else ():
+        if not callpath.is_user_code(code) or code.co_name in callpath.INNER_CODES:
+            continue
+        if code in seen:
+            return _Found(site_of(code, lasti, "recursion"))
+        seen.add(code)
+    return None
+
+
+def _c_loop(places: list[callpath.Place]) -> _Found | None:
+    """``sorted(key=)``, ``map``, ``sum`` …: a loop that runs inside a call."""
+    for place in places:
+        position = loops.position_of(place.code, place.lasti)
+        node = loops.call_loop(place.code, position)
+        if node is not None and node.iterates:
+            return _Found(_loop_site(place.code, node), node, place)
+    return None
+
+
+def _any_call(places: list[callpath.Place]) -> _Found | None:
+    """The innermost call that stayed on the stack: its callee repeats, unseen by us."""
+    for place in places[1:] or places:
+        position = loops.position_of(place.code, place.lasti)
+        node = loops.call_loop(place.code, position)
+        if node is not None:
+            return _Found(_loop_site(place.code, node), node, place)
+    return None
+
+
+def _library_loop(group: Group) -> _Found | None:
+    """A loop inside an installed package, on the way from the user's line to the query."""
+    sighting = group.first
+    if sighting is None:
+        return None
+    for code, lasti in zip(sighting.codes, sighting.lastis, strict=True):
+        if _carries(code):
+            continue
+        for node in loops.enclosing_loops(code, loops.position_of(code, lasti)):
+            if node.bounded is None:
+                return _Found(_loop_site(code, node), node, in_library=True)
+    return None
+
+
+def _carries(code: CodeType) -> bool:
+    if callpath.is_user_code(code) or package_of(code) in _CARRIERS:
+        return True
+    path = code.co_filename.replace("\\", "/")
+    return any(part in path for part in _CARRIER_PATHS)
+
+
+def _library_site(group: Group) -> Site:
+    """No user code is on the stack: the outermost frame that was seen."""
+    sighting = group.first
+    if sighting is None or not sighting.codes:
+        return Site("", 0, "")
+    return site_of(sighting.codes[-1], sighting.lastis[-1])
+
+
+def exclusive(one: Location, other: Location) -> bool:
+    """Whether two call sites lie in branches that exclude each other in one turn."""
+    first, second = one.loop_place, other.loop_place
+    if first is None or second is None or first.code is not second.code:
+        return False
+    return loops.exclusive(
+        first.code,
+        loops.position_of(first.code, first.lasti),
+        loops.position_of(second.code, second.lasti),
+    )
+

@@ -1,0 +1,68 @@
+"""Verdicts of several scopes as one: each finding once, however many requests reached it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import replace
+from typing import Final, TypeVar
+
+from nplusone_guard.analysis.findings import Cleared, Finding, Shape, Verdicts
+from nplusone_guard.analysis.judge import worst_first
+
+#: Entries of each kind that an outer scope takes over.
+MAX_MERGED: Final = 5_000
+
+T = TypeVar("T")
+
+
+def merge(one: Verdicts, other: Verdicts) -> Verdicts:
+    """Both verdicts together; a loop that both found keeps its worst turn-out."""
+    findings = _merge(one.findings + other.findings, _finding_key, _worse)
+    return Verdicts(
+        findings=tuple(sorted(findings, key=worst_first)),
+        cleared=_merge(one.cleared + other.cleared, _cleared_key, _more_cleared),
+        shapes=_merge(one.shapes + other.shapes, _shape_key, _added),
+        unused_ignores=tuple(dict.fromkeys(one.unused_ignores + other.unused_ignores)),
+    )
+
+
+def _merge(
+    entries: Iterable[T], key: Callable[[T], Hashable], join: Callable[[T, T], T]
+) -> tuple[T, ...]:
+    merged: dict[Hashable, T] = {}
+    for entry in entries:
+        name = key(entry)
+        if name in merged:
+            merged[name] = join(merged[name], entry)
+        elif len(merged) < MAX_MERGED:
+            merged[name] = entry
+    return tuple(merged.values())
+
+
+def _finding_key(finding: Finding) -> Hashable:
+    return (finding.id, finding.loop.line if finding.loop is not None else finding.site.line)
+
+
+def _worse(one: Finding, other: Finding) -> Finding:
+    return one if one.count >= other.count else other
+
+
+def _cleared_key(cleared: Cleared) -> Hashable:
+    return (cleared.reason, cleared.detail, cleared.fingerprint, cleared.site)
+
+
+def _more_cleared(one: Cleared, other: Cleared) -> Cleared:
+    return replace(one, count=one.count + other.count)
+
+
+def _shape_key(shape: Shape) -> Hashable:
+    return (shape.database, shape.fingerprint, shape.site)
+
+
+def _added(one: Shape, other: Shape) -> Shape:
+    return replace(
+        one,
+        count=one.count + other.count,
+        failed=one.failed + other.failed,
+        duration=one.duration + other.duration,
+    )

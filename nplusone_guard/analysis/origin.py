@@ -1,0 +1,97 @@
+"""Where the objects that a loop runs over were loaded."""
+
+from __future__ import annotations
+
+from nplusone_guard.analysis.findings import Origin, Site
+from nplusone_guard.analysis.location import Location
+from nplusone_guard.analysis.places import site_at, site_of
+from nplusone_guard.analysis.rules import facts_of
+from nplusone_guard.capture import callpath
+from nplusone_guard.capture.scope import Group, Scope
+
+#: Operations whose own model is what they make, not what the loop runs over.
+_MAKERS = frozenset("create get_or_create update_or_create".split())
+
+
+def origin_of(scope: Scope, group: Group, location: Location) -> Origin | None:
+    """The read that loaded the parents of ``group``.
+
+    Asked in turn: the QuerySet that holds the parent object, the read evaluated on the
+    loop's own line or on the line that assigned what it runs over, the latest earlier
+    read of the parent's model. A loop over a name that this function assigned, by a line
+    that read nothing, runs over objects from before the scope: no origin then.
+    """
+    facts = facts_of(group)
+    assigned = _assigned(location)
+    read = facts.parent_group
+    model = facts.parent_model if facts.operation not in _MAKERS else ""
+    if read is None:
+        models = [one.parent_model for one in facts.fks] + ([model] if model else [])
+        read = _on_loop_line(scope, group, location, models)
+        if read is None and assigned is None:
+            read = _latest(scope, group, [model] if model else models)
+    if read is None:
+        return None
+    place = next(iter(callpath.user_places(read.path)), None)
+    if place is None:
+        return None
+    site = site_of(place.code, place.lasti)
+    if assigned is not None and _same_line(assigned, site):
+        assigned = None
+    return Origin(facts_of(read).model, site, _parents(group), assigned)
+
+
+def _parents(group: Group) -> int:
+    return group.count
+
+
+def _same_line(one: Site, other: Site) -> bool:
+    return (one.file, one.line) == (other.file, other.line)
+
+
+def _assigned(location: Location) -> Site | None:
+    node, place = location.node, location.loop_place
+    if node is None or place is None or node.assigned is None:
+        return None
+    return site_at(place.code, node.assigned)
+
+
+def _on_loop_line(
+    scope: Scope, group: Group, location: Location, models: list[str]
+) -> Group | None:
+    node, place = location.node, location.loop_place
+    if node is None or place is None:
+        return None
+    lines = set(range(node.iter_lines[0], node.iter_lines[1] + 1))
+    if node.assigned is not None:
+        lines.add(node.assigned)
+    found = [
+        read
+        for read in _earlier_reads(scope, group)
+        if _evaluated_on(read, place, lines)
+    ]
+    wanted = [read for read in found if facts_of(read).model in models]
+    return (wanted or found or [None])[-1]
+
+
+def _evaluated_on(read: Group, loop_place: callpath.Place, lines: set[int]) -> bool:
+    """Whether a user frame of ``read`` stands on one of these lines of the loop's function."""
+    return any(
+        place.code.co_filename == loop_place.code.co_filename
+        and callpath.line_of(place.code, place.lasti) in lines
+        for place in callpath.user_places(read.path)
+    )
+
+
+def _earlier_reads(scope: Scope, group: Group) -> list[Group]:
+    """Reads that came before ``group``, the earliest first."""
+    reads = (read for reads in scope.reads.values() for read in reads)
+    earlier = (read for read in reads if read.sequence < group.sequence)
+    return sorted(earlier, key=lambda read: read.sequence)
+
+
+def _latest(scope: Scope, group: Group, models: list[str]) -> Group | None:
+    earlier = [
+        read for read in _earlier_reads(scope, group) if facts_of(read).model in models
+    ]
+    return earlier[-1] if earlier else None

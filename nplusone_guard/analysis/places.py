@@ -1,0 +1,46 @@
+"""From a code object and an instruction offset to a :class:`Site` that a person can open."""
+
+from __future__ import annotations
+
+import linecache
+import os
+from types import CodeType
+
+from nplusone_guard.analysis.findings import Site
+from nplusone_guard.capture import callpath
+
+
+def site_of(code: CodeType, lasti: int, kind: str = "python") -> Site:
+    """The source place of one instruction."""
+    line = callpath.line_of(code, lasti)
+    return site_at(code, line, kind)
+
+
+def site_at(code: CodeType, line: int, kind: str = "python") -> Site:
+    """Line ``line`` of the file and function of ``code``."""
+    file = code.co_filename
+    return Site(file, line, function_of(code), source_line(file, line), kind, package_of(code))
+
+
+def function_of(code: CodeType) -> str:
+    """The qualified name; the bare name on Python 3.10, whose code objects know no other."""
+    return getattr(code, "co_qualname", code.co_name)
+
+
+def source_line(file: str, line: int) -> str:
+    """The stripped source line; empty where it cannot be read."""
+    return linecache.getline(file, line).strip()
+
+
+def package_of(code: CodeType) -> str:
+    """The top-level package of third-party code; empty for the user's own."""
+    if callpath.is_user_code(code):
+        return ""
+    path = os.path.normpath(code.co_filename)
+    for root in callpath.LIBRARY_ROOTS:
+        if path.startswith(root):
+            inside = path[len(root) :]
+            for prefix in ("site-packages", "dist-packages"):
+                inside = inside.removeprefix(prefix + os.sep)
+            return inside.split(os.sep)[0].removesuffix(".py")
+    return "<generated>"

@@ -1,0 +1,167 @@
+"""The rules: what a repeated query is, or why it is healthy. Pure functions of a group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from nplusone_guard.analysis.location import Location
+from nplusone_guard.capture.landmarks import Facts
+from nplusone_guard.capture.scope import Group
+from nplusone_guard.policy import RULES, Policy, Severity
+
+#: SQL verbs that change rows.
+WRITES: Final = frozenset({"insert", "update", "delete", "replace", "merge"})
+
+#: ORM operations that write, whatever they read on the way.
+WRITE_OPERATIONS: Final = frozenset(
+    "save create update delete add remove set clear get_or_create update_or_create "
+    "bulk_create bulk_update".split()
+)
+
+#: A chunk of this many keys on average is a batch however the lengths vary.
+LARGE_CHUNK: Final = 50
+
+#: IN lists that differ from turn to turn and are no longer than this are no chunks.
+SMALL_LIST: Final = 5
+
+#: A block is tried again a few times, not once a row.
+MAX_RETRIES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Clearance:
+    """Why a repeated query is healthy."""
+
+    reason: str
+    detail: str
+
+
+def facts_of(group: Group) -> Facts:
+    """What the landmarks said; the second sighting looked deeper."""
+    for sighting in (group.second, group.first):
+        if sighting is not None and sighting.facts is not None:
+            facts: Facts = sighting.facts
+            return facts
+    return Facts()
+
+
+def clear(group: Group, location: Location, policy: Policy) -> Clearance | None:
+    """The reason to clear ``group``, or ``None`` for a candidate."""
+    facts = facts_of(group)
+    if facts.cached:
+        return Clearance("cache", "fills a cache")
+    return (
+        _batched(group, facts, location)
+        or _paged(group)
+        or _retried(group, policy)
+        or _polled(group, facts)
+        or _bounded(location)
+    )
+
+
+def _batched(group: Group, facts: Facts, location: Location) -> Clearance | None:
+    if group.many:
+        return Clearance("batched", "executemany")
+    rows = group.fingerprint.batch_rows
+    if rows >= 2:
+        return Clearance("batched", f"{rows} rows a statement")
+    objects = max(
+        sighting.facts.batch for sighting in (group.first, group.second) if sighting is not None
+    )
+    if objects >= 2:
+        return Clearance("batched", f"{facts.operation} of {objects} objects")
+    if facts.cascade and (location.loop is None or location.in_library):
+        return Clearance("batched", "cascade of one delete")
+    return _chunked(group)
+
+
+def _chunked(group: Group) -> Clearance | None:
+    """Hand-made chunks: the IN list changes, and is long or of one length but the last."""
+    first, second = group.first, group.second
+    if first is None or second is None or first.in_key == second.in_key:
+        return None
+    turns, last = group.count, group.in_previous
+    if group.in_first < 2:
+        return None
+    even = group.in_uniform and last <= group.in_first
+    if even and last != group.in_first and turns == 2 and group.in_first <= SMALL_LIST:
+        even = False
+    if even:
+        return Clearance("batched", f"IN lists of {group.in_first}")
+    if group.in_total >= LARGE_CHUNK * turns:
+        return Clearance("batched", f"IN lists of {group.in_total // turns} on average")
+    return None
+
+
+def _paged(group: Group) -> Clearance | None:
+    first, second = group.first, group.second
+    if first is None or second is None or not first.numbers or not second.numbers:
+        return None
+    (at, key, rest), (later_at, later_key, later_rest) = first.numbers, second.numbers
+    if rest != later_rest or _takes_one_row(group):
+        return None
+    if at != later_at:
+        return Clearance("paged", "LIMIT with a moving OFFSET")
+    if group.fingerprint.keyset and key != later_key:
+        return Clearance("paged", "keyset: ORDER BY with LIMIT behind a moving key")
+    return None
+
+
+def _takes_one_row(group: Group) -> bool:
+    limit = group.fingerprint.limit
+    return limit is not None and limit.value == 1
+
+
+def _retried(group: Group, policy: Policy) -> Clearance | None:
+    undone = group.failed + group.rolled_back
+    if not undone or group.count - undone >= policy.threshold:
+        return None
+    if group.count > MAX_RETRIES and len(group.digests) > 1:
+        return None
+    return Clearance("retried", f"{undone} of {group.count} failed or rolled back")
+
+
+def _polled(group: Group, facts: Facts) -> Clearance | None:
+    if facts.operation == "refresh_from_db" and len(group.digests) == 1:
+        return Clearance("polled", "one row, read again")
+    return None
+
+
+def _bounded(location: Location) -> Clearance | None:
+    if location.bounded and location.node is not None:
+        return Clearance("bounded", f"a loop over {location.node.bounded} literals")
+    return None
+
+
+def rule_of(group: Group, prefetched: frozenset[str]) -> str:
+    """The rule that a candidate breaks. ``prefetched`` names foreign keys, by label, whose
+    rows an earlier prefetch of this scope had already loaded."""
+    facts = facts_of(group)
+    same_parameters = len(group.digests) == 1
+    if facts.operation == "sql":
+        return _raw_rule(group, same_parameters=same_parameters)
+    if group.fingerprint.kind in WRITES or facts.operation in WRITE_OPERATIONS:
+        return "write-in-loop"
+    if group.recursed:
+        return "recursive-query"
+    if facts.deferred:
+        return "deferred-field"
+    if facts.prefetched or any(one.field in prefetched for one in facts.fks):
+        return "bypassed-prefetch"
+    if facts.operation == "lazy" or (facts.plain and facts.operation == "filter"):
+        return "lazy-relation"
+    return "duplicate-query" if same_parameters else "query-in-loop"
+
+
+def _raw_rule(group: Group, *, same_parameters: bool) -> str:
+    if group.recursed:
+        return "recursive-query"
+    if same_parameters and group.fingerprint.kind == "select":
+        return "duplicate-query"
+    return "raw-sql-in-loop"
+
+
+def severity_of(rule: str, group: Group) -> Severity:
+    """``warning`` for what Django does by itself, row by row, when it validates."""
+    return "warning" if facts_of(group).validation else RULES[rule]

@@ -1,0 +1,571 @@
+"""The one table that knows Django's insides: which frames say what the ORM was doing.
+
+Each row of :data:`LANDMARKS` names a function of Django and the reader of its frames'
+locals. Only landmark frames ever have ``f_locals`` read, at the first and second sighting
+of a path (keyed landmarks: whenever they are on the stack). A function that some Django
+version lacks costs that detail, never the finding; :func:`missing` lists those.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from types import CodeType, FrameType
+from typing import Any, Final
+
+from nplusone_guard.capture import callpath
+
+Locals = Mapping[str, Any]
+
+
+class Facts:
+    """What the landmarks between a query and its call site say about it."""
+
+    __slots__ = (
+        "accessor",
+        "batch",
+        "by_key",
+        "cached",
+        "cascade",
+        "deferred",
+        "eager",
+        "fks",
+        "model",
+        "operation",
+        "parent",
+        "parent_group",
+        "parent_model",
+        "plain",
+        "prefetch",
+        "prefetched",
+        "queryset",
+        "relation",
+        "validation",
+    )
+
+    def __init__(self) -> None:
+        #: The outermost ORM operation below the call site; ``sql`` for a raw cursor.
+        self.operation = "sql"
+        #: ``app.Model`` that is read or written.
+        self.model = ""
+        #: ``app.Model.field`` of a lazily read relation or deferred field.
+        self.relation = ""
+        #: How the relation is read on the parent: ``author``, ``people_set``.
+        self.accessor = ""
+        #: Whether a related manager is read as it is, by ``.all()``.
+        self.plain = False
+        self.deferred = False
+        #: The queryset method that would load the relation with the parents.
+        self.eager = ""
+        #: Objects asked for at once, where the operation says so.
+        self.batch = 0
+        self.cached = self.cascade = self.validation = False
+        #: The relation had been prefetched onto the parent.
+        self.prefetched = False
+        self.queryset: weakref.ref[Any] | None = None
+        #: Every ``fk = value`` in the WHERE.
+        self.fks: tuple[ForeignKeyCondition, ...] = ()
+        #: The WHERE asks for one row by its primary key.
+        self.by_key = False
+        self.parent_model = ""
+        #: The parent object; only while a sighting is being noted.
+        self.parent: Any = None
+        #: The group that loaded the parent, where its identity could be found.
+        self.parent_group: Any = None
+        #: (parent model, accessor, ``app.Model.fk`` or "") of a prefetch.
+        self.prefetch: tuple[str, str, str] | None = None
+
+    def forget_values(self) -> None:
+        """Let go of the objects and values that were only needed while looking."""
+        self.parent = None
+        self.fks = tuple(replace(one, value=None) for one in self.fks)
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKeyCondition:
+    """One ``fk = value`` of a WHERE clause."""
+
+    #: ``app.Model.fk``
+    field: str
+    parent_model: str
+    #: How the parent reads these rows: ``people_set``; empty where it cannot.
+    accessor: str
+    #: Only while a sighting is being noted.
+    value: Any = None
+
+
+Reader = Callable[[Locals, Facts, bool], None]
+
+
+def read(frames: list[FrameType], *, deep: bool) -> Facts:
+    """The facts of the landmark frames between a query and the first user frame.
+
+    ``deep`` also looks at the parent object and the WHERE clause; that is done at the
+    second sighting only.
+    """
+    facts = Facts()
+    kinds = callpath.table.kinds
+    for frame in frames:
+        key = id(frame.f_code)
+        reader = _readers.get(key)
+        if reader is not None:
+            reader(frame.f_locals, facts, deep)
+        elif kinds.get(key).__class__ is dict:
+            break
+    return facts
+
+
+# --- readers --------------------------------------------------------------------------
+
+
+def _operation(name: str) -> Reader:
+    """A QuerySet method: the innermost gives the queryset, the outermost the name."""
+
+    def reader(local: Locals, facts: Facts, deep: bool) -> None:
+        facts.operation = name
+        if not facts.model:
+            _note_queryset(local["self"], facts, deep)
+
+    return reader
+
+
+def _batch_operation(name: str, argument: str) -> Reader:
+    plain = _operation(name)
+
+    def reader(local: Locals, facts: Facts, deep: bool) -> None:
+        plain(local, facts, deep)
+        objects = local.get(argument)
+        facts.batch = len(objects) if hasattr(objects, "__len__") else 0
+
+    return reader
+
+
+def _fetch(local: Locals, facts: Facts, deep: bool) -> None:
+    if facts.operation == "sql":
+        facts.operation = "filter"
+    if not facts.model:
+        _note_queryset(local["self"], facts, deep)
+
+
+def _raw(local: Locals, facts: Facts, deep: bool) -> None:
+    facts.operation = "raw"
+    facts.model = _label(local["self"].model)
+    _note_weakly(local["self"], facts)
+
+
+def _forward(local: Locals, facts: Facts, deep: bool) -> None:
+    field = local["self"].field
+    _note_relation(field.model, field.name, local["instance"], facts)
+    facts.eager = "select_related"
+    if field.related_model is not None and not facts.cached:
+        facts.model = _label(field.related_model)
+
+
+def _reverse_one(local: Locals, facts: Facts, deep: bool) -> None:
+    related = local["self"].related
+    _note_relation(related.model, related.get_accessor_name(), local["instance"], facts)
+    facts.eager = "select_related"
+
+
+def _generic(local: Locals, facts: Facts, deep: bool) -> None:
+    owner = local["self"]
+    field = getattr(owner, "field", owner)
+    _note_relation(field.model, field.name, local["instance"], facts)
+    facts.eager = "prefetch_related"
+
+
+def _deferred(local: Locals, facts: Facts, deep: bool) -> None:
+    field = local["self"].field
+    _note_relation(field.model, field.name, local["instance"], facts)
+    facts.operation = "deferred"
+    facts.deferred = True
+    facts.model = _label(field.model)
+
+
+def _note_relation(model: Any, name: str, instance: Any, facts: Facts) -> None:
+    facts.operation = "lazy"
+    facts.relation = f"{_label(model)}.{name}"
+    facts.accessor = name
+    facts.parent = instance
+    facts.parent_model = _label(type(instance))
+
+
+def _instance_operation(name: str) -> Reader:
+    def reader(local: Locals, facts: Facts, deep: bool) -> None:
+        facts.operation = name
+        facts.model = _label(type(local["self"]))
+        facts.parent = local["self"]
+        facts.parent_model = facts.model
+
+    return reader
+
+
+def _validation(local: Locals, facts: Facts, deep: bool) -> None:
+    facts.validation = True
+
+
+def _cache(local: Locals, facts: Facts, deep: bool) -> None:
+    facts.cached = True
+
+
+def _cascade(local: Locals, facts: Facts, deep: bool) -> None:
+    facts.operation = "delete"
+    facts.cascade = True
+
+
+def _related_write(name: str) -> Reader:
+    def reader(local: Locals, facts: Facts, deep: bool) -> None:
+        manager = local["self"]
+        facts.operation = name
+        facts.accessor = _accessor_of(manager)
+        facts.parent = manager.instance
+        facts.parent_model = _label(type(manager.instance))
+        facts.relation = f"{facts.parent_model}.{facts.accessor}"
+
+    return reader
+
+
+def _related_read(name: str) -> Reader:
+    """``count`` and ``exists`` of a many-to-many manager, which may ask the through table."""
+
+    def reader(local: Locals, facts: Facts, deep: bool) -> None:
+        manager = local["self"]
+        facts.operation = name
+        facts.plain = False
+        facts.model = _label(manager.model)
+        facts.accessor = _accessor_of(manager)
+        facts.parent = manager.instance
+        facts.parent_model = _label(type(manager.instance))
+
+    return reader
+
+
+def _prefetch(local: Locals, facts: Facts, deep: bool) -> None:
+    instances, lookup, level = local["instances"], local["lookup"], local["level"]
+    accessor = lookup.prefetch_through.split("__")[level]
+    facts.operation = "prefetch"
+    facts.batch = len(instances)
+    facts.prefetch = (
+        _label(type(instances[0])),
+        accessor,
+        _fk_of_manager(local["prefetcher"]),
+    )
+
+
+def _prefetch_key(frame: FrameType) -> callpath.Token:
+    local = frame.f_locals
+    return (id(frame.f_code), local["lookup"].prefetch_to, local["level"])
+
+
+def _descriptor_key(frame: FrameType) -> callpath.Token:
+    return (id(frame.f_code), id(frame.f_locals["self"]))
+
+
+# --- what a queryset says ---------------------------------------------------------------
+
+
+def _note_queryset(queryset: Any, facts: Facts, deep: bool) -> None:
+    model = getattr(queryset, "model", None)
+    if model is None:
+        return
+    facts.model = _label(model)
+    _note_weakly(queryset, facts)
+    if deep:
+        _note_conditions(queryset, facts)
+
+
+def _note_weakly(queryset: Any, facts: Facts) -> None:
+    facts.queryset = weakref.ref(queryset)
+
+
+def _note_conditions(queryset: Any, facts: Facts) -> None:
+    exact = list(_exact_conditions(queryset.query.where))
+    facts.fks = tuple(
+        ForeignKeyCondition(
+            _field_label(field), _label(field.related_model), _reverse_accessor(field), value
+        )
+        for field, value in exact
+        if field.is_relation and isinstance(field.related_model, type)
+    )
+    facts.by_key = any(field.primary_key for field, _ in exact)
+    instance = queryset._hints.get("instance")
+    known = queryset._known_related_objects
+    if known and instance is not None:
+        field = next(iter(known))
+        _note_manager(instance, field.remote_field.get_accessor_name(), facts)
+        facts.plain = _is_plain(queryset, conditions=1)
+    elif instance is not None:
+        _note_many_to_many(instance, queryset, exact, facts)
+    else:
+        _note_generic_relation(queryset, exact, facts)
+
+
+def _note_manager(instance: Any, accessor: str, facts: Facts, cache_name: str = "") -> None:
+    facts.parent = instance
+    facts.parent_model = _label(type(instance))
+    facts.accessor = accessor
+    facts.eager = "prefetch_related"
+    facts.relation = f"{facts.parent_model}.{accessor}"
+    cache = instance.__dict__.get("_prefetched_objects_cache") or {}
+    facts.prefetched = (cache_name or accessor) in cache
+
+
+def _note_many_to_many(instance: Any, queryset: Any, exact: list[Any], facts: Facts) -> None:
+    throughs = {field.model for field, _ in exact}
+    for name, accessor, through in _many_to_many(type(instance)):
+        if through in throughs:
+            _note_manager(instance, accessor, facts, cache_name=name)
+            facts.plain = _is_plain(queryset, conditions=1)
+            return
+
+
+def _many_to_many(model: Any) -> Iterator[tuple[str, str, Any]]:
+    """(prefetch cache name, accessor, through model) of every many-to-many of ``model``."""
+    for field in model._meta.many_to_many:
+        yield field.name, field.name, field.remote_field.through
+    for relation in model._meta.related_objects:
+        if relation.many_to_many and relation.get_accessor_name():
+            yield (
+                relation.field.related_query_name(),
+                relation.get_accessor_name(),
+                relation.through,
+            )
+
+
+def _note_generic_relation(queryset: Any, exact: list[Any], facts: Facts) -> None:
+    """A GenericRelation's manager leaves no hint; its two conditions tell."""
+    values = {field.name: value for field, value in exact}
+    for field in queryset.model._meta.private_fields:
+        ct_field = getattr(field, "ct_field", None)
+        if ct_field in values and field.fk_field in values:
+            parent = _content_type_model(values[ct_field])
+            accessor = _generic_accessor(parent, queryset.model)
+            facts.parent_model = _label(parent) if parent else ""
+            facts.accessor = accessor
+            facts.relation = f"{facts.parent_model}.{accessor}" if accessor else ""
+            facts.eager = "prefetch_related"
+            facts.plain = bool(accessor) and _is_plain(queryset, conditions=2)
+            label = f"{_label(queryset.model)}.{field.name}"
+            facts.fks = (ForeignKeyCondition(label, facts.parent_model, accessor),)
+
+
+def _content_type_model(pk: Any) -> Any:
+    from django.contrib.contenttypes.models import ContentType
+
+    for known in ContentType.objects._cache.values():  # type: ignore[attr-defined]
+        if pk in known:
+            return known[pk].model_class()
+    return None
+
+
+def _generic_accessor(parent: Any, target: Any) -> str:
+    if parent is not None:
+        for field in parent._meta.private_fields:
+            if getattr(field, "related_model", None) is target:
+                return str(field.name)
+    return ""
+
+
+def _exact_conditions(where: Any) -> Iterator[tuple[Any, Any]]:
+    """(field, value) of each ``column = value`` that holds for every row."""
+    if where.negated or where.connector != "AND":
+        return
+    for child in where.children:
+        if hasattr(child, "children"):
+            yield from _exact_conditions(child)
+        elif getattr(child, "lookup_name", "") == "exact":
+            field = getattr(getattr(child, "lhs", None), "target", None)
+            if field is not None:
+                yield field, child.rhs
+
+
+def _is_plain(queryset: Any, conditions: int) -> bool:
+    """Whether a related manager's rows are read whole and in the model's own order."""
+    query = queryset.query
+    return (
+        _leaves(query.where) <= conditions
+        and not query.is_sliced
+        and not query.order_by
+        and not query.distinct
+        and not query.annotations
+        and query.values_select == ()
+    )
+
+
+def _leaves(where: Any) -> int:
+    return sum(_leaves(child) if hasattr(child, "children") else 1 for child in where.children)
+
+
+def _accessor_of(manager: Any) -> str:
+    name = getattr(manager, "prefetch_cache_name", "")
+    if name and not getattr(manager, "reverse", False):
+        return str(name)
+    if name:
+        for cache_name, accessor, through in _many_to_many(type(manager.instance)):
+            if cache_name == name and through is manager.through:
+                return accessor
+        return str(name)
+    field = getattr(manager, "field", None)
+    return str(field.remote_field.get_accessor_name()) if field is not None else ""
+
+
+def _fk_of_manager(prefetcher: Any) -> str:
+    """``app.Model.fk`` behind a reverse manager; empty for the other kinds."""
+    field = getattr(prefetcher, "field", None)
+    if getattr(prefetcher, "instance", None) is None or field is None:
+        return ""
+    return _field_label(field)
+
+
+def _reverse_accessor(field: Any) -> str:
+    name = field.remote_field.get_accessor_name() if field.remote_field is not None else None
+    return str(name or "")
+
+
+def _field_label(field: Any) -> str:
+    return f"{_label(field.model)}.{field.name}"
+
+
+def _label(model: Any) -> str:
+    meta = getattr(model, "_meta", None)
+    return str(meta.label) if meta is not None else ""
+
+
+# --- the table ------------------------------------------------------------------------
+
+_QUERY: Final = "django.db.models.query:"
+_RELATED: Final = "django.db.models.fields.related_descriptors:"
+_REVERSE: Final = f"{_RELATED}create_reverse_many_to_one_manager.RelatedManager."
+_MANY: Final = f"{_RELATED}create_forward_many_to_many_manager.ManyRelatedManager."
+_MODEL: Final = "django.db.models.base:Model."
+_GENERIC: Final = "django.contrib.contenttypes.fields:"
+
+_OPERATIONS: Final = (
+    "get first last earliest latest count exists contains aggregate update delete create "
+    "get_or_create update_or_create explain"
+).split()
+
+#: Function → reader. Several spellings of one row are the names of several versions.
+LANDMARKS: Final[dict[str, Reader]] = {
+    f"{_QUERY}QuerySet._fetch_all": _fetch,
+    f"{_QUERY}QuerySet._iterator": _fetch,
+    **{f"{_QUERY}QuerySet.{name}": _operation(name) for name in _OPERATIONS},
+    f"{_QUERY}QuerySet._raw_delete": _operation("delete"),
+    f"{_QUERY}QuerySet.in_bulk": _batch_operation("in_bulk", "id_list"),
+    f"{_QUERY}QuerySet.bulk_create": _batch_operation("bulk_create", "objs"),
+    f"{_QUERY}QuerySet.bulk_update": _batch_operation("bulk_update", "objs"),
+    f"{_QUERY}RawQuerySet._fetch_all": _raw,
+    f"{_QUERY}RawQuerySet.iterator": _raw,
+    f"{_QUERY}prefetch_one_level": _prefetch,
+    f"{_RELATED}ForwardManyToOneDescriptor.__get__": _forward,
+    f"{_RELATED}ReverseOneToOneDescriptor.__get__": _reverse_one,
+    f"{_GENERIC}GenericForeignKey.__get__": _generic,
+    f"{_GENERIC}GenericForeignKeyDescriptor.__get__": _generic,
+    "django.db.models.query_utils:DeferredAttribute.__get__": _deferred,
+    f"{_MODEL}save_base": _instance_operation("save"),
+    f"{_MODEL}refresh_from_db": _instance_operation("refresh_from_db"),
+    f"{_MODEL}delete": _instance_operation("delete"),
+    "django.db.models.deletion:Collector.collect": _cascade,
+    "django.db.models.deletion:Collector.delete": _cascade,
+    **{
+        f"{_REVERSE}{name}": _related_write(name)
+        for name in "add remove clear set create get_or_create update_or_create".split()
+    },
+    **{
+        f"{_MANY}{name}": _related_write(name)
+        for name in "add remove clear set create get_or_create update_or_create".split()
+    },
+    f"{_MANY}count": _related_read("count"),
+    f"{_MANY}exists": _related_read("exists"),
+    f"{_MODEL}full_clean": _validation,
+    f"{_MODEL}validate_unique": _validation,
+    f"{_MODEL}validate_constraints": _validation,
+    "django.forms.models:BaseModelFormSet.save_existing_objects": _validation,
+    "django.forms.models:BaseModelFormSet.save_new_objects": _validation,
+    "django.contrib.contenttypes.models:ContentTypeManager.get_for_model": _cache,
+    "django.contrib.contenttypes.models:ContentTypeManager.get_for_models": _cache,
+    "django.contrib.contenttypes.models:ContentTypeManager.get_for_id": _cache,
+    "django.contrib.contenttypes.models:ContentTypeManager.get_by_natural_key": _cache,
+    "django.contrib.sites.models:SiteManager._get_site_by_id": _cache,
+    "django.contrib.sites.models:SiteManager._get_site_by_request": _cache,
+    **{
+        f"django.core.cache.backends.db:DatabaseCache.{name}": _cache
+        for name in "get_many _base_set _base_delete_many has_key clear".split()
+    },
+    **{
+        f"django.contrib.sessions.backends.db:SessionStore.{name}": _cache
+        for name in "_get_session_from_db load exists save delete".split()
+    },
+}
+
+#: Landmarks whose frames tell two turns of Django's own loops apart.
+KEYED: Final[dict[str, Callable[[FrameType], callpath.Token]]] = {
+    f"{_QUERY}prefetch_one_level": _prefetch_key,
+    f"{_RELATED}ForwardManyToOneDescriptor.__get__": _descriptor_key,
+    f"{_RELATED}ReverseOneToOneDescriptor.__get__": _descriptor_key,
+    f"{_GENERIC}GenericForeignKey.__get__": _descriptor_key,
+    f"{_GENERIC}GenericForeignKeyDescriptor.__get__": _descriptor_key,
+}
+
+#: Where asgiref leaves one thread or task for another (see ``bridges``).
+BRIDGES: Final = (
+    "asgiref.sync:SyncToAsync.thread_handler",
+    "asgiref.sync:AsyncToSync.main_wrap",
+)
+
+_readers: dict[int, Reader] = {}
+_codes: list[CodeType] = []
+_missing: list[str] = []
+
+
+def load() -> None:
+    """Look up every landmark; call it once Django's apps are ready."""
+    if _codes:
+        return
+    for name, reader in LANDMARKS.items():
+        code = find_code(name)
+        if code is None:
+            _missing.append(name)
+            continue
+        _codes.append(code)
+        _readers[id(code)] = reader
+    for name, key in KEYED.items():
+        if (code := find_code(name)) is not None:
+            callpath.register(code, key)
+    for name in BRIDGES:
+        if (code := find_code(name)) is not None:
+            callpath.register(code, callpath.BRIDGE)
+
+
+def missing() -> tuple[str, ...]:
+    """The landmarks that this Django, or these installed apps, do not have."""
+    return tuple(_missing)
+
+
+def find_code(name: str) -> CodeType | None:
+    """The code object of ``module:Class.method`` or ``module:function.Class.method``."""
+    module_name, _, path = name.partition(":")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except Exception:  # an app that is not installed raises RuntimeError on import
+        return None
+    for part in path.split("."):
+        found = _step(found, part)
+    if isinstance(found, CodeType):
+        return found
+    return getattr(inspect.unwrap(found), "__code__", None) if found is not None else None
+
+
+def _step(found: Any, part: str) -> Any:
+    if isinstance(found, type):
+        return found.__dict__.get(part)
+    code = found if isinstance(found, CodeType) else getattr(found, "__code__", None)
+    if code is None:
+        return getattr(found, part, None)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType) and constant.co_name == part:
+            return constant
+    return None

@@ -1,0 +1,234 @@
+"""What ``watch()`` opens: the counts of one request, task, command, test or block."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextvars import ContextVar
+from types import FrameType
+from typing import Any, Final
+
+from nplusone_guard.capture import callpath
+from nplusone_guard.capture.fingerprint import Fingerprint, InList
+from nplusone_guard.policy import Policy
+
+#: Scopes that judge loops for themselves; an outer scope takes over what they found.
+UNITS: Final = frozenset({"request", "task", "command"})
+
+#: Parameter digests that one group keeps.
+MAX_DIGESTS: Final = 64
+
+#: Paths deeper than this are folded anew each time rather than remembered.
+MAX_REMEMBERED_PATH: Final = 200
+
+current_scope: ContextVar[Scope | None] = ContextVar("nplusone_guard_scope", default=None)
+active_ignores: ContextVar[tuple[object, ...]] = ContextVar("nplusone_guard_ignores", default=())
+
+
+class Sighting:
+    """The light facts of one execution: which frames, and what the ORM was doing."""
+
+    __slots__ = ("codes", "facts", "frame_ids", "in_key", "lastis", "numbers")
+
+    def __init__(self, codes: tuple[Any, ...], lastis: tuple[int, ...], ids: tuple[int, ...]) -> None:
+        self.codes = codes
+        self.lastis = lastis
+        self.frame_ids = ids
+        self.facts: Any = None
+        self.in_key: int | None = None
+        self.numbers: tuple[Any, ...] = ()
+
+
+class Group:
+    """All queries of one scope with one database, fingerprint and call path."""
+
+    __slots__ = (
+        "alias",
+        "count",
+        "digests",
+        "duration",
+        "failed",
+        "fingerprint",
+        "first",
+        "ignores",
+        "in_first",
+        "in_previous",
+        "in_total",
+        "in_uniform",
+        "many",
+        "path",
+        "recursed",
+        "rolled_back",
+        "same_frames",
+        "second",
+        "sequence",
+        "waiting",
+    )
+
+    def __init__(self, alias: str, fingerprint: Fingerprint, path: callpath.Path) -> None:
+        self.alias = alias
+        self.fingerprint = fingerprint
+        self.path = path
+        self.count = 0
+        self.failed = 0
+        self.rolled_back = 0
+        self.duration = 0.0
+        #: Parameter digest → executions, for the first ``MAX_DIGESTS`` of them.
+        self.digests: dict[int, int] = {}
+        self.recursed = False
+        self.many = False
+        self.sequence = 0
+        self.first: Sighting | None = None
+        self.second: Sighting | None = None
+        #: For each frame, whether both first sightings can have been one activation.
+        self.same_frames: tuple[bool, ...] = ()
+        self.ignores: tuple[object, ...] = ()
+        #: Where the parent of a gathered task waits.
+        self.waiting: callpath.Place | None = None
+        self.in_first = -1
+        self.in_previous = -1
+        self.in_uniform = True
+        self.in_total = 0
+
+    def note_in_list(self, lists: tuple[InList, ...]) -> None:
+        """Keep whether IN lists come in one length, all but the last."""
+        length = max(one.length for one in lists)
+        if self.in_first < 0:
+            self.in_first = length
+        elif self.in_previous != self.in_first:
+            self.in_uniform = False
+        self.in_previous = length
+        self.in_total += length
+
+
+class Split:
+    """A path that library code takes on several of its lines: one group for each."""
+
+    __slots__ = ("by_lines",)
+
+    def __init__(self) -> None:
+        self.by_lines: dict[tuple[int, ...], Group] = {}
+
+
+class Scope:
+    """The mutable side of a report. Everything here is touched under ``lock``."""
+
+    __slots__ = (
+        "adopted",
+        "aliases",
+        "ancestors",
+        "closed",
+        "errors",
+        "failed",
+        "groups",
+        "ignores_opened",
+        "kind",
+        "late",
+        "layers",
+        "lock",
+        "name",
+        "opened",
+        "parent",
+        "policy",
+        "query_count",
+        "query_time",
+        "reads",
+        "recorders",
+        "root",
+        "root_code",
+        "root_line",
+        "sequence",
+        "table",
+        "task",
+        "timeline",
+        "transactions",
+        "unjudged",
+        "wall_time",
+        "writes",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        policy: Policy,
+        parent: Scope | None,
+        root: FrameType | None,
+    ) -> None:
+        callpath.renew_table_if_full()
+        self.name = name
+        self.kind = kind
+        self.policy = policy
+        self.parent = parent
+        self.root = root
+        self.root_code = root.f_code if root is not None else None
+        #: The line that opened the scope: a loop around it is not inside the scope.
+        self.root_line = root.f_lineno if root is not None else 0
+        self.task: Any = None
+        self.lock = threading.RLock()
+        self.closed = False
+        self.opened = time.perf_counter()
+        self.wall_time = 0.0
+        self.query_count = self.transactions = self.failed = self.late = self.unjudged = 0
+        self.query_time = 0.0
+        self.sequence = 0
+        self.aliases: dict[str, int] = {}
+        #: (alias, shape, path) → group; raw paths of recursion are further keys of a group.
+        self.groups: dict[tuple[str, str, callpath.Path], Group | Split] = {}
+        #: Groups that read a model, by its label: where parents may have been loaded.
+        self.reads: dict[str, list[Group]] = {}
+        #: Writes so far, by table: equal look-ups around a write are no duplicates.
+        self.writes: dict[str, int] = {}
+        #: Open transaction and savepoints by alias: [name, executions by group].
+        self.layers: dict[str, list[tuple[str, dict[Group, int]]]] = {}
+        self.timeline: list[tuple[float, float, Group]] = []
+        self.ignores_opened: list[Any] = []
+        #: What the units inside this scope were judged to be (one ``Verdicts``, merged).
+        self.adopted: Any = None
+        self.errors: list[str] = []
+        # The table is held so that no ``id`` of a code object in a path is used again.
+        self.table = callpath.table
+        self.ancestors = tuple(_ancestors(self))
+        self.recorders = _recorders(self)
+
+    def all_groups(self) -> list[Group]:
+        """Every group once, in the order of first sighting."""
+        found: dict[int, Group] = {}
+        for entry in self.groups.values():
+            for group in entry.by_lines.values() if isinstance(entry, Split) else (entry,):
+                found[id(group)] = group
+        return sorted(found.values(), key=lambda group: group.sequence)
+
+
+def _ancestors(scope: Scope) -> Iterator[Scope]:
+    outer = scope.parent
+    while outer is not None:
+        yield outer
+        outer = outer.parent
+
+
+def _recorders(scope: Scope) -> tuple[Scope, ...]:
+    """The scopes that judge a query: from the innermost out to the innermost unit."""
+    judged = [scope]
+    for outer in scope.ancestors:
+        if judged[-1].kind in UNITS:
+            break
+        judged.append(outer)
+    return tuple(judged)
+
+
+def open_scope_of_context() -> Scope | None:
+    """The innermost scope of this context that is still open."""
+    scope = current_scope.get()
+    while scope is not None and scope.closed:
+        scope = scope.parent
+    return scope
+
+
+def digest(sql: str, params: Any) -> int:
+    """A digest of one parameter set; inlined literals are in the text itself."""
+    try:
+        return hash((sql, tuple(params) if params.__class__ is list else params))
+    except TypeError:
+        return hash((sql, repr(params)))

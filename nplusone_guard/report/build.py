@@ -1,0 +1,73 @@
+"""From a scope to its report. A fault in the analysis costs the verdicts, not the counts."""
+
+from __future__ import annotations
+
+import time
+from types import MappingProxyType
+
+from nplusone_guard.analysis.findings import Verdicts
+from nplusone_guard.analysis.judge import judge
+from nplusone_guard.analysis.merging import merge
+from nplusone_guard.capture.faults import contain
+from nplusone_guard.capture.scope import UNITS, Scope
+from nplusone_guard.report.model import Report, TimelineEntry
+
+
+def build(scope: Scope) -> Report:
+    """The report of ``scope`` as it stands; frozen for good once the scope is closed."""
+    with scope.lock:
+        try:
+            own = judge(scope)
+            timeline = _timeline(scope)
+        except Exception as error:
+            contain("analysis", error, scope.errors)
+            own, timeline = Verdicts(), ()
+        verdicts = merge(own, scope.adopted) if scope.adopted is not None else own
+        return Report(
+            name=scope.name,
+            kind=scope.kind,
+            query_count=scope.query_count,
+            transaction_count=scope.transactions,
+            failed_count=scope.failed,
+            query_time=scope.query_time,
+            wall_time=scope.wall_time or time.perf_counter() - scope.opened,
+            databases=MappingProxyType(dict(scope.aliases)),
+            findings=verdicts.findings,
+            cleared=verdicts.cleared,
+            shapes=verdicts.shapes,
+            timeline=timeline,
+            unused_ignores=verdicts.unused_ignores,
+            internal_errors=tuple(scope.errors),
+            late_queries=scope.late,
+            unjudged_queries=scope.unjudged,
+        )
+
+
+def _timeline(scope: Scope) -> tuple[TimelineEntry, ...]:
+    index = {id(group): position for position, group in enumerate(scope.all_groups())}
+    return tuple(
+        TimelineEntry(offset, duration, group.alias, index.get(id(group), -1))
+        for offset, duration, group in scope.timeline
+    )
+
+
+def adopt(scope: Scope, report: Report) -> None:
+    """Hand the verdicts of ``scope`` on to the scope around it.
+
+    A scope that is no unit shares its queries with the outer one, which judges them
+    itself; only what it adopted from units inside is handed on.
+    """
+    outer = scope.parent
+    while outer is not None and outer.closed:
+        outer = outer.parent
+    if outer is None:
+        return
+    verdicts = scope.adopted
+    if scope.kind in UNITS:
+        verdicts = Verdicts(
+            report.findings, report.cleared, report.shapes, report.unused_ignores
+        )
+    if verdicts is not None:
+        with outer.lock:
+            outer.adopted = verdicts if outer.adopted is None else merge(outer.adopted, verdicts)
+            outer.errors += [error for error in scope.errors if error not in outer.errors]
