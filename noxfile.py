@@ -19,9 +19,8 @@ nox.options.sessions = ["tests"]
 nox.options.default_venv_backend = "uv|virtualenv"
 # A Python that is not on this machine is left out, and nox says so, in CI as well.
 nox.options.error_on_missing_interpreters = False
+nox.options.download_python = "never"
 nox.options.reuse_venv = "yes"
-
-os.environ["UV_PYTHON_DOWNLOADS"] = "never"
 
 
 def _put_on_path(version: str) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import django
@@ -13,7 +15,7 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
-from tests import databases, services
+from tests import conftest, databases, services
 
 VERSION = {
     "sqlite": ("sqlite", "select sqlite_version()", "3."),
@@ -61,6 +63,46 @@ def test_a_command_finds_its_server_and_leaves_none_behind(engine, open_director
     assert done.stdout.startswith(f"{scheme}://")
     assert done.stdout.endswith("/nplusone\n")
     assert list(open_directory.iterdir()) == []
+
+
+def test_a_server_goes_with_the_process_that_holds_it(open_directory):
+    """Even where that process is killed, and can clean up nothing itself."""
+    if reason := databases.missing("postgres"):
+        services.unavailable(f"postgres: {reason}")
+    holder = subprocess.Popen(
+        [sys.executable, databases.__file__, "postgres", "--", "sleep", "600"],
+        env={**os.environ, "TMPDIR": str(open_directory), databases._INHERITED: ""},
+        start_new_session=True,
+    )
+    wait_for(lambda: list(open_directory.glob("*/data/postmaster.pid")))
+    os.killpg(holder.pid, signal.SIGKILL)
+    holder.wait()
+    wait_for(lambda: not list(open_directory.iterdir()))
+
+
+def wait_for(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_an_absent_program_is_named_with_the_remedy(monkeypatch):
+    monkeypatch.setattr(databases, "MARIADB_PROGRAMS", ("no-such-program",))
+    assert databases.missing("mariadb") == (
+        "not installed: no-such-program (`make services` installs MariaDB)"
+    )
+
+
+def test_an_absent_engine_skips_every_test_unless_required(request, settings, monkeypatch):
+    settings.TEST_DB_MISSING = "not installed: mariadbd"
+    item = pytest.Function.from_parent(request.node.parent, name="x", callobj=lambda: None)
+    monkeypatch.setenv("NPLUSONE_REQUIRE_SERVICES", "0")
+    conftest.pytest_collection_modifyitems([item])
+    assert "not installed: mariadbd" in item.get_closest_marker("skip").kwargs["reason"]
+    monkeypatch.setenv("NPLUSONE_REQUIRE_SERVICES", "1")
+    with pytest.raises(pytest.UsageError, match="not installed: mariadbd"):
+        conftest.pytest_collection_modifyitems([item])
 
 
 @pytest.fixture
