@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from nplusone_guard.ignores import ignore
     from nplusone_guard.report.model import Report
 
-__version__ = "0.1.0"
-
 __all__ = [
     "ConfigError",
     "MaxQueriesExceeded",
@@ -44,6 +42,10 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used (PEP 562)."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("nplusone-guard")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -336,13 +336,16 @@ def _run_generator(
                 return stop.value
             finally:
                 recording.suspend()
-            step = yield from _step(generator, value)
+            step = yield from _step(generator, value, recording)
 
 
-def _step(generator: Any, value: Any) -> Generator[Any, Any, Callable[[], Any]]:
+def _step(
+    generator: Any, value: Any, recording: Recording
+) -> Generator[Any, Any, Callable[[], Any]]:
     try:
         sent = yield value
     except GeneratorExit:
+        recording.resume()
         generator.close()
         raise
     except BaseException as error:
@@ -372,6 +375,7 @@ async def _run_async_generator(
             try:
                 sent = yield value
             except GeneratorExit:
+                recording.resume()
                 await generator.aclose()
                 raise
             except BaseException as error:
