@@ -257,8 +257,7 @@ def _aside(finding: Finding, page: _Page) -> str:
 
 def _fix(finding: Finding, page: _Page, lines: int) -> list[str]:
     room = page.width - len(_INDENT)
-    # Two lines of advice hold at most so many characters.
-    text = columns.clean(finding.advice.text[: 2 * room + 1], page.encoding)
+    text = page.clean(" ".join(finding.advice.text.split()))
     first, *more = columns.wrap(text, room, lines, page.ellipsis)
     return [_row("fix", first), *(_row("", line) for line in more)] if text.strip() else []
 
@@ -288,7 +287,9 @@ def _looped(finding: Finding, page: _Page) -> list[str]:
     if loop is not None:
         same = _same_line(loop, site)
         text = "" if same else _source(loop, page)
-        rows += [("loop", f"same line, {loop.kind}" if same else page.place(loop), text)]
+        rows += [
+            ("loop", f"same line, {page.clean(loop.kind)}" if same else page.place(loop), text)
+        ]
     if origin is not None:
         rows += [("loaded", page.place(_to_change(origin)), _loaded(origin, loop, page))]
     return _aligned(rows, page)
@@ -347,12 +348,15 @@ def _others(finding: Finding, page: _Page) -> list[str]:
 
 
 def _brief(finding: Finding, page: _Page) -> str:
-    left = f" {page.clean(finding.rule)}  {_what(finding, page)}"
+    left, what = f" {page.clean(finding.rule)}  ", _what(finding, page)
     tail = f"  again {_id(finding, page)}".rstrip()
-    room = page.width - columns.columns(tail)
     places = [f"  {place}" for place in _short_places(finding.site, page)]
+    room = page.width - columns.columns(left + tail)
     return page.first_fitting(
-        [*(left + place + tail for place in (*places, "")), page.middle(left, room) + tail]
+        [
+            *(left + what + place + tail for place in (*places, "")),
+            left + page.middle(what, room) + tail,
+        ]
     )
 
 
