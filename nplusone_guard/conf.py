@@ -16,7 +16,7 @@ from django.conf import settings
 from django.core.signals import setting_changed
 
 from nplusone_guard.exceptions import ConfigError
-from nplusone_guard.ignores import closest, faults, rule_faults
+from nplusone_guard.ignores import closest, entry_faults, rule_faults
 from nplusone_guard.policy import MODES, IgnoreEntry, Policy
 
 SETTING: Final = "NPLUSONE_GUARD"
@@ -247,7 +247,7 @@ def _ignore_entry(raw: Mapping[Any, object], where: str, say: Say) -> list[Ignor
         for name in raw
         if name not in ENTRY_KEYS
     ]
-    found += [Problem("E005", f"{where} {fault}.", hint) for fault, hint in faults(given)]
+    found += [Problem("E005", f"{where} {fault}.", hint) for fault, hint in entry_faults(given)]
     if all(value is None for name, value in given.items() if name != "reason"):
         hint = "Allowed: at least one of rule, path, field, id."
         found.append(Problem("E005", f"{where} does not say what to ignore.", hint))

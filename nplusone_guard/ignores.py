@@ -53,7 +53,7 @@ def closest(word: object, known: Iterable[str]) -> str:
     return f"Known: {', '.join(folded.values())}."
 
 
-def faults(given: Mapping[str, object]) -> list[tuple[str, str]]:
+def entry_faults(given: Mapping[str, object]) -> list[tuple[str, str]]:
     """What is wrong with a targeted ignore: pairs of a fault and what to do about it.
 
     ``given`` holds ``reason`` and the criteria by their names in ``IgnoreEntry``.
@@ -115,7 +115,7 @@ class ignore:  # noqa: N801 - reads as the verb it is: ``with ignore("rule", rea
         field: str | None = None,
         reason: str,
     ) -> None:
-        found = faults({"rule": rule, "path": path, "field": field, "reason": reason})
+        found = entry_faults({"rule": rule, "path": path, "field": field, "reason": reason})
         if found:
             raise ConfigError(f"ignore(…) {found[0][0]}. {found[0][1]}")
         caller = sys._getframe(1)  # noqa: SLF001 - inspect.currentframe is this, optional

@@ -1,0 +1,67 @@
+"""System checks: everything that is wrong with the settings, at ``manage.py check``."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.conf import settings
+from django.core import checks
+
+from nplusone_guard import conf
+
+TAG: Final = "nplusone_guard"
+MIDDLEWARE: Final = "nplusone_guard.middleware.GuardMiddleware"
+
+#: Middleware that sends queries of its own, which one that stands further down misses.
+QUERYING: Final = frozenset({
+    "django.contrib.auth.middleware.RemoteUserMiddleware",
+    "django.contrib.flatpages.middleware.FlatpageFallbackMiddleware",
+    "django.contrib.redirects.middleware.RedirectFallbackMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.sites.middleware.CurrentSiteMiddleware",
+    "django.middleware.cache.FetchFromCacheMiddleware",
+    "django.middleware.cache.UpdateCacheMiddleware",
+})
+
+
+def register() -> None:
+    """Add the checks to Django's."""
+    checks.register(check_settings, TAG)
+    checks.register(check_middleware, TAG)
+    checks.register(check_deployment, TAG, deploy=True)
+
+
+def check_settings(**_: Any) -> list[checks.CheckMessage]:
+    """One error for each problem in ``NPLUSONE_GUARD``."""
+    return [
+        checks.Error(problem.text, hint=problem.hint, id=f"{TAG}.{problem.code}")
+        for problem in conf.problems()
+    ]
+
+
+def check_middleware(**_: Any) -> list[checks.CheckMessage]:
+    """The middleware, where there is one, is there once and sees what others query."""
+    installed = list(getattr(settings, "MIDDLEWARE", None) or ())
+    found: list[checks.CheckMessage] = []
+    if MIDDLEWARE not in installed:
+        return found
+    before = [name for name in installed[: installed.index(MIDDLEWARE)] if name in QUERYING]
+    if before:
+        text = f"GuardMiddleware does not see the queries of {before[0]}, which comes before it."
+        hint = f'Move "{MIDDLEWARE}" above it in MIDDLEWARE, best to the top.'
+        found.append(checks.Warning(text, hint=hint, id=f"{TAG}.W001"))
+    if installed.count(MIDDLEWARE) > 1:
+        text = "GuardMiddleware is in MIDDLEWARE more than once."
+        hint = "Leave the first; the others watch each request again."
+        found.append(checks.Warning(text, hint=hint, id=f"{TAG}.W002"))
+    return found
+
+
+def check_deployment(**_: Any) -> list[checks.CheckMessage]:
+    """Nobody wants to answer a user with an error because a page is slow."""
+    policy, _problems = conf.read(getattr(settings, conf.SETTING, None))
+    if policy.mode != "raise" or MIDDLEWARE not in settings.MIDDLEWARE:
+        return []
+    text = 'NPLUSONE_GUARD["MODE"] is "raise": a request with a query loop is answered by a 500.'
+    hint = 'In production use "log" or "off".'
+    return [checks.Warning(text, hint=hint, id=f"{TAG}.W003")]

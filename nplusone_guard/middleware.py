@@ -1,0 +1,342 @@
+"""One scope for each request, sync or async, open until the body has been sent."""
+
+from __future__ import annotations
+
+import fnmatch
+import logging
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import replace
+from types import FrameType
+from typing import Any, Final
+
+import django
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.apps import apps
+from django.core.exceptions import MiddlewareNotUsed
+from django.core.signals import got_request_exception, request_finished, request_started
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from nplusone_guard.capture.faults import contain
+from nplusone_guard.capture.scope import Scope, open_scope_of_context
+from nplusone_guard.conf import policy_from_settings
+from nplusone_guard.delivery import deliver
+from nplusone_guard.exceptions import ConfigError, NPlusOneGuardError
+from nplusone_guard.guard import Recording, open_scope
+from nplusone_guard.policy import Policy
+
+logger = logging.getLogger("nplusone_guard")
+
+_ATTRIBUTE: Final = "_nplusone_guard"
+
+
+class GuardMiddleware:
+    """Watches each request, and hands on its report when the response is done.
+
+    It stands as near to the top of ``MIDDLEWARE`` as can be, so that it sees what the
+    others query. The settings are read at each request and not at start-up, so that
+    ``override_settings`` works on a test client that was used before.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        if not apps.is_installed("nplusone_guard"):
+            logger.warning('GuardMiddleware is off: add "nplusone_guard" to INSTALLED_APPS.')
+            raise MiddlewareNotUsed('"nplusone_guard" is not in INSTALLED_APPS')
+        self.get_response = get_response
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """The response; in async mode a coroutine of it."""
+        policy = _policy_for(request)
+        if policy is None:
+            return self.get_response(request)
+        if self.is_async:
+            return self._watch_async(request, policy)
+        return self._watch(request, policy)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> None:
+        """Note what a view raised and no other middleware has answered."""
+        _note_exception(request, exception)
+
+    def _watch(self, request: HttpRequest, policy: Policy) -> HttpResponseBase:
+        watched = _Watched(request, policy, sys._getframe())  # noqa: SLF001 - the root of all paths
+        try:
+            response: HttpResponseBase = self.get_response(request)
+        except BaseException as error:
+            watched.finish(error)
+            raise
+        return watched.hand_on(response)
+
+    async def _watch_async(self, request: HttpRequest, policy: Policy) -> HttpResponseBase:
+        watched = _Watched(request, policy, sys._getframe())  # noqa: SLF001
+        try:
+            answer: Awaitable[HttpResponseBase] = self.get_response(request)
+            response = await answer
+        except BaseException as error:  # CancelledError: the client has gone
+            watched.finish(error)
+            raise
+        return watched.hand_on(response)
+
+
+def _policy_for(request: HttpRequest) -> Policy | None:
+    """The policy for this request, or ``None`` where nothing is to be watched."""
+    try:
+        policy = policy_from_settings()
+        if policy.mode == "off" or is_excluded(policy, request.path, request.path_info):
+            return None
+    except ConfigError as error:
+        _log_once(str(error))
+        return None
+    except Exception as error:  # noqa: BLE001 - whatever it is, the request goes on
+        contain("middleware", error)
+        return None
+    return policy
+
+
+_logged: set[str] = set()
+
+
+def _log_once(problem: str) -> None:
+    if problem not in _logged:
+        _logged.add(problem)
+        logger.error("GuardMiddleware is off: %s", problem)
+
+
+def is_excluded(policy: Policy, *paths: str) -> bool:
+    """Whether one of the URL ``paths`` is among those that are left alone."""
+    return any(_covers(excluded, path) for excluded in policy.exclude_paths for path in paths)
+
+
+def _covers(excluded: str, path: str) -> bool:
+    if any(wild in excluded for wild in "*?["):
+        return fnmatch.fnmatchcase(path, excluded)
+    return path.startswith(excluded)
+
+
+class _Watched:
+    """One request under watch: its scope, and how it ends."""
+
+    __slots__ = ("_open", "exception", "policy", "request")
+
+    def __init__(self, request: HttpRequest, policy: Policy, root: FrameType) -> None:
+        self.request = request
+        self.policy = policy
+        self.exception: BaseException | None = None
+        #: The recording, until somebody takes it out to close it: once, in any thread.
+        self._open: list[Recording] = []
+        try:
+            self._open.append(_unit_for(request, policy, root))
+            setattr(request, _ATTRIBUTE, self)
+        except Exception as error:  # noqa: BLE001 - the request goes on unwatched
+            contain("middleware", error)
+
+    def hand_on(self, response: HttpResponseBase) -> HttpResponseBase:
+        """The response; if it streams, its scope stays open until the body is closed."""
+        for recording in self._open:
+            recording.scope.name = _name(self.request)
+        if self._open and _streams(response):
+            self.pause()
+            body = AsyncBody if getattr(response, "is_async", False) else Body
+            response.streaming_content = body(response.streaming_content, self)  # type: ignore[attr-defined]
+        else:
+            self.finish(self.exception)
+        return response
+
+    def pause(self) -> None:
+        """Take the scope out of the context, until the next chunk."""
+        for recording in self._open:
+            recording.suspend()
+
+    def go_on(self) -> None:
+        """Put the scope back into the context."""
+        for recording in self._open:
+            recording.resume()
+
+    def finish(self, exception: BaseException | None = None) -> None:
+        """Close the scope and deliver its report; later calls do nothing.
+
+        In mode ``raise`` this raises, but never in place of ``exception``.
+        """
+        self._finish(self.policy, exception)
+
+    def abandon(self) -> None:
+        """As ``finish``, where Django would swallow what is raised: it is logged."""
+        mode = "log" if self.policy.mode == "raise" else self.policy.mode
+        self._finish(replace(self.policy, mode=mode), self.exception)
+
+    def _finish(self, policy: Policy, exception: BaseException | None) -> None:
+        try:
+            recording = self._open.pop()
+        except IndexError:
+            return
+        try:
+            deliver(recording.close(), policy, exception=exception)
+        except (NPlusOneGuardError, Warning):
+            raise
+        except Exception as error:  # noqa: BLE001 - the response goes on untouched
+            contain("middleware", error)
+
+
+def _streams(response: HttpResponseBase) -> bool:
+    # A file may be handed to the server, which reads it past any iterator; to wrap it
+    # would take that away, and reading a file sends no queries.
+    return response.streaming and getattr(response, "file_to_stream", None) is None
+
+
+def _name(request: HttpRequest) -> str:
+    """``GET /books/<int:pk>/``: one name for all requests of a route."""
+    match = getattr(request, "resolver_match", None)
+    if match is None or match.route is None:
+        return f"{request.method} {request.path_info}"
+    return f"{request.method} /{_readable(match.route)}"
+
+
+def _readable(route: str) -> str:
+    """A route without the anchors of regular expressions."""
+    return route.replace("/^", "/").lstrip("^").removesuffix("$").removesuffix("\\Z")
+
+
+def _note_exception(request: Any, exception: BaseException | None) -> None:
+    watched = getattr(request, _ATTRIBUTE, None)
+    if watched is not None:
+        watched.exception = exception
+
+
+# ── bodies that stream ──────────────────────────────────────────────────────────────
+
+
+class Body:
+    """The chunks of a streaming response; the scope is open while each is made."""
+
+    def __init__(self, chunks: Iterator[bytes], watched: _Watched) -> None:
+        self._chunks = chunks
+        self._watched = watched
+
+    def __iter__(self) -> Body:
+        return self
+
+    def __next__(self) -> bytes:
+        self._watched.go_on()
+        try:
+            for chunk in self._chunks:
+                self._watched.pause()
+                return chunk
+        except BaseException as error:
+            self._watched.finish(error)
+            raise
+        self._watched.finish(self._watched.exception)
+        raise StopIteration
+
+    def close(self) -> None:
+        """Django calls this when the response is closed, read to its end or not."""
+        self._watched.abandon()
+
+
+class AsyncBody:
+    """As ``Body``, for an async iterator."""
+
+    def __init__(self, chunks: AsyncIterator[bytes], watched: _Watched) -> None:
+        self._chunks = chunks
+        self._watched = watched
+
+    def __aiter__(self) -> AsyncBody:
+        return self
+
+    async def __anext__(self) -> bytes:
+        self._watched.go_on()
+        try:
+            async for chunk in self._chunks:
+                self._watched.pause()
+                return chunk
+        except BaseException as error:  # CancelledError: the client has gone
+            self._watched.finish(error)
+            raise
+        self._watched.finish(self._watched.exception)
+        raise StopAsyncIteration
+
+    def close(self) -> None:
+        """Django calls this when the response is closed, in whatever thread."""
+        self._watched.abandon()
+
+
+# ── requests inside a scope, with or without the middleware ─────────────────────────
+
+#: The unit that ``request_started`` has opened in this context.
+_unit: ContextVar[Recording | None] = ContextVar("nplusone_guard_request", default=None)
+
+#: Whether an ASGI request sees what a receiver of its signal sets in the context: from
+#: Django 5.0 to 6.0 ``Signal.asend()`` runs the receivers in a task of their own.
+_ASGI_SIGNALS_REACH: Final = not (5, 0) <= django.VERSION[:2] < (6, 1)
+
+
+def connect_signals() -> None:
+    """Make each request that runs inside a scope a unit of its own, judged alone."""
+    request_started.connect(_on_started, dispatch_uid="nplusone_guard")
+    request_finished.connect(_on_finished, dispatch_uid="nplusone_guard")
+    got_request_exception.connect(_on_exception, dispatch_uid="nplusone_guard")
+
+
+def _on_started(environ: Any = None, scope: Any = None, **_: object) -> None:
+    try:
+        _close_unit()
+        enclosing = open_scope_of_context()
+        if enclosing is None or (environ is None and not _ASGI_SIGNALS_REACH):
+            return
+        name = _raw_name(environ, scope)
+        _unit.set(open_scope(name, "request", enclosing.policy, root=_sender_frame()))
+    except Exception as error:  # noqa: BLE001 - the request goes on
+        contain("signals", error)
+
+
+def _on_finished(**_: object) -> None:
+    try:
+        _close_unit()
+    except Exception as error:  # noqa: BLE001 - the response has been sent
+        contain("signals", error)
+
+
+def _on_exception(request: Any = None, **_: object) -> None:
+    """Note what was raised outside views, in another middleware."""
+    _note_exception(request, sys.exc_info()[1])
+
+
+def _close_unit() -> None:
+    unit = _unit.get()
+    if unit is not None:
+        _unit.set(None)
+        unit.close()
+
+
+def _raw_name(environ: Any, scope: Any) -> str:
+    if environ is not None:
+        return f"{environ.get('REQUEST_METHOD')} {environ.get('PATH_INFO')}"
+    return f"{scope.get('method')} {scope.get('path')}"
+
+
+def _sender_frame() -> FrameType | None:
+    """The request handler's frame, where the call paths of its queries end."""
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001
+    while frame is not None and frame.f_globals.get("__name__") == "django.dispatch.dispatcher":
+        frame = frame.f_back
+    return frame
+
+
+def _unit_for(request: HttpRequest, policy: Policy, root: FrameType) -> Recording:
+    """The unit that ``request_started`` has opened for this request, else a new one.
+
+    Inside a scope, that scope's policy judges; what becomes of the findings, the
+    settings say.
+    """
+    unit = _unit.get()
+    enclosing = open_scope_of_context()
+    if unit is not None and enclosing is unit.scope:
+        return unit
+    judging = enclosing.policy if enclosing is not None else policy
+    return open_scope(f"{request.method} {request.path_info}", "request", judging, root=root)

@@ -1,0 +1,336 @@
+"""The middleware on requests that are answered at once, sync and async."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from asgiref.sync import async_to_sync, iscoroutinefunction
+from django.core.exceptions import MiddlewareNotUsed
+from django.http import HttpResponse
+from django.test import AsyncClient, Client, RequestFactory, override_settings
+
+from nplusone_guard import middleware
+from nplusone_guard.capture import faults
+from nplusone_guard.capture.scope import current_scope
+from nplusone_guard.exceptions import NPlusOneDetected
+from nplusone_guard.policy import Policy
+from tests.webapp import GUARD, views
+
+pytest_plugins = ["tests.webapp.fixtures"]
+
+
+def get(path, **kwargs):
+    return Client(**kwargs).get(path)
+
+
+def aget(path, **kwargs):
+    return async_to_sync(AsyncClient(**kwargs).get)(path)
+
+
+both = pytest.mark.parametrize("send", [get, aget], ids=["sync", "async"])
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_open():
+    yield
+    assert current_scope.get() is None
+
+
+# --- one scope a request -------------------------------------------------------------------
+
+
+@both
+@pytest.mark.usefixtures("users", "logging_requests")
+@pytest.mark.parametrize(
+    ("path", "name", "queries", "rules"),
+    [
+        ("/", "GET /", 1, []),
+        ("/healthy/", "GET /healthy/", 1, []),
+        ("/loop/", "GET /loop/", 4, ["query-in-loop"]),
+        ("/loop/7/", "GET /loop/<int:pk>/", 4, ["query-in-loop"]),
+        ("/nested/regex/7/", "GET /nested/regex/(?P<pk>[0-9]+)/", 4, ["query-in-loop"]),
+        ("/aloop/", "GET /aloop/", 4, ["query-in-loop"]),
+        ("/nowhere/", "GET /nowhere/", 0, []),
+    ],
+)
+def test_a_request_is_reported_under_its_route(send, delivered, path, name, queries, rules):
+    send(path)
+    assert delivered.summary() == [(name, queries, rules)]
+    (report,) = delivered.reports
+    assert report.kind == "request"
+
+
+@both
+@pytest.mark.usefixtures("users", "logging_requests")
+def test_each_request_is_judged_alone(send, delivered):
+    for _ in range(3):
+        send("/healthy/")
+    assert delivered.summary() == [("GET /healthy/", 1, [])] * 3
+
+
+@both
+@pytest.mark.usefixtures("users", "logging_requests")
+def test_the_findings_name_the_line_of_the_view(send, delivered):
+    send("/loop/")
+    (finding,) = delivered.reports[0].findings
+    assert finding.count == 3
+    assert finding.site.file == views.__file__
+    assert finding.site.function == "load_one_by_one"
+
+
+@both
+@pytest.mark.parametrize(
+    ("policy", "watched"),
+    [
+        ({}, True),
+        ({"EXCLUDE_PATHS": ["/loop/"]}, False),
+        ({"EXCLUDE_PATHS": ["*/7/"]}, False),
+        ({"EXCLUDE_PATHS": ["/oop/", "/loop/?"]}, True),
+    ],
+)
+def test_excluded_paths_are_left_alone(send, guarded, users, delivered, policy, watched):
+    with guarded(**policy):
+        assert send("/loop/7/").status_code == 200
+    assert bool(delivered) is watched
+
+
+@override_settings(STATIC_URL="/static/")
+def test_static_files_are_left_alone(guarded, users, delivered):
+    with guarded():
+        assert get("/static/loop/").status_code == 200
+    assert delivered == []
+
+
+def test_under_a_script_name_both_paths_are_looked_at(guarded, users, delivered):
+    with guarded(EXCLUDE_PATHS=["/shop/loop/"]):
+        Client().get("/loop/", SCRIPT_NAME="/shop")
+    with guarded(EXCLUDE_PATHS=["/loop/"]):
+        Client().get("/loop/", SCRIPT_NAME="/shop")
+    assert delivered == []
+
+
+# --- on and off ----------------------------------------------------------------------------
+
+
+@both
+def test_off_passes_the_request_through(send, guarded, users, delivered):
+    with guarded("off"):
+        assert send("/loop/").status_code == 200
+    assert delivered == []
+
+
+def test_outside_debug_it_is_off_and_under_debug_it_logs(guarded, users, delivered):
+    with guarded():
+        for debug, requests in ((False, 0), (True, 1)):
+            with override_settings(NPLUSONE_GUARD={}, DEBUG=debug):
+                get("/loop/")
+            assert len(delivered) == requests
+
+
+def test_settings_are_read_at_each_request(guarded, users, delivered):
+    client = Client()
+    with guarded("off"):
+        client.get("/loop/")
+        with override_settings(NPLUSONE_GUARD={"MODE": "log"}):
+            client.get("/loop/")
+    assert len(delivered) == 1
+
+
+@both
+@pytest.mark.usefixtures("users")
+def test_bad_settings_switch_it_off_and_are_logged_once(send, guarded, delivered, caplog):
+    with guarded("log", TRESHOLD=3):
+        for _ in range(3):
+            assert send("/loop/").status_code == 200
+    assert delivered == []
+    (record,) = [record for record in caplog.records if record.name == "nplusone_guard"]
+    assert record.getMessage() == (
+        "GuardMiddleware is off: NPLUSONE_GUARD has an unknown key 'TRESHOLD'. "
+        'Did you mean "THRESHOLD"?'
+    )
+    middleware._logged.clear()
+
+
+def test_without_the_application_it_is_off_and_says_so(caplog):
+    with (
+        override_settings(INSTALLED_APPS=["django.contrib.contenttypes"]),
+        pytest.raises(MiddlewareNotUsed),
+    ):
+        middleware.GuardMiddleware(lambda request: HttpResponse())
+    assert caplog.messages == ['GuardMiddleware is off: add "nplusone_guard" to INSTALLED_APPS.']
+
+
+# --- mode raise ----------------------------------------------------------------------------
+
+
+@both
+@pytest.mark.usefixtures("users")
+@pytest.mark.parametrize("path", ["/loop/", "/aloop/", "/swallowing/"])
+def test_raise_raises_after_the_view(send, guarded, path):
+    with guarded("raise"), pytest.raises(NPlusOneDetected) as raised:
+        send(path)
+    assert raised.value.report.name == f"GET {path}"
+    assert [finding.rule for finding in raised.value.report.findings] == ["query-in-loop"]
+
+
+@both
+@pytest.mark.usefixtures("users")
+def test_raise_becomes_an_error_response(send, guarded):
+    with guarded("raise"):
+        response = send("/loop/", raise_request_exception=False)
+    assert response.status_code == 500
+
+
+@both
+@pytest.mark.usefixtures("users")
+def test_raise_lets_healthy_requests_be(send, guarded):
+    with guarded("raise"):
+        assert send("/healthy/").status_code == 200
+
+
+@both
+@pytest.mark.usefixtures("users")
+@pytest.mark.parametrize("path", ["/failing/", "/afailing/"])
+def test_the_views_own_exception_goes_before_ours(send, guarded, path):
+    with guarded("raise"), pytest.raises(views.Broken):
+        send(path)
+    with guarded("raise"):
+        assert send(path, raise_request_exception=False).status_code == 500
+
+
+@both
+@pytest.mark.usefixtures("users")
+def test_a_404_stays_a_404(send, guarded):
+    with guarded("raise"):
+        assert send("/missing/").status_code == 404
+
+
+@both
+@pytest.mark.usefixtures("users", "logging_requests")
+@pytest.mark.parametrize(
+    ("path", "error"), [("/failing/", "Broken"), ("/missing/", "Http404"), ("/loop/", "NoneType")]
+)
+def test_the_exception_is_told_with_the_report(send, delivered, path, error):
+    send(path, raise_request_exception=False)
+    ((report, _, exception),) = delivered
+    assert report.query_count == 4
+    assert type(exception).__name__ == error
+
+
+def failing_middleware(get_response):
+    """Runs a query loop of its own, and then fails."""
+
+    def run(request):
+        list(views.load_one_by_one())
+        raise views.Broken
+
+    return run
+
+
+@both
+@pytest.mark.usefixtures("users")
+def test_the_exception_of_another_middleware_goes_before_ours(send, guarded):
+    with (
+        guarded("raise", middleware=[GUARD, f"{__name__}.failing_middleware"]),
+        pytest.raises(views.Broken),
+    ):
+        send("/healthy/")
+
+
+@both
+@pytest.mark.usefixtures("users")
+def test_an_exception_nobody_handles_leaves_no_scope_open(send, guarded, delivered):
+    with guarded("log"), override_settings(DEBUG_PROPAGATE_EXCEPTIONS=True):
+        with pytest.raises(views.Broken):
+            send("/failing/")
+    assert delivered.summary() == [("GET /failing/", 4, ["query-in-loop"])]
+
+
+# --- sync and async ------------------------------------------------------------------------
+
+
+def test_it_is_what_the_next_one_is():
+    async def asynchronous(request):
+        return HttpResponse()
+
+    assert iscoroutinefunction(middleware.GuardMiddleware(asynchronous))
+    assert not iscoroutinefunction(middleware.GuardMiddleware(lambda request: HttpResponse()))
+
+
+@pytest.mark.parametrize("mode", ["off", "log"])
+def test_async_requests_stay_in_their_thread(guarded, delivered, mode):
+    threads = []
+
+    async def view(request):
+        threads.append(threading.get_ident())
+        return HttpResponse()
+
+    async def run():
+        threads.append(threading.get_ident())
+        await middleware.GuardMiddleware(view)(RequestFactory().get("/"))
+
+    with guarded(mode):
+        async_to_sync(run)()
+    assert threads[0] == threads[1]
+    assert len(delivered) == (mode == "log")
+
+
+# --- two requests at once ------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_requests_in_two_threads_do_not_mix(guarded, users, delivered):
+    from django.db import connections
+
+    def request(name):
+        try:
+            return get(f"/wait/{name}/")
+        finally:
+            connections.close_all()
+
+    with guarded(), ThreadPoolExecutor(2) as pool:
+        list(pool.map(request, ["a", "b"]))
+    assert delivered.summary() == [("GET /wait/<str:name>/", 4, ["query-in-loop"])] * 2
+
+
+@pytest.mark.usefixtures("users", "logging_requests")
+def test_requests_in_two_tasks_do_not_mix(delivered):
+    import asyncio
+
+    async def run():
+        await asyncio.gather(*(AsyncClient().get(f"/await/{name}/") for name in "ab"))
+
+    async_to_sync(run)()
+    assert [report.query_count for report in delivered.reports] == [7, 7]
+    for report in delivered.reports:
+        assert sum(finding.count for finding in report.findings) == 6
+
+
+# --- faults inside the guard ---------------------------------------------------------------
+
+
+@both
+@pytest.mark.usefixtures("users", "logging_requests")
+@pytest.mark.parametrize("broken", ["open_scope", "deliver", "policy_from_settings"])
+def test_a_fault_of_the_guard_leaves_the_response_untouched(send, monkeypatch, caplog, broken):
+    def fail(*args, **kwargs):
+        raise RuntimeError("inside the guard")
+
+    faults.forget_logged()
+    monkeypatch.setattr(middleware, broken, fail)
+    for _ in range(2):
+        response = send("/loop/")
+        assert (response.status_code, response.content) == (200, b"user0,user1,user2")
+    logged = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert [record.getMessage() for record in logged] == [
+        "nplusone-guard failed in middleware; the application goes on. Logged once."
+    ]
+    faults.forget_logged()
+
+
+def test_the_exclusion_of_everything_is_possible():
+    assert middleware.is_excluded(Policy(exclude_paths=("/",)), "/any/")
+    assert not middleware.is_excluded(Policy(), "/any/")

@@ -1,0 +1,61 @@
+"""Fixtures of the tests that send requests to the views beside this file."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import override_settings
+
+from tests.webapp import GUARD
+
+
+class Delivered(list):
+    """The reports that the middleware handed on, with the policy and the exception."""
+
+    @property
+    def reports(self):
+        return [report for report, _, _ in self]
+
+    def summary(self):
+        """Name, queries and rules of each report."""
+        return [
+            (report.name, report.query_count, [finding.rule for finding in report.findings])
+            for report in self.reports
+        ]
+
+
+@pytest.fixture
+def delivered(monkeypatch):
+    """Instead of delivering, collect."""
+    collected = Delivered()
+
+    def deliver(report, policy, exception=None):
+        collected.append((report, policy, exception))
+
+    monkeypatch.setattr("nplusone_guard.middleware.deliver", deliver)
+    return collected
+
+
+@pytest.fixture
+def users(db):
+    return [User.objects.create(username=f"user{number}") for number in range(3)]
+
+
+@pytest.fixture
+def guarded():
+    """Settings with the middleware, in a mode: ``with guarded("raise"): …``."""
+
+    def settings(mode="log", middleware=(GUARD,), **policy):
+        return override_settings(
+            ROOT_URLCONF="tests.webapp.urls",
+            MIDDLEWARE=list(middleware),
+            NPLUSONE_GUARD={"MODE": mode, **policy},
+        )
+
+    return settings
+
+
+@pytest.fixture
+def logging_requests(guarded):
+    with guarded("log"):
+        yield
