@@ -16,6 +16,7 @@ myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
 
 html_theme = "furo"
+html_extra_path = ["report.schema.json"]
 html_title = f"nplusone-guard {release}"
 
 autodoc_typehints = "description"

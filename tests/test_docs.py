@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from django.core.management import get_commands
 
+from nplusone_guard import conf
+
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -78,7 +80,8 @@ def commands(page: list[Block]) -> list[str]:
 def test_the_python_of_a_page_runs(path, tmp_path):
     module = tmp_path / f"{path.stem.lower()}_page.py"
     module.write_text(as_module(blocks(path.read_text())))
-    runpy.run_path(str(module), run_name="page")
+    names = runpy.run_path(str(module), run_name="page")
+    assert conf.read(names.get("NPLUSONE_GUARD", {}))[1] == ()
 
 
 def test_commands_exist():
