@@ -120,7 +120,7 @@ def call_loop(code: CodeType, position: Position) -> Loop | None:
         return None
     call = next((call for call in scope.calls if _is_at(call, position)), None)
     if call is not None:
-        return _described_call(call, position)
+        return _described_call(call)
     for loop in reversed(scope.loops):
         if _fetches(loop, position):
             return _described(loop)
@@ -214,18 +214,18 @@ def _loop(loop: LoopNode) -> Loop:
     )
 
 
-def _described_call(call: CallNode, position: Position) -> Loop:
-    index = call.scope.index
+def _described_call(call: CallNode) -> Loop:
+    index, line = call.scope.index, call.start[0]
     return Loop(
         file=index.file,
-        line=position.line,
+        line=line,
         end_line=call.region.end[0],
         function=call.scope.qualname,
-        source=index.line(position.line),
+        source=index.line(line),
         kind="call",
         bounded=turns(call.iterable, call.scope),
         iterates=index.text(call.iterable),
-        iter_lines=_lines(call.iterable, position.line),
+        iter_lines=_lines(call.iterable, line),
         assigned=_assigned(call.iterable, call.scope, call.region.start),
         target="",
     )
