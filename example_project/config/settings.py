@@ -32,6 +32,7 @@ ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
+    "nplusone_guard",
     "apps.tenants",
     "apps.peoples",
     "apps.journal",
@@ -39,6 +40,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "nplusone_guard.middleware.GuardMiddleware",
     "django.middleware.common.CommonMiddleware",
 ]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -11,6 +13,9 @@ from django.db import connection
 from django.db.utils import OperationalError
 
 from apps.demo.progress import Progress
+from apps.demo.text import WIDTH
+from nplusone_guard import Report
+from nplusone_guard.report.text import render
 
 
 class ExampleCommand(BaseCommand):
@@ -29,6 +34,11 @@ class ExampleCommand(BaseCommand):
             raise CommandError(
                 f"{name} does not answer: {str(error).strip().splitlines()[0]}. Check DATABASE_URL."
             ) from error
+
+    def guard_text(self, report: Report) -> str:
+        """The guard's report as text, in the columns and the encoding of these commands."""
+        encoding = getattr(sys.stdout, "encoding", None)
+        return render(report, width=WIDTH, base_dir=str(Path.cwd()), encoding=encoding)
 
     def note(self, text: str = "") -> None:
         """Say ``text`` on standard error, which ``--json`` leaves to people; no red, no alarm."""

@@ -12,8 +12,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from apps.demo.rows import count_rows
 from apps.journal.windows import Window
 from background_tasks.journal_wellness_tasks import WellnessReport, build_wellness_report
-from nplusone_guard import watch
-from nplusone_guard.report.model import Report
+from nplusone_guard import Report, watch
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ class Command(ExampleCommand):
         title = f"{number}. {run.variant}: {TITLES[run.variant]}"
         self.write(f"\n{self.style.MIGRATE_HEADING(title)}\n{'-' * WIDTH}")
         self.write(f"{source_file(run.variant)}\n\n{source_lines(run.variant)}\n")
-        self.write(f"{run.figures}\n\n{str(run.guard).rstrip()}")
+        self.write(f"{run.figures}\n\n{self.guard_text(run.guard)}")
 
     def show_table(self, outcome: Outcome) -> None:
         self.write(f"\n{self.style.MIGRATE_HEADING('Side by side')}\n{'-' * WIDTH}")

@@ -45,7 +45,7 @@ class Command(ExampleCommand):
             return
         self.stdout.write(f"Tenant wellness report, {window}, variant {variant!r}\n\n")
         self.stdout.write(wellness_table(run.wellness))
-        self.stdout.write(f"\n{run.figures}\n\n{run.guard}")
+        self.stdout.write(f"\n{run.figures}\n\n{self.guard_text(run.guard)}")
 
     def tenants(self, options: dict[str, Any]) -> int:
         """How many tenants to report on: all, or as many as asked for."""
