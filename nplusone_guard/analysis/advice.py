@@ -22,6 +22,8 @@ class Case:
     origin: Origin | None
     #: The name of the loop variable, or ``obj``.
     name: str
+    #: The accessor of the relation that the finding is about.
+    accessor: str
 
     @property
     def queryset(self) -> str:
@@ -32,9 +34,12 @@ class Case:
         return f"the queryset at {site.file.replace(chr(92), '/').rsplit('/', 1)[-1]}:{site.line}"
 
 
-def advise(rule: str, group: Group, location: Location, origin: Origin | None) -> Advice:
-    """The advice for one candidate."""
-    case = Case(group, facts_of(group), origin, _loop_name(location))
+def advise(
+    rule: str, group: Group, location: Location, origin: Origin | None, relation: str
+) -> Advice:
+    """The advice for one candidate; ``relation`` is what it is about, if anything."""
+    accessor = relation.rpartition(".")[2]
+    case = Case(group, facts_of(group), origin, _loop_name(location), accessor)
     text = _WORDING[rule](case)
     return Advice(text, saves=_saves(rule, case), of=group.count)
 
@@ -61,7 +66,7 @@ def _deferred(case: Case) -> str:
 
 
 def _bypassed(case: Case) -> str:
-    accessor = case.facts.accessor or next((one.accessor for one in case.facts.fks), "")
+    accessor = case.accessor
     return (
         f"{accessor} is prefetched, but this query never reads the prefetch: read "
         f"{case.name}.{accessor}.all(), or Prefetch({accessor!r}, queryset=…) for other rows"

@@ -34,6 +34,8 @@ class Candidate:
     location: Location
     rule: str
     others: list[Group]
+    #: ``app.Model.accessor`` of the relation that it is about.
+    relation: str = ""
 
     @property
     def groups(self) -> list[Group]:
@@ -87,7 +89,9 @@ class Judge:
         by_shape: dict[tuple[str, str], list[Group]] = defaultdict(list)
         for group in self.groups:
             if not group.fingerprint.truncated:
-                by_shape[group.alias, group.fingerprint.text].append(group)
+                # Without the OFFSET: the first of several indexed rows has none.
+                text = group.fingerprint.text.removesuffix(" OFFSET ?")
+                by_shape[group.alias, text].append(group)
         found = [
             candidate
             for groups in by_shape.values()
@@ -99,14 +103,16 @@ class Judge:
     def _of_one_shape(self, groups: list[Group]) -> list[Candidate]:
         """Join the branches of one loop, then keep what repeats and is not healthy."""
         joined: dict[object, list[Group]] = defaultdict(list)
+        recursed = {_functions(group) for group in groups if group.recursed}
         for group in groups:
-            if len(groups) == 1 and group.count < self.policy.threshold:
-                continue
-            joined[self.location(group).key or id(group)].append(group)
+            functions = _functions(group) if recursed else None
+            key = functions if functions in recursed else self.location(group).key
+            joined[key or id(group)].append(group)
         found = (self._candidate(branches) for branches in joined.values())
         return [candidate for candidate in found if candidate is not None]
 
     def _candidate(self, branches: list[Group]) -> Candidate | None:
+        branches = sorted(branches, key=lambda group: not group.recursed)
         repeated = [one for one in branches if one.count >= self.policy.threshold]
         if repeated:
             main = repeated[0]
@@ -116,16 +122,22 @@ class Judge:
             return None
         location = self.location(main)
         clearance = rules.clear(main, location, self.policy)
-        rule = rules.rule_of(main, self._prefetched_before(main))
+        same = len({key for group in branches for key in group.digests}) == 1
+        bypassed = self._bypassed(main)
+        rule = rules.rule_of(main, prefetched=bool(bypassed), same_parameters=same)
         if clearance is not None:
             self._clear(main, location, clearance.reason, clearance.detail)
             return None
         if not self.policy.judges(rule) or self._ignored(main, location, rule):
             return None
-        return Candidate(main, location, rule, [one for one in branches if one is not main])
+        others = [one for one in branches if one is not main]
+        relation = bypassed if rule == "bypassed-prefetch" else rules.facts_of(main).relation
+        return Candidate(main, location, rule, others, relation)
 
     def _turned(self, branches: list[Group]) -> bool:
-        """Branches that exclude each other and have both run prove two turns of the loop."""
+        """One path, or two branches that exclude each other: either proves two turns."""
+        if len({group.path for group in branches}) < len(branches):
+            return True
         places = [self.location(group) for group in branches]
         return any(
             exclusive(one, other)
@@ -133,15 +145,19 @@ class Judge:
             for other in places[index + 1 :]
         )
 
-    def _prefetched_before(self, group: Group) -> frozenset[str]:
-        prefetches = (
-            (one.sequence, one.first.facts.prefetch)
-            for one in self.groups
-            if one.first is not None and one.first.facts.prefetch
-        )
-        return frozenset(
-            prefetch[2] for sequence, prefetch in prefetches if sequence < group.sequence
-        ) - {""}
+    def _bypassed(self, group: Group) -> str:
+        """The relation whose prefetch had loaded the rows of ``group``; or nothing."""
+        facts = rules.facts_of(group)
+        if facts.operation == "prefetch":
+            return ""
+        if facts.prefetched:
+            return facts.relation
+        asked = {one.field for one in facts.fks}
+        for one in self.groups:
+            prefetch = one.first.facts.prefetch if one.first is not None else None
+            if prefetch is not None and one.sequence < group.sequence and prefetch[2] in asked:
+                return f"{prefetch[0]}.{prefetch[1]}"
+        return ""
 
     def _clear(self, group: Group, location: Location, reason: str, detail: str) -> None:
         self.cleared.append(
@@ -196,10 +212,10 @@ class Judge:
             site=location.site,
             loop=location.loop,
             origin=parents,
-            relation=_relation(main),
-            advice=advice.advise(rule, group, location, parents),
+            relation=main.relation,
+            advice=advice.advise(rule, group, location, parents, main.relation),
             id=self._identity(rule, group.fingerprint.text, location),
-            also_at=tuple(self.location(one).site for one in main.others),
+            also_at=self._sites(main.groups),
         )
 
     def _statement(self, candidate: Candidate) -> Statement:
@@ -219,6 +235,11 @@ class Judge:
             model=facts.model,
             relation=facts.relation,
         )
+
+    def _sites(self, groups: list[Group]) -> tuple[Site, ...]:
+        """All the sites, where there are several."""
+        sites = tuple(dict.fromkeys(self.location(group).site for group in groups))
+        return sites if len(sites) > 1 else ()
 
     def _identity(self, rule: str, shape: str, location: Location) -> str:
         """The stable id: no line numbers and no counts, so that edits above keep it."""
@@ -273,9 +294,9 @@ class Judge:
             loop=None,
             origin=None,
             relation="",
-            advice=advice.advise("duplicate-query", main, location, None),
+            advice=advice.advise("duplicate-query", main, location, None, ""),
             id=self._identity("duplicate-query", main.fingerprint.text, location),
-            also_at=tuple(self.location(group).site for group in groups[1:]),
+            also_at=self._sites(groups),
         )
 
     def _shape(self, group: Group) -> Shape:
@@ -289,6 +310,11 @@ class Judge:
             group.duration,
             location.site if location is not None else call_site(group),
         )
+
+
+def _functions(group: Group) -> frozenset[object]:
+    """The user functions on the stack: functions that call each other in turn share them."""
+    return frozenset(place.code for place in callpath.user_places(group.path))
 
 
 def worst_first(finding: Finding) -> tuple[bool, int, float]:
@@ -314,15 +340,6 @@ def _may_duplicate(group: Group) -> bool:
         and facts.operation not in rules.WRITE_OPERATIONS
         and facts.operation != "refresh_from_db"
     )
-
-
-def _relation(candidate: Candidate) -> str:
-    facts = rules.facts_of(candidate.group)
-    if candidate.rule == "bypassed-prefetch" and not facts.relation:
-        return next(
-            (f"{one.parent_model}.{one.accessor}" for one in facts.fks if one.accessor), ""
-        )
-    return facts.relation
 
 
 def _summary(candidate: Candidate, location: Location) -> str:

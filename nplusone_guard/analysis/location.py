@@ -39,6 +39,12 @@ class Location:
     in_library: bool = False
 
     @property
+    def in_user_loop(self) -> bool:
+        """Whether the user's own source shows the loop."""
+        seen = self.node is not None and (self.node.kind != "call" or bool(self.node.iterates))
+        return not self.in_library and (seen or (self.loop is not None and self.node is None))
+
+    @property
     def key(self) -> tuple[str, int, str] | None:
         """What two groups of one loop have in common."""
         return (self.loop.file, self.loop.line, self.loop.kind) if self.loop else None
@@ -62,7 +68,8 @@ def locate(scope: Scope, group: Group) -> Location:
     if group.recursed:
         found = _recursion(group)
     found = found or _user_loop(scope, group, places) or _gather(group)
-    found = found or _c_loop(places) or _library_loop(group) or _any_call(places)
+    found = found or _c_loop(group, places) or _library_loop(group)
+    found = found or _any_call([one for one in places if one is not place])
     if found is None:
         return Location(site, place)
     return Location(
@@ -129,7 +136,9 @@ def _gather(group: Group) -> _Found | None:
     if group.waiting is None:
         return None
     place = group.waiting
-    return _Found(site_of(place.code, place.lasti, "gather"), None, place)
+    call = loops.call_loop(place.code, loops.position_of(place.code, place.lasti))
+    bounded = call is not None and call.bounded is not None and group.count <= call.bounded
+    return _Found(site_of(place.code, place.lasti, "gather"), call, place, bounded=bounded)
 
 
 def _recursion(group: Group) -> _Found | None:
@@ -145,19 +154,20 @@ def _recursion(group: Group) -> _Found | None:
     return None
 
 
-def _c_loop(places: list[callpath.Place]) -> _Found | None:
+def _c_loop(group: Group, places: list[callpath.Place]) -> _Found | None:
     """``sorted(key=)``, ``map``, ``sum`` …: a loop that runs inside a call."""
     for place in places:
         position = loops.position_of(place.code, place.lasti)
         node = loops.call_loop(place.code, position)
         if node is not None and node.iterates:
-            return _Found(_loop_site(place.code, node), node, place)
+            bounded = node.bounded is not None and group.count <= node.bounded
+            return _Found(_loop_site(place.code, node), node, place, bounded=bounded)
     return None
 
 
 def _any_call(places: list[callpath.Place]) -> _Found | None:
     """The innermost call that stayed on the stack: its callee repeats, unseen by us."""
-    for place in places[1:] or places:
+    for place in places:
         position = loops.position_of(place.code, place.lasti)
         node = loops.call_loop(place.code, position)
         if node is not None:

@@ -18,17 +18,17 @@ def origin_of(scope: Scope, group: Group, location: Location) -> Origin | None:
 
     Asked in turn: the QuerySet that holds the parent object, the read evaluated on the
     loop's own line or on the line that assigned what it runs over, the latest earlier
-    read of the parent's model. A loop over a name that this function assigned, by a line
-    that read nothing, runs over objects from before the scope: no origin then.
+    read of the parent's model. There is none for objects from before the scope.
     """
     facts = facts_of(group)
     assigned = _assigned(location)
-    read = facts.parent_group
-    model = facts.parent_model if facts.operation not in _MAKERS else ""
+    model = facts.parent_model if _varies(group) and facts.operation not in _MAKERS else ""
+    read = facts.parent_group if model or facts.fks else None
     if read is None:
         models = [one.parent_model for one in facts.fks] + ([model] if model else [])
         read = _on_loop_line(scope, group, location, models)
-        if read is None and assigned is None:
+        if read is None and not _from_before(scope, location):
+            assigned = None
             read = _latest(scope, group, [model] if model else models)
     if read is None:
         return None
@@ -36,17 +36,27 @@ def origin_of(scope: Scope, group: Group, location: Location) -> Origin | None:
     if place is None:
         return None
     site = site_of(place.code, place.lasti)
-    if assigned is not None and _same_line(assigned, site):
-        assigned = None
     return Origin(facts_of(read).model, site, _parents(group), assigned)
+
+
+def _varies(group: Group) -> bool:
+    """Whether the parent is another one each turn: else the loop is over something else."""
+    first, second = group.first, group.second
+    if first is None or second is None or not first.facts.parent_key:
+        return True
+    return bool(first.facts.parent_key != second.facts.parent_key)
+
+
+def _from_before(scope: Scope, location: Location) -> bool:
+    """Whether what the loop runs over was assigned before the scope was opened."""
+    node, place = location.node, location.loop_place
+    if node is None or place is None or node.assigned is None:
+        return False
+    return place.code is scope.root_code and node.assigned < scope.root_line
 
 
 def _parents(group: Group) -> int:
     return group.count
-
-
-def _same_line(one: Site, other: Site) -> bool:
-    return (one.file, one.line) == (other.file, other.line)
 
 
 def _assigned(location: Location) -> Site | None:

@@ -61,8 +61,8 @@ def clear(group: Group, location: Location, policy: Policy) -> Clearance | None:
 
 
 def _batched(group: Group, facts: Facts, location: Location) -> Clearance | None:
-    if group.many:
-        return Clearance("batched", "executemany")
+    if group.many >= 2:
+        return Clearance("batched", f"executemany of {group.many}")
     rows = group.fingerprint.batch_rows
     if rows >= 2:
         return Clearance("batched", f"{rows} rows a statement")
@@ -71,7 +71,7 @@ def _batched(group: Group, facts: Facts, location: Location) -> Clearance | None
     )
     if objects >= 2:
         return Clearance("batched", f"{facts.operation} of {objects} objects")
-    if facts.cascade and (location.loop is None or location.in_library):
+    if facts.cascade and not location.in_user_loop:
         return Clearance("batched", "cascade of one delete")
     return _chunked(group)
 
@@ -134,11 +134,13 @@ def _bounded(location: Location) -> Clearance | None:
     return None
 
 
-def rule_of(group: Group, prefetched: frozenset[str]) -> str:
-    """The rule that a candidate breaks. ``prefetched`` names foreign keys, by label, whose
-    rows an earlier prefetch of this scope had already loaded."""
+def rule_of(group: Group, *, prefetched: bool, same_parameters: bool) -> str:
+    """The rule that a candidate breaks.
+
+    ``prefetched``: an earlier prefetch of this scope had loaded these rows already;
+    ``same_parameters``: every turn asked for the same.
+    """
     facts = facts_of(group)
-    same_parameters = len(group.digests) == 1
     if facts.operation == "sql":
         return _raw_rule(group, same_parameters=same_parameters)
     if group.fingerprint.kind in WRITES or facts.operation in WRITE_OPERATIONS:
@@ -147,7 +149,7 @@ def rule_of(group: Group, prefetched: frozenset[str]) -> str:
         return "recursive-query"
     if facts.deferred:
         return "deferred-field"
-    if facts.prefetched or any(one.field in prefetched for one in facts.fks):
+    if prefetched:
         return "bypassed-prefetch"
     if facts.operation == "lazy" or (facts.plain and facts.operation == "filter"):
         return "lazy-relation"

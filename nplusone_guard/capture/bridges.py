@@ -32,8 +32,8 @@ def install() -> None:
     """Wrap the functions of asgiref and Django once; ``uninstall`` puts them back."""
     if _undo:
         return
-    wrap("asgiref.sync", "SyncToAsync.__call__", _carry)
-    wrap("asgiref.sync", "AsyncToSync.__call__", _carry)
+    wrap("asgiref.sync", "SyncToAsync.__call__", _carry_to_thread)
+    wrap("asgiref.sync", "AsyncToSync.__call__", _carry_to_task)
     wrap("django.db.backends.base.base", "BaseDatabaseWrapper.commit", _commit)
     wrap("django.db.backends.base.base", "BaseDatabaseWrapper.rollback", _rollback)
 
@@ -56,16 +56,42 @@ def uninstall() -> None:
     _undo.clear()
 
 
-def _carry(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+def _carry_to_thread(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+    path = _path_of(sys._getframe(1))
+    if path is None:
+        return wrapped(*args, **kwargs)
+    return _with_path(path, wrapped(*args, **kwargs))
+
+
+async def _with_path(path: callpath.Carried, call: Any) -> Any:
+    """Await ``call`` with the path in its context, which asgiref copies to the thread."""
+    token = callpath.carried.set(path)
+    try:
+        return await call
+    finally:
+        callpath.carried.reset(token)
+
+
+def _carry_to_task(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+    path = _path_of(sys._getframe(1))
+    if path is None:
+        return wrapped(*args, **kwargs)
+    token = callpath.carried.set(path)
+    try:
+        return wrapped(*args, **kwargs)
+    finally:
+        callpath.carried.reset(token)
+
+
+def _path_of(frame: FrameType) -> callpath.Carried | None:
     scope = current_scope.get()
-    if scope is not None:
-        try:
-            root = scope.recorders[-1].root
-            path = callpath.carry(sys._getframe(1), root, _running_task())
-            callpath.carried.set(path)
-        except Exception as error:
-            contain("capture.bridges", error, scope.errors)
-    return wrapped(*args, **kwargs)
+    if scope is None:
+        return None
+    try:
+        return callpath.carry(frame, scope.recorders[-1].root, _running_task())
+    except Exception as error:
+        contain("capture.bridges", error, scope.errors)
+        return None
 
 
 def _running_task() -> Any:
@@ -102,18 +128,26 @@ def waiting_frame(task: Any) -> FrameType | None:
     """The innermost user frame in which another task waits for ``task``.
 
     ``asyncio.gather`` and ``TaskGroup`` run coroutines in tasks that have no user frame
-    of their own. The waiting task is the one whose future lists ``task`` as a child, or
-    whose ``TaskGroup`` holds it.
+    of their own. The waiting task is the one whose future is ``task`` or lists it as a
+    child, or whose ``TaskGroup`` holds it; else the only other task with user code.
     """
-    for other in asyncio.all_tasks(task.get_loop()):
-        if other is not task and _waits_for(other, task):
+    others = [other for other in asyncio.all_tasks(task.get_loop()) if other is not task]
+    for other in others:
+        if _waits_for(other, task):
             return _innermost_user_frame(other)
-    return None
+    frames = [_innermost_user_frame(other) for other in others if not _gathers_nothing(other)]
+    frames = [frame for frame in frames if frame is not None]
+    return frames[0] if len(frames) == 1 else None
+
+
+def _gathers_nothing(task: Any) -> bool:
+    """Whether the task itself is at a query: its own call is carried to a thread."""
+    return any(frame.f_code is _with_path.__code__ for frame in _frames_of(task))
 
 
 def _waits_for(other: Any, task: Any) -> bool:
     future = getattr(other, "_fut_waiter", None)
-    if task in (getattr(future, "_children", None) or ()):
+    if future is task or task in (getattr(future, "_children", None) or ()):
         return True
     return any(
         task in (getattr(frame.f_locals.get("self"), "_tasks", None) or ())

@@ -198,8 +198,8 @@ def carry(frame: FrameType | None, root: FrameType | None, task: Any) -> Carried
     return Carried(tokens, codes, lastis, task)
 
 
-def fold(path: Path) -> tuple[Path, bool]:
-    """``path`` with recursion folded, and whether user code recursed.
+def fold(path: Path) -> Path:
+    """``path`` with recursion folded.
 
     A function that calls itself, directly or through library code and its own
     comprehensions, leaves one frame; so does a cycle that repeats exactly. What lies
@@ -207,31 +207,27 @@ def fold(path: Path) -> tuple[Path, bool]:
     the stack twice without any recursion.
     """
     if len(set(map(_identity, path))) == len(path):
-        return path, False
-    direct, recursed = _fold_direct(path)
-    cycles = _fold_cycles(direct)
-    return cycles, recursed or _dropped_user_code(direct, cycles)
+        return path
+    return _fold_cycles(_fold_direct(path))
 
 
 def _identity(token: Token) -> Token:
     return token.code if isinstance(token, Place) else token
 
 
-def _fold_direct(path: Path) -> tuple[Path, bool]:
+def _fold_direct(path: Path) -> Path:
     kept: list[Token] = []
     last_user = -1
-    recursed = False
     for token in path:
         if isinstance(token, Place):
             previous = kept[last_user] if last_user >= 0 else None
             if isinstance(previous, Place) and previous.code is token.code:
                 del kept[last_user + 1 :]
-                recursed = True
                 continue
             if token.code.co_name not in INNER_CODES:
                 last_user = len(kept)
         kept.append(token)
-    return tuple(kept), recursed
+    return tuple(kept)
 
 
 def _fold_cycles(path: Path) -> Path:
@@ -249,14 +245,6 @@ def _fold_cycles(path: Path) -> Path:
         kept.append(path[index])
         index += 1
     return tuple(kept)
-
-
-def _dropped_user_code(before: Path, after: Path) -> bool:
-    return _places(before) != _places(after)
-
-
-def _places(path: Path) -> int:
-    return sum(1 for token in path if isinstance(token, Place))
 
 
 def user_places(path: Path) -> Iterable[Place]:

@@ -87,7 +87,7 @@ class Hook:
                         group = sight(recorder, query)
                     if group is not None:
                         _count(recorder, group, sql, params, shape, start, elapsed, failed)
-                        if connection.in_atomic_block:
+                        if connection.in_atomic_block and not failed:
                             note_in_transaction(recorder, self.alias, group)
             for one in (scope, *scope.ancestors) if scope.ancestors else (scope,):
                 one.query_count += 1

@@ -37,6 +37,7 @@ class Facts:
         "operation",
         "parent",
         "parent_group",
+        "parent_key",
         "parent_model",
         "plain",
         "prefetch",
@@ -73,6 +74,8 @@ class Facts:
         self.parent_model = ""
         #: The parent object; only while a sighting is being noted.
         self.parent: Any = None
+        #: A digest of the parent's type and primary key; 0 where no parent was at hand.
+        self.parent_key = 0
         #: The group that loaded the parent, where its identity could be found.
         self.parent_group: Any = None
         #: (parent model, accessor, ``app.Model.fk`` or "") of a prefetch.
@@ -80,7 +83,9 @@ class Facts:
 
     def forget_values(self) -> None:
         """Let go of the objects and values that were only needed while looking."""
-        self.parent = None
+        if self.parent is not None:
+            self.parent_key = hash((type(self.parent), str(primary_key(self.parent))))
+            self.parent = None
         self.fks = tuple(replace(one, value=None) for one in self.fks)
 
 
@@ -413,11 +418,19 @@ def _accessor_of(manager: Any) -> str:
 
 
 def _fk_of_manager(prefetcher: Any) -> str:
-    """``app.Model.fk`` behind a reverse manager; empty for the other kinds."""
-    field = getattr(prefetcher, "field", None)
-    if getattr(prefetcher, "instance", None) is None or field is None:
+    """``app.Model.fk`` behind a related manager; empty where one object is prefetched.
+
+    That of a many-to-many is its through table's; a GenericRelation goes by its
+    GenericForeignKey.
+    """
+    if getattr(prefetcher, "instance", None) is None:
         return ""
-    return _field_label(field)
+    if hasattr(prefetcher, "content_type_field_name"):
+        for field in prefetcher.model._meta.private_fields:
+            if getattr(field, "ct_field", None) == prefetcher.content_type_field_name:
+                return f"{_label(prefetcher.model)}.{field.name}"
+    field = getattr(prefetcher, "source_field", None) or getattr(prefetcher, "field", None)
+    return _field_label(field) if field is not None else ""
 
 
 def _reverse_accessor(field: Any) -> str:
@@ -427,6 +440,15 @@ def _reverse_accessor(field: Any) -> str:
 
 def _field_label(field: Any) -> str:
     return f"{_label(field.model)}.{field.name}"
+
+
+def primary_key(instance: Any) -> Any:
+    """The primary key as it is loaded, without a query; ``NO_KEY`` where it is not."""
+    meta = getattr(instance, "_meta", None)
+    return instance.__dict__.get(meta.pk.attname, NO_KEY) if meta is not None else NO_KEY
+
+
+NO_KEY: Final = object()
 
 
 def _label(model: Any) -> str:
@@ -451,7 +473,7 @@ _OPERATIONS: Final = (
 #: Function → reader. Several spellings of one row are the names of several versions.
 LANDMARKS: Final[dict[str, Reader]] = {
     f"{_QUERY}QuerySet._fetch_all": _fetch,
-    f"{_QUERY}QuerySet._iterator": _fetch,
+    f"{_QUERY}QuerySet._iterator": _operation("iterator"),
     **{f"{_QUERY}QuerySet.{name}": _operation(name) for name in _OPERATIONS},
     f"{_QUERY}QuerySet._raw_delete": _operation("delete"),
     f"{_QUERY}QuerySet.in_bulk": _batch_operation("in_bulk", "id_list"),

@@ -46,6 +46,7 @@ class Group:
     __slots__ = (
         "alias",
         "count",
+        "depth",
         "digests",
         "duration",
         "failed",
@@ -77,7 +78,10 @@ class Group:
         #: Parameter digest → executions, for the first ``MAX_DIGESTS`` of them.
         self.digests: dict[int, int] = {}
         self.recursed = False
-        self.many = False
+        #: Parameter sets of the largest ``executemany``; 0 for ``execute``.
+        self.many = 0
+        #: Tokens of the path before recursion was folded, at the first sighting.
+        self.depth = len(path)
         self.sequence = 0
         self.first: Sighting | None = None
         self.second: Sighting | None = None

@@ -26,6 +26,13 @@ class Query:
 
     __slots__ = ("alias", "frame", "many", "params", "path", "shape")
 
+    @property
+    def rows(self) -> int:
+        """Parameter sets of an ``executemany`` (2 where they cannot be counted), else 0."""
+        if not self.many:
+            return 0
+        return len(self.params) if hasattr(self.params, "__len__") else 2
+
     def __init__(
         self,
         alias: str,
@@ -51,10 +58,10 @@ def sight(scope: Scope, query: Query) -> Group | None:
     key = (query.alias, query.shape.text, query.path)
     known = scope.groups.get(key)
     if known is None:
-        folded, recursed = callpath.fold(query.path)
+        folded = callpath.fold(query.path)
         if len(folded) == len(query.path):
             return _new_group(scope, key, query)
-        return _sight_folded(scope, key, query, folded, recursed=recursed)
+        return _sight_folded(scope, key, query, folded)
     return _sight_known(scope, key, known, query)
 
 
@@ -66,9 +73,9 @@ def _sight_known(scope: Scope, key: Key, known: Group | Split, query: Query) -> 
     return known
 
 
-def _sight_folded(
-    scope: Scope, key: Key, query: Query, folded: callpath.Path, *, recursed: bool
-) -> Group | None:
+def _sight_folded(scope: Scope, key: Key, query: Query, folded: callpath.Path) -> Group | None:
+    """A path that was deeper. Recursion is a path of several depths, not one deep path:
+    a function wrapped twice by one decorator is on the stack twice, too."""
     short = (query.alias, query.shape.text, folded)
     known = scope.groups.get(short)
     if known is None:
@@ -76,7 +83,7 @@ def _sight_folded(
     else:
         group = _sight_known(scope, short, known, query)
     if group is not None:
-        group.recursed = group.recursed or recursed
+        group.recursed = group.recursed or group.depth != len(query.path)
         if len(query.path) <= MAX_REMEMBERED_PATH:
             scope.groups[key] = scope.groups[short]
     return group
@@ -98,7 +105,8 @@ def _make_group(
     scope.sequence += 1
     group = Group(query.alias, query.shape, path)
     group.sequence = scope.sequence
-    group.many = query.many
+    group.many = query.rows
+    group.depth = len(query.path)
     group.first = first
     first.facts.forget_values()
     group.ignores = active_ignores.get()
@@ -118,7 +126,7 @@ def _second_sighting(scope: Scope, group: Group, key: Key, query: Query) -> Grou
             scope.groups[key] = split
             return _variant(scope, split, query)
         group.same_frames = tuple(map(_same, first.frame_ids, second.frame_ids))
-    _note_second(scope, group, second)
+    _note_second(scope, group, query, second)
     return group
 
 
@@ -126,8 +134,9 @@ def _same(one: int, other: int) -> bool:
     return one == other
 
 
-def _note_second(scope: Scope, group: Group, second: Sighting) -> None:
+def _note_second(scope: Scope, group: Group, query: Query, second: Sighting) -> None:
     group.second = second
+    group.many = max(group.many, query.rows)
     _find_parent(scope, group, second.facts)
     second.facts.forget_values()
     group.waiting = _waiting_place(scope)
@@ -143,7 +152,7 @@ def _variant(scope: Scope, split: Split, query: Query) -> Group | None:
         if group is not None:
             split.by_lines[lines] = group
     elif group.count == 1:
-        _note_second(scope, group, sighting)
+        _note_second(scope, group, query, sighting)
     sighting.facts.forget_values()
     return group
 
@@ -235,14 +244,6 @@ def _holds(read: Group, instance: Any, value: Any) -> bool:
     if not cache:
         return False
     for one in cache[:2000]:
-        if one is instance if instance is not None else _pk(one) == value:
+        if one is instance if instance is not None else landmarks.primary_key(one) == value:
             return True
     return False
-
-
-def _pk(instance: Any) -> Any:
-    meta = getattr(instance, "_meta", None)
-    return instance.__dict__.get(meta.pk.attname, _NO_PK) if meta is not None else _NO_PK
-
-
-_NO_PK = object()
