@@ -7,8 +7,7 @@ not: it is the first thing people try a query loop with.
 
 Names are followed through the source first; what the source leaves open is looked up
 in the loaded modules, and counts there only if it cannot change: a tuple or frozenset
-of constants, an ``Enum`` class. Only module and class dictionaries are read, so no code
-of the application runs.
+of constants, an ``Enum`` class.
 """
 
 from __future__ import annotations
@@ -17,23 +16,24 @@ import ast
 import datetime
 import decimal
 import enum
-import sys
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from types import ModuleType
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Any
 
-from nplusone_guard.analysis.scopes import Binding, Scope
-from nplusone_guard.analysis.sources import index_of_module, module_of
+from nplusone_guard.analysis.names import (
+    MISSING,
+    Effort,
+    Placed,
+    callee,
+    class_attribute,
+    definitions,
+    loaded,
+    loaded_holder,
+)
+from nplusone_guard.analysis.scopes import Scope
 
-#: An expression and the scope that its names are looked up in.
-Placed: TypeAlias = tuple[ast.expr, Scope]
-
-#: Expressions looked at for one answer.
-_STEPS = 300
 #: A tuple longer than this is data, whoever wrote it.
 _LONGEST = 1_000
-_MISSING = object()
 _CONSTANTS = (
     str,
     int,
@@ -63,37 +63,18 @@ def turns(iterable: ast.expr, scope: Scope) -> int | None:
     filled it out of the source's sight.
     """
     try:
-        return _size(iterable, scope, _Effort()) or None
-    except (_TooLong, RecursionError, AttributeError, TypeError, ValueError):  # odd classes
+        return _size(iterable, scope, Effort()) or None
+    except Exception:  # TooLong; or an odd class costs the bound, never the loop
         return None
 
 
-class _TooLong(Exception):
-    """The answer takes more steps than it is worth."""
-
-
-class _Effort:
-    """What one answer has cost so far, and the names that it is about."""
-
-    __slots__ = ("names", "steps")
-
-    def __init__(self) -> None:
-        self.steps = 0
-        self.names: set[tuple[int, str]] = set()
-
-    def step(self) -> None:
-        self.steps += 1
-        if self.steps > _STEPS:
-            raise _TooLong
-
-
-def _size(expression: ast.expr, scope: Scope, effort: _Effort) -> int | None:
+def _size(expression: ast.expr, scope: Scope, effort: Effort) -> int | None:
     effort.step()
     sizer = _SIZERS.get(type(expression))
     return sizer(expression, scope, effort) if sizer is not None else None
 
 
-def _sizes(parts: Iterable[ast.expr], scope: Scope, effort: _Effort) -> list[int | None]:
+def _sizes(parts: Iterable[ast.expr], scope: Scope, effort: Effort) -> list[int | None]:
     return [_size(part, scope, effort) for part in parts]
 
 
@@ -128,22 +109,22 @@ def _longest(sizes: Iterable[int | None]) -> int | None:
 # -- written out -------------------------------------------------------------------
 
 
-def _sequence(node: ast.Tuple | ast.List, scope: Scope, effort: _Effort) -> int | None:
+def _sequence(node: ast.Tuple | ast.List, scope: Scope, effort: Effort) -> int | None:
     return _total(_element_size(part, scope, effort) for part in node.elts)
 
 
-def _element_size(part: ast.expr, scope: Scope, effort: _Effort) -> int | None:
+def _element_size(part: ast.expr, scope: Scope, effort: Effort) -> int | None:
     return _size(part.value, scope, effort) if isinstance(part, ast.Starred) else 1
 
 
-def _set(node: ast.Set, scope: Scope, effort: _Effort) -> int | None:
+def _set(node: ast.Set, scope: Scope, effort: Effort) -> int | None:
     constants = _distinct(node.elts)
     if constants is not None:
         return constants
     return _total(_element_size(part, scope, effort) for part in node.elts)
 
 
-def _dict(node: ast.Dict, scope: Scope, effort: _Effort) -> int | None:
+def _dict(node: ast.Dict, scope: Scope, effort: Effort) -> int | None:
     constants = _distinct(node.keys)
     if constants is not None:
         return constants
@@ -155,11 +136,11 @@ def _dict(node: ast.Dict, scope: Scope, effort: _Effort) -> int | None:
 
 def _distinct(parts: Iterable[ast.expr | None]) -> int | None:
     """How many different constants these are, if they are all constants."""
-    values = [part.value if isinstance(part, ast.Constant) else _MISSING for part in parts]
-    return None if _MISSING in values else len(set(values))
+    values = [part.value if isinstance(part, ast.Constant) else MISSING for part in parts]
+    return None if MISSING in values else len(set(values))
 
 
-def _constant(node: ast.Constant, _scope: Scope, _effort: _Effort) -> int | None:
+def _constant(node: ast.Constant, _scope: Scope, _effort: Effort) -> int | None:
     return len(node.value) if isinstance(node.value, (str, bytes)) else None
 
 
@@ -169,37 +150,37 @@ def _constant(node: ast.Constant, _scope: Scope, _effort: _Effort) -> int | None
 def _comprehension(
     node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp,
     scope: Scope,
-    effort: _Effort,
+    effort: Effort,
 ) -> int | None:
     if any(clause.ifs or clause.is_async for clause in node.generators):
         return None
     return _product(_sizes((clause.iter for clause in node.generators), scope, effort))
 
 
-def _sum(node: ast.BinOp, scope: Scope, effort: _Effort) -> int | None:
+def _sum(node: ast.BinOp, scope: Scope, effort: Effort) -> int | None:
     if not isinstance(node.op, ast.Add):
         return None
     return _total(_sizes((node.left, node.right), scope, effort))
 
 
-def _choice(node: ast.IfExp, scope: Scope, effort: _Effort) -> int | None:
+def _choice(node: ast.IfExp, scope: Scope, effort: Effort) -> int | None:
     return _longest(_sizes((node.body, node.orelse), scope, effort))
 
 
-def _default(node: ast.BoolOp, scope: Scope, effort: _Effort) -> int | None:
+def _default(node: ast.BoolOp, scope: Scope, effort: Effort) -> int | None:
     return _longest(_sizes(node.values, scope, effort))
 
 
-def _walrus(node: ast.NamedExpr, scope: Scope, effort: _Effort) -> int | None:
+def _walrus(node: ast.NamedExpr, scope: Scope, effort: Effort) -> int | None:
     return _size(node.value, scope, effort)
 
 
-def _slice(node: ast.Subscript, scope: Scope, effort: _Effort) -> int | None:
+def _slice(node: ast.Subscript, scope: Scope, effort: Effort) -> int | None:
     if not isinstance(node.slice, ast.Slice):
-        return _longest(_sizes_of(_definitions(node, scope, effort), effort))
+        return _longest(_sizes_of(definitions(node, scope, effort), effort))
     size = _size(node.value, scope, effort)
     edges = [_number(edge) for edge in (node.slice.lower, node.slice.upper, node.slice.step)]
-    if size is None or _MISSING in edges:
+    if size is None or MISSING in edges:
         return None
     return len(range(size)[slice(*edges)])
 
@@ -211,17 +192,17 @@ def _number(edge: ast.expr | None) -> Any:
     try:
         value = ast.literal_eval(edge)
     except ValueError:
-        return _MISSING
-    return value if isinstance(value, int) else _MISSING
+        return MISSING
+    return value if isinstance(value, int) else MISSING
 
 
 # -- calls -------------------------------------------------------------------------
 
 
-def _call(node: ast.Call, scope: Scope, effort: _Effort) -> int | None:
+def _call(node: ast.Call, scope: Scope, effort: Effort) -> int | None:
     if any(isinstance(argument, ast.Starred) for argument in node.args):
         return None
-    known = _FUNCTIONS.get(_callee(node.func, scope))
+    known = _FUNCTIONS.get(callee(node.func, scope))
     if known is not None:
         return known(node, scope, effort)
     if isinstance(node.func, ast.Attribute):
@@ -229,28 +210,7 @@ def _call(node: ast.Call, scope: Scope, effort: _Effort) -> int | None:
     return None
 
 
-def _callee(function: ast.expr, scope: Scope) -> str:
-    """``sorted`` for the builtin, ``itertools.chain`` however it was imported."""
-    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
-        module = _import_of(function.value.id, scope)
-        return f"{module[0]}.{function.attr}" if module and not module[1] else ""
-    if not isinstance(function, ast.Name):
-        return ""
-    if scope.owner_of(function.id) is None:
-        return function.id
-    found = _import_of(function.id, scope)
-    return ".".join(filter(None, found[:2])) if found else ""
-
-
-def _import_of(name: str, scope: Scope) -> tuple[str, str, int] | None:
-    owner = scope.owner_of(name)
-    bindings = owner.bindings[name] if owner is not None and name in owner.bindings else []
-    if len(bindings) == 1 and bindings[0].kind == "import":
-        return bindings[0].imported
-    return None
-
-
-def _method(function: ast.Attribute, node: ast.Call, scope: Scope, effort: _Effort) -> int | None:
+def _method(function: ast.Attribute, node: ast.Call, scope: Scope, effort: Effort) -> int | None:
     if function.attr in _SAME_SIZE_METHODS and not node.args:
         return _size(function.value, scope, effort)
     text = function.value
@@ -264,35 +224,35 @@ def _number_or_text(argument: ast.expr) -> Any:
     return ast.literal_eval(argument)
 
 
-def _first_argument(node: ast.Call, scope: Scope, effort: _Effort) -> int | None:
+def _first_argument(node: ast.Call, scope: Scope, effort: Effort) -> int | None:
     return _size(node.args[0], scope, effort) if node.args else None
 
 
-def _only_argument(node: ast.Call, scope: Scope, effort: _Effort) -> int | None:
+def _only_argument(node: ast.Call, scope: Scope, effort: Effort) -> int | None:
     return _first_argument(node, scope, effort) if len(node.args) == 1 else None
 
 
-def _zip(node: ast.Call, scope: Scope, effort: _Effort) -> int | None:
+def _zip(node: ast.Call, scope: Scope, effort: Effort) -> int | None:
     return _shortest(_sizes(node.args, scope, effort))
 
 
-def _map(node: ast.Call, scope: Scope, effort: _Effort) -> int | None:
+def _map(node: ast.Call, scope: Scope, effort: Effort) -> int | None:
     return _shortest(_sizes(node.args[1:], scope, effort))
 
 
-def _chain(node: ast.Call, scope: Scope, effort: _Effort) -> int | None:
+def _chain(node: ast.Call, scope: Scope, effort: Effort) -> int | None:
     return _total(_sizes(node.args, scope, effort))
 
 
-def _cartesian(node: ast.Call, scope: Scope, effort: _Effort) -> int | None:
+def _cartesian(node: ast.Call, scope: Scope, effort: Effort) -> int | None:
     return _product(_sizes(node.args, scope, effort)) if not node.keywords else None
 
 
-def _padded(node: ast.Call, scope: Scope, effort: _Effort) -> int | None:
+def _padded(node: ast.Call, scope: Scope, effort: Effort) -> int | None:
     return _longest(_sizes(node.args, scope, effort))
 
 
-def _dict_call(node: ast.Call, scope: Scope, effort: _Effort) -> int | None:
+def _dict_call(node: ast.Call, scope: Scope, effort: Effort) -> int | None:
     named = (
         _size(keyword.value, scope, effort) if keyword.arg is None else 1
         for keyword in node.keywords
@@ -300,15 +260,15 @@ def _dict_call(node: ast.Call, scope: Scope, effort: _Effort) -> int | None:
     return _total([*_sizes(node.args, scope, effort), *named])
 
 
-def _range(node: ast.Call, scope: Scope, effort: _Effort) -> int | None:
+def _range(node: ast.Call, scope: Scope, effort: Effort) -> int | None:
     """``range(len(KINDS))`` is another way to run through KINDS; no other range counts."""
     only = node.args[0] if len(node.args) == 1 else None
-    if isinstance(only, ast.Call) and _callee(only.func, scope) == "len":
+    if isinstance(only, ast.Call) and callee(only.func, scope) == "len":
         return _only_argument(only, scope, effort)
     return None
 
 
-_FUNCTIONS: dict[str, Callable[[ast.Call, Scope, _Effort], int | None]] = {
+_FUNCTIONS: dict[str, Callable[[ast.Call, Scope, Effort], int | None]] = {
     **dict.fromkeys(("enumerate", "sorted"), _first_argument),
     **dict.fromkeys(
         ("list", "tuple", "set", "frozenset", "iter", "reversed"),
@@ -327,7 +287,7 @@ _FUNCTIONS: dict[str, Callable[[ast.Call, Scope, _Effort], int | None]] = {
 # -- names -------------------------------------------------------------------------
 
 
-def _name(node: ast.Name, scope: Scope, effort: _Effort) -> int | None:
+def _name(node: ast.Name, scope: Scope, effort: Effort) -> int | None:
     key = (id(scope.owner_of(node.id)), node.id)
     if key in effort.names:  # ``rows = rows[1:]``
         return None
@@ -337,242 +297,18 @@ def _name(node: ast.Name, scope: Scope, effort: _Effort) -> int | None:
     return size
 
 
-def _attribute_size(node: ast.Attribute, scope: Scope, effort: _Effort) -> int | None:
+def _attribute_size(node: ast.Attribute, scope: Scope, effort: Effort) -> int | None:
     size = _enumeration_size(node, scope)
     return size if size is not None else _referred(node, scope, effort)
 
 
-def _referred(node: ast.Name | ast.Attribute, scope: Scope, effort: _Effort) -> int | None:
-    defined = _longest(_sizes_of(_definitions(node, scope, effort), effort))
-    return defined if defined is not None else _loaded_size(_loaded(node, scope))
+def _referred(node: ast.Name | ast.Attribute, scope: Scope, effort: Effort) -> int | None:
+    defined = _longest(_sizes_of(definitions(node, scope, effort), effort))
+    return defined if defined is not None else _loaded_size(loaded(node, scope))
 
 
-def _sizes_of(definitions: list[Placed], effort: _Effort) -> list[int | None]:
+def _sizes_of(definitions: list[Placed], effort: Effort) -> list[int | None]:
     return [_size(expression, scope, effort) for expression, scope in definitions]
-
-
-def _definitions(node: ast.expr, scope: Scope, effort: _Effort) -> list[Placed]:
-    """What a name, attribute or item stands for by the source; nothing where that is open."""
-    effort.step()
-    if isinstance(node, ast.Name):
-        owner = scope.owner_of(node.id)
-        return _bound(owner, node.id, effort) if owner is not None else []
-    if isinstance(node, ast.Attribute):
-        return _attribute(node, scope, effort)
-    if isinstance(node, ast.Subscript):
-        return _item(node, scope, effort)
-    return [(node, scope)]
-
-
-def _bound(owner: Scope, name: str, effort: _Effort) -> list[Placed]:
-    if owner.mutates(name):
-        return []
-    found: list[Placed] = []
-    for binding in owner.bindings.get(name, ()):
-        meanings = _meanings(binding, owner, effort)
-        if not meanings:
-            return []
-        found += meanings
-    return found
-
-
-def _meanings(binding: Binding, owner: Scope, effort: _Effort) -> list[Placed]:
-    if binding.foreign:
-        return []
-    if binding.kind == "import":
-        name = binding.imported[1]
-        index = index_of_module(_module(binding, owner)) if name else None
-        return _bound(index.module, name, effort) if index is not None else []
-    if binding.value is None:
-        return []
-    if binding.kind == "item":
-        elements = _elements(binding.value, binding.scope or owner, effort)
-        return _picked(elements, binding.path)
-    return [(binding.value, owner)]
-
-
-def _module(binding: Binding, owner: Scope) -> ModuleType | None:
-    """The loaded module that an import names."""
-    name, _, level = binding.imported
-    if level:
-        here = module_of(owner.index.file)
-        package = vars(here).get("__package__") if here is not None else None
-        parts = (package or "").split(".")
-        base = parts[: len(parts) - level + 1]
-        name = ".".join([*base, name] if name else base)
-    return sys.modules.get(name)
-
-
-def _attribute(node: ast.Attribute, scope: Scope, effort: _Effort) -> list[Placed]:
-    if node.attr in scope.index.attribute_stores:
-        return []
-    holder = _holder(node.value, scope)
-    if isinstance(holder, ModuleType):
-        index = index_of_module(holder)
-        return _bound(index.module, node.attr, effort) if index is not None else []
-    body = _defining_body(holder, node.attr) if isinstance(holder, type) else None
-    if body is None:
-        body = _written_class(node.value, scope)
-    if body is None or node.attr in body.index.attribute_stores:
-        return []
-    return _bound(body, node.attr, effort)
-
-
-def _defining_body(holder: type, attribute: str) -> Scope | None:
-    """The body of the class that ``holder`` has an attribute from."""
-    for klass in holder.__mro__:
-        if attribute in vars(klass):
-            index = index_of_module(sys.modules.get(klass.__module__))
-            return index.class_scope(klass.__qualname__) if index is not None else None
-    return None
-
-
-def _written_class(node: ast.expr, scope: Scope) -> Scope | None:
-    """The body of the class a name stands for, by the source alone."""
-    if not isinstance(node, ast.Name):
-        return None
-    owner = scope.owner_of(node.id)
-    if owner is not None and _is_self(node.id, owner):
-        return owner.parent
-    bindings = owner.bindings.get(node.id, []) if owner is not None else []
-    return bindings[0].scope if len(bindings) == 1 and bindings[0].kind == "class" else None
-
-
-def _is_self(name: str, owner: Scope) -> bool:
-    """Whether ``name`` is the first parameter of a method and stays it."""
-    method = owner.kind == "function" and owner.parent is not None
-    if not method or owner.parent is None or owner.parent.kind != "class":
-        return False
-    return owner.first_parameter == name and len(owner.bindings[name]) == 1
-
-
-# -- items -------------------------------------------------------------------------
-
-
-def _item(node: ast.Subscript, scope: Scope, effort: _Effort) -> list[Placed]:
-    """``GROUPS["staff"]`` of a dict that is written out."""
-    if not isinstance(node.slice, ast.Constant):
-        return []
-    found: list[Placed] = []
-    for holder, place in _definitions(node.value, scope, effort):
-        if not isinstance(holder, ast.Dict):
-            return []
-        found += [
-            (value, place)
-            for key, value in zip(holder.keys, holder.values, strict=True)
-            if isinstance(key, ast.Constant) and key.value == node.slice.value
-        ]
-    return found
-
-
-def _elements(node: ast.expr, scope: Scope, effort: _Effort) -> list[Placed]:
-    """The items of a collection that is written out, each as an expression."""
-    effort.step()
-    if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
-        starred = any(isinstance(part, ast.Starred) for part in node.elts)
-        return [] if starred else [(part, scope) for part in node.elts]
-    if isinstance(node, ast.Call):
-        return list(_passed_on(node, scope, effort))
-    definitions = _definitions(node, scope, effort)
-    if len(definitions) != 1 or definitions[0][0] is node:
-        return []
-    return _elements(*definitions[0], effort)
-
-
-def _passed_on(node: ast.Call, scope: Scope, effort: _Effort) -> Iterator[Placed]:
-    name = _callee(node.func, scope)
-    if name in ("list", "tuple", "sorted", "reversed", "iter") and node.args:
-        yield from _elements(node.args[0], scope, effort)
-    elif name == "enumerate" and node.args:
-        for element, place in _elements(node.args[0], scope, effort):
-            yield _pair(ast.Constant(0), element), place
-    elif isinstance(node.func, ast.Attribute) and not node.args:
-        for holder, place in _definitions(node.func.value, scope, effort):
-            if isinstance(holder, ast.Dict) and None not in holder.keys:
-                yield from ((entry, place) for entry in _entries(holder, node.func.attr))
-
-
-def _entries(node: ast.Dict, method: str) -> list[ast.expr]:
-    keys = [key for key in node.keys if key is not None]
-    if method == "items":
-        return [_pair(key, value) for key, value in zip(keys, node.values, strict=True)]
-    return {"keys": keys, "values": node.values}.get(method, [])
-
-
-def _pair(first: ast.expr, second: ast.expr) -> ast.expr:
-    return ast.Tuple([first, second], ast.Load())
-
-
-def _picked(elements: list[Placed], path: tuple[int, ...]) -> list[Placed]:
-    """The part of every element that an unpacked loop variable receives."""
-    for number in path:
-        parts = [(_part(element, number), scope) for element, scope in elements]
-        elements = [(part, scope) for part, scope in parts if part is not None]
-        if len(elements) != len(parts):
-            return []
-    return elements
-
-
-def _part(element: ast.expr, number: int) -> ast.expr | None:
-    if isinstance(element, (ast.Tuple, ast.List)) and number < len(element.elts):
-        return element.elts[number]
-    return None
-
-
-# -- loaded modules ------------------------------------------------------------------
-
-
-def _loaded(node: ast.expr, scope: Scope) -> object:
-    """The object that a name or attribute has now, read from dictionaries alone."""
-    if isinstance(node, ast.Attribute):
-        if node.attr in scope.index.attribute_stores:
-            return _MISSING
-        holder = _holder(node.value, scope)
-        if isinstance(holder, ModuleType):
-            inner = sys.modules.get(f"{holder.__name__}.{node.attr}", _MISSING)
-            return vars(holder).get(node.attr, inner)
-        return _class_attribute(holder, node.attr) if isinstance(holder, type) else _MISSING
-    return _loaded_name(node.id, scope) if isinstance(node, ast.Name) else _MISSING
-
-
-def _loaded_name(name: str, scope: Scope) -> object:
-    owner = scope.owner_of(name)
-    bindings = owner.bindings.get(name, []) if owner is not None else []
-    if any(binding.foreign for binding in bindings):
-        return _MISSING
-    if owner is None or owner.kind == "module":
-        here = module_of(scope.index.file)
-        return vars(here).get(name, _MISSING) if here is not None else _MISSING
-    if len(bindings) == 1 and bindings[0].kind == "import":
-        module = _module(bindings[0], owner)
-        wanted = bindings[0].imported[1]
-        if module is None or not wanted:
-            return module or _MISSING
-        inner = sys.modules.get(f"{module.__name__}.{wanted}", _MISSING)
-        return vars(module).get(wanted, inner)
-    return _MISSING
-
-
-def _holder(node: ast.expr, scope: Scope) -> object:
-    """The module or class that an attribute is read from; its class for ``self``."""
-    if isinstance(node, ast.Name):
-        owner = scope.owner_of(node.id)
-        if owner is not None and owner.parent is not None and _is_self(node.id, owner):
-            return _loaded_class(owner.parent)
-    return _loaded(node, scope)
-
-
-def _loaded_class(body: Scope) -> object:
-    found: object = module_of(body.index.file)
-    for name in body.qualname.split("."):
-        if not isinstance(found, (ModuleType, type)):
-            return _MISSING
-        found = vars(found).get(name, _MISSING)
-    return found
-
-
-def _class_attribute(klass: type, name: str) -> object:
-    return next((vars(base)[name] for base in klass.__mro__ if name in vars(base)), _MISSING)
 
 
 def _loaded_size(value: object) -> int | None:
@@ -593,18 +329,18 @@ def _enumeration_size(node: ast.Attribute, scope: Scope) -> int | None:
     """``Status.choices``, ``.values``, ``.labels``, ``.names`` and ``.__members__``."""
     if node.attr != "__members__" and node.attr not in _CHOICES:
         return None
-    klass = _holder(node.value, scope)
+    klass = loaded_holder(node.value, scope)
     if not isinstance(klass, enum.EnumMeta):
         return None
     if node.attr == "__members__":
         return len(klass.__members__)
     # On the metaclass it is Django's; on the class it is something of the application's own.
-    if not isinstance(_class_attribute(type(klass), node.attr), property):
+    if not isinstance(class_attribute(type(klass), node.attr), property):
         return None
     return len(klass) + any("__empty__" in vars(base) for base in klass.__mro__)
 
 
-_SIZERS: dict[type[ast.expr], Callable[[Any, Scope, _Effort], int | None]] = {
+_SIZERS: dict[type[ast.expr], Callable[[Any, Scope, Effort], int | None]] = {
     ast.Tuple: _sequence,
     ast.List: _sequence,
     ast.Set: _set,

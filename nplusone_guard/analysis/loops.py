@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from types import CodeType
@@ -266,17 +266,14 @@ def _assigned(iterable: ast.expr | None, scope: Scope, start: Point) -> int | No
     return max(before, key=lambda binding: binding.at).line if before else None
 
 
-def _assignments(bindings: list[Binding], start: Point, end: Point) -> list[Binding]:
+def _assignments(bindings: Iterable[Binding], start: Point, end: Point) -> list[Binding]:
     """Those that happen before the loop, or (a walrus) in what it runs over."""
     return [
         binding
         for binding in bindings
-        if binding.assigns and (binding.at < start or (start < binding.at < end and _in(binding)))
+        if (binding.at < start and binding.kind in ("value", "item"))
+        or (start < binding.at < end and binding.kind == "value")
     ]
-
-
-def _in(binding: Binding) -> bool:
-    return binding.kind == "value"
 
 
 def _root(iterable: ast.expr) -> str:

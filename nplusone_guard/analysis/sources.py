@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import linecache
 import os
 import re
@@ -16,6 +15,7 @@ from types import CodeType, ModuleType
 from typing import TypeVar
 
 from nplusone_guard.analysis.scopes import Region, Scope, SourceIndex, is_code_name
+from nplusone_guard.analysis.walker import index_source
 
 #: Files kept indexed, code objects kept resolved; longer files are not read (characters).
 _FILES = 256
@@ -129,12 +129,11 @@ def _cached_text(file: str) -> str:
 def _index(file: str, text: str) -> SourceIndex | None:
     try:
         if not _MAY_WARN.search(text):
-            return SourceIndex(file, text)
+            return index_source(file, text)
         # The warning was given when the module was compiled; ``-W error`` must not fail here.
         with _warnings_lock, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse(text)
-        return SourceIndex(file, text, tree)
+            return index_source(file, text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 

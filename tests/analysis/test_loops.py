@@ -1,18 +1,9 @@
 """Every kind of loop is found from inside its body, and only from there."""
 
-import asyncio
-import doctest
-import linecache
-import subprocess
 import sys
 import textwrap
-import zipfile
-from types import CodeType
 
 import pytest
-
-from nplusone_guard.analysis import sources
-from nplusone_guard.analysis.loops import Position, call_loop, enclosing_loops, position_of
 
 COLUMNS = sys.version_info >= (3, 11)
 INLINED = sys.version_info >= (3, 12)

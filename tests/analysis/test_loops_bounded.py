@@ -247,6 +247,7 @@ def local(snippet, body, **options):
         ("g = {'a': ('b', 'c', 'd')}\nfor a, ks in g.items():\n    for k in ks: q(k)", 3),
         ("g = {'a': ('b', 'c')}\nfor n, ks in enumerate(g.values()):\n    for k in ks: q(k)", 2),
         ("for n, (a, ks) in enumerate([('a', 'bcd')]):\n    for k in ks: q(k)", 3),
+        ("pairs = [('a', 'bcd')]\nfor a, ks in list(pairs):\n    for k in ks: q(k)", 3),
         ("for pair in (('a', 'b'), ('c', 'd')):\n    for k in pair: q(k)", 2),
     ],
 )
@@ -267,8 +268,10 @@ def test_a_name_in_the_function(snippet, body, turns):
         "kinds = {'a'}\nkinds.add('b')\nfor k in kinds: q(k)",
         "kinds = other = ['a']\nother.append('b')\nfor k in kinds: q(k)",
         "kinds = ['a']\ndef g(): kinds.append('b')\ng()\nfor k in kinds: q(k)",
-        "kinds = ('a',)\ndef g():\n    nonlocal kinds\n    kinds = parameter\ng()\n"
-        "for k in kinds: q(k)",
+        (
+            "kinds = ('a',)\ndef g():\n    nonlocal kinds\n    kinds = parameter\ng()\n"
+            "for k in kinds: q(k)"
+        ),
         "from heapq import heappush\nkinds = ['a']\nheappush(kinds, 'b')\nfor k in kinds: q(k)",
         "kinds = ('a',)\nkinds = tuple(parameter)\nfor k in kinds: q(k)",
         "kinds = ('a',)\nfor kinds in [parameter]: pass\nfor k in kinds: q(k)",
@@ -278,8 +281,10 @@ def test_a_name_in_the_function(snippet, body, turns):
         "for a, ks in (('a', parameter), ('b', ('c',))):\n    for k in ks: q(k)",
         "for a, *ks in [('a', 'b', 'c')]:\n    for k in ks: q(k)",
         "while parameter: parameter.pop(); q(1)",
-        "rows = parameter\nfor n in range(30): rows = rows + rows[:0] + rows[:0]\n"
-        "for k in rows: q(k)",
+        (
+            "rows = parameter\nfor n in range(30): rows = rows + rows[:0] + rows[:0]\n"
+            "for k in rows: q(k)"
+        ),
     ],
 )
 def test_a_name_that_may_hold_more(snippet, body):

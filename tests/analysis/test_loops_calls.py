@@ -33,9 +33,7 @@ def test_what_a_call_runs_through(snippet, call, iterates):
             {call}  # call
         f(lambda: [1, 2])
     """)
-    own = next(
-        number for number, (code, _) in enumerate(seen.seen["q"]) if code.co_name == "f"
-    )
+    own = next(number for number, (code, _) in enumerate(seen.seen["q"]) if code.co_name == "f")
     loop = seen.call(frame=own)
     assert (loop.kind, loop.iterates, seen.name_of(loop.line)) == ("call", iterates, "call")
     assert seen.name_of(loop.assigned) == "assigned"

@@ -119,7 +119,10 @@ def test_multi_byte_text_is_cut_where_it_ends(snippet):
 @pytest.mark.parametrize(
     ("source", "function"),
     [
-        ("def f():\n  class A:\n    def g(self):\n      [q(a) for a in [1]]\n  A().g()\nf()", "f.<locals>.A.g"),
+        (
+            "def f():\n  class A:\n    def g(self):\n      [q(a) for a in [1]]\n  A().g()\nf()",
+            "f.<locals>.A.g",
+        ),
         ("f = lambda: [q(a) for a in [1]]\nf()", "<lambda>"),
         ("class A:\n  x = [q(a) for a in [1]]", "A"),
         ("for a in [1]: q(a)", "<module>"),
@@ -238,8 +241,10 @@ def test_a_page_of_objects(snippet):
         "rows = list((1, 2))\ndef f():\n    for a in rows: q(a)\nf()",
         "def f():\n    for a in list((1, 2)): q(a)\nf()",
         "def f(rows):\n    def g():\n        for a in rows: q(a)\n    rows = rows\n    g()\nf([1])",
-        "class T:\n  class objects:\n    all = lambda: [1]\n"
-        "def f():\n    Tenant = T\n    for a in Tenant.objects.all(): q(a)\nf()",
+        (
+            "class T:\n  class objects:\n    all = lambda: [1]\n"
+            "def f():\n    Tenant = T\n    for a in Tenant.objects.all(): q(a)\nf()"
+        ),
     ],
     ids=["parameter", "later", "module", "no name", "outer function", "manager of a model"],
 )

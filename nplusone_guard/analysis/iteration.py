@@ -1,0 +1,69 @@
+"""Calls that are known to run through one of their arguments."""
+
+from __future__ import annotations
+
+import ast
+
+from nplusone_guard.analysis.scopes import Point
+
+#: Which argument a builtin (or ``functools.reduce``) runs through by itself.
+_ITERATED_ARGUMENT = {
+    **dict.fromkeys(
+        "all any dict enumerate frozenset iter list max min next reversed set sorted sum tuple"
+        " zip deque Counter OrderedDict".split(),
+        0,
+    ),
+    **dict.fromkeys("filter map reduce starmap takewhile dropwhile filterfalse".split(), 1),
+}
+#: Modules whose functions may be called by their full name.
+_ITERATING_MODULES = frozenset("collections functools heapq itertools".split())
+#: Methods that run through their only argument. Applications have methods of these
+#: names, too, so all but ``join`` must be given something that runs by itself.
+_ITERATING_METHODS = frozenset("extend join update writelines".split())
+
+
+def iterated(call: ast.Call) -> ast.expr | None:
+    """What a call runs through by itself, if it is known to."""
+    function = call.func
+    if isinstance(function, ast.Attribute) and not is_of_module(function):
+        return _iterated_by_method(call, function)
+    number = _ITERATED_ARGUMENT.get(called_name(function))
+    return _argument(call, number) if number is not None else None
+
+
+def is_of_module(function: ast.Attribute) -> bool:
+    """Whether this is ``itertools.chain``, or another function of a module like it."""
+    return isinstance(function.value, ast.Name) and function.value.id in _ITERATING_MODULES
+
+
+def _iterated_by_method(call: ast.Call, function: ast.Attribute) -> ast.expr | None:
+    if function.attr == "sort":
+        return function.value
+    if function.attr not in _ITERATING_METHODS or len(call.args) != 1:
+        return None
+    argument = _argument(call, 0)
+    return argument if function.attr == "join" or argument is not call.args[0] else None
+
+
+def called_name(function: ast.expr) -> str:
+    """The last part of the called name: ``reduce`` for ``functools.reduce``."""
+    if isinstance(function, ast.Name):
+        return function.id
+    return function.attr if isinstance(function, ast.Attribute) else ""
+
+
+def _argument(call: ast.Call, number: int) -> ast.expr | None:
+    if len(call.args) <= number:
+        return None
+    argument = call.args[number]
+    inner = iterated(argument) if isinstance(argument, ast.Call) else None
+    return inner or argument
+
+
+def call_start(call: ast.Call) -> Point:
+    """Where the interpreter places a call: a method on a later line counts from its name."""
+    function = call.func
+    if isinstance(function, ast.Attribute) and function.end_lineno != function.lineno:
+        line, column = function.end_lineno or 0, function.end_col_offset or 0
+        return (line, column - len(function.attr.encode()))
+    return (call.lineno, call.col_offset)
