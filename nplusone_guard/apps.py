@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
-from typing import TextIO
 
 from django.apps import AppConfig
 from django.conf import settings
 
 from nplusone_guard.capture.faults import contain
+
+logger = logging.getLogger("nplusone_guard")
 
 
 class NPlusOneGuardConfig(AppConfig):
@@ -28,7 +29,7 @@ class NPlusOneGuardConfig(AppConfig):
 def _contained(start: Callable[[], None]) -> None:
     try:
         start()
-    except Exception as error:  # noqa: BLE001 - the application starts all the same
+    except Exception as error:
         contain(f"apps.{start.__name__}", error)
 
 
@@ -50,39 +51,35 @@ def _connect_signals() -> None:
     connect_signals()
 
 
-class ConsoleHandler(logging.StreamHandler[TextIO]):
+class ConsoleHandler(logging.Handler):
     """Writes to standard error whatever no other handler would write.
 
     Python's last resort shows warnings only, and Django's own logging configures
     ``django`` alone, so that without this a first request would show nothing.
     """
 
-    def __init__(self) -> None:
-        logging.Handler.__init__(self)  # the stream is a property: it may be replaced
-
-    @property
-    def stream(self) -> TextIO:
-        """Standard error as it is now."""
-        return sys.stderr
-
-    def filter(self, record: logging.LogRecord) -> bool | logging.LogRecord:
-        """Nothing where a handler of the application's own gets the record, too."""
-        return not _others(self) and super().filter(record)
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record, unless a handler of the application's own gets it, too."""
+        if _is_handled(excepting=self):
+            return
+        try:
+            sys.stderr.write(f"{self.format(record)}\n")
+        except Exception:
+            self.handleError(record)
 
 
-def _others(ours: logging.Handler) -> bool:
-    """Whether a record of our logger reaches another handler, as logging walks up."""
-    logger: logging.Logger | None = logging.getLogger("nplusone_guard")
-    while logger is not None:
-        if any(handler is not ours for handler in logger.handlers):
+def _is_handled(*, excepting: logging.Handler) -> bool:
+    """Whether a record of our logger reaches another handler, as logging walks up to the root."""
+    found: logging.Logger | None = logger
+    while found is not None:
+        if any(handler is not excepting for handler in found.handlers):
             return True
-        logger = logger.parent if logger.propagate else None
+        found = found.parent if found.propagate else None
     return False
 
 
 def log_to_console() -> None:
     """Under DEBUG, show our log on standard error unless logging is configured for it."""
-    logger = logging.getLogger("nplusone_guard")
     if not settings.DEBUG or logger.hasHandlers():
         return
     logger.addHandler(ConsoleHandler())

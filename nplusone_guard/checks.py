@@ -13,15 +13,17 @@ TAG: Final = "nplusone_guard"
 MIDDLEWARE: Final = "nplusone_guard.middleware.GuardMiddleware"
 
 #: Middleware that sends queries of its own, which one that stands further down misses.
-QUERYING: Final = frozenset({
-    "django.contrib.auth.middleware.RemoteUserMiddleware",
-    "django.contrib.flatpages.middleware.FlatpageFallbackMiddleware",
-    "django.contrib.redirects.middleware.RedirectFallbackMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.contrib.sites.middleware.CurrentSiteMiddleware",
-    "django.middleware.cache.FetchFromCacheMiddleware",
-    "django.middleware.cache.UpdateCacheMiddleware",
-})
+QUERYING: Final = frozenset(
+    {
+        "django.contrib.auth.middleware.RemoteUserMiddleware",
+        "django.contrib.flatpages.middleware.FlatpageFallbackMiddleware",
+        "django.contrib.redirects.middleware.RedirectFallbackMiddleware",
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.contrib.sites.middleware.CurrentSiteMiddleware",
+        "django.middleware.cache.FetchFromCacheMiddleware",
+        "django.middleware.cache.UpdateCacheMiddleware",
+    }
+)
 
 
 def register() -> None:

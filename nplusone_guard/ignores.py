@@ -17,7 +17,7 @@ import tokenize
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import wrapt
 
@@ -159,7 +159,7 @@ class ignore:  # noqa: N801 - reads as the verb it is: ``with ignore("rule", rea
             with self:
                 return wrapped(*args, **kwargs)
 
-        return around(function)  # type: ignore[no-any-return]
+        return cast("_F", around(function))
 
     async def _await(self, wrapped: Any, args: Any, kwargs: Any) -> Any:
         with self:
@@ -322,7 +322,7 @@ def _problem(brackets: str | None, rules: frozenset[str] | None, reason: str) ->
 # ── which ignore suppresses a finding ───────────────────────────────────────────────
 
 
-def match(  # noqa: PLR0917 - the facts of one finding, in the order the report tells them
+def match(
     rule: str,
     site: Site,
     loop: Site | None,
@@ -361,7 +361,7 @@ def _on_path(glob: str, site: Site, loop: Site | None, base_dir: str | None) -> 
     return False
 
 
-def find_ignore(  # noqa: PLR0917 - as match()
+def find_ignore(
     rule: str,
     site: Site,
     loop: Site | None,

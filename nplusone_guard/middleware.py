@@ -20,10 +20,10 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from nplusone_guard.capture.faults import contain
-from nplusone_guard.capture.scope import Scope, open_scope_of_context
+from nplusone_guard.capture.scope import current_scope, open_scope_of_context
 from nplusone_guard.conf import policy_from_settings
 from nplusone_guard.delivery import deliver
-from nplusone_guard.exceptions import ConfigError, NPlusOneGuardError
+from nplusone_guard.exceptions import ConfigError, NPlusOneDetected, NPlusOneWarning
 from nplusone_guard.guard import Recording, open_scope
 from nplusone_guard.policy import Policy
 
@@ -94,7 +94,7 @@ def _policy_for(request: HttpRequest) -> Policy | None:
     except ConfigError as error:
         _log_once(str(error))
         return None
-    except Exception as error:  # noqa: BLE001 - whatever it is, the request goes on
+    except Exception as error:
         contain("middleware", error)
         return None
     return policy
@@ -134,7 +134,7 @@ class _Watched:
         try:
             self._open.append(_unit_for(request, policy, root))
             setattr(request, _ATTRIBUTE, self)
-        except Exception as error:  # noqa: BLE001 - the request goes on unwatched
+        except Exception as error:
             contain("middleware", error)
 
     def hand_on(self, response: HttpResponseBase) -> HttpResponseBase:
@@ -178,9 +178,9 @@ class _Watched:
             return
         try:
             deliver(recording.close(), policy, exception=exception)
-        except (NPlusOneGuardError, Warning):
+        except (NPlusOneDetected, NPlusOneWarning):
             raise
-        except Exception as error:  # noqa: BLE001 - the response goes on untouched
+        except Exception as error:
             contain("middleware", error)
 
 
@@ -291,14 +291,14 @@ def _on_started(environ: Any = None, scope: Any = None, **_: object) -> None:
             return
         name = _raw_name(environ, scope)
         _unit.set(open_scope(name, "request", enclosing.policy, root=_sender_frame()))
-    except Exception as error:  # noqa: BLE001 - the request goes on
+    except Exception as error:
         contain("signals", error)
 
 
 def _on_finished(**_: object) -> None:
     try:
         _close_unit()
-    except Exception as error:  # noqa: BLE001 - the response has been sent
+    except Exception as error:
         contain("signals", error)
 
 
@@ -312,6 +312,8 @@ def _close_unit() -> None:
     if unit is not None:
         _unit.set(None)
         unit.close()
+        # The scope around may have ended before a body that nobody read.
+        current_scope.set(open_scope_of_context())
 
 
 def _raw_name(environ: Any, scope: Any) -> str:

@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.test import override_settings
 
 from tests.webapp import GUARD
+from tests.webapp.project import Project
 
 
 class Delivered(list):
@@ -59,3 +60,9 @@ def guarded():
 def logging_requests(guarded):
     with guarded("log"):
         yield
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory):
+    """A project with three users, for what needs a process of its own."""
+    return Project(tmp_path_factory.mktemp("project"))

@@ -7,7 +7,7 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from django.core.management import BaseCommand, CommandError, ManagementUtility
 from django.core.management.base import CommandParser, DjangoHelpFormatter
@@ -115,30 +115,33 @@ class _JsonFile:
 
     def __init__(self, path: str) -> None:
         self.name = path
-        self.path = Path(path).resolve()
+        self.path = Path(path)
         #: A pipe or a device cannot be replaced by a file.
-        self.in_place = self.path.exists() and not self.path.is_file()
-        self.temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
+        self.in_place = path.startswith("/dev/") or (self.path.exists() and not self.path.is_file())
+        if not self.in_place:
+            self.path = self.path.resolve()
+        self.temporary = Path(f"{self.path}.{os.getpid()}.tmp")
         try:
-            if self.in_place:
-                self.path.open("a", encoding="utf-8").close()
-            else:
-                self.temporary.touch()
+            self._opened().close()
         except OSError as error:
             raise self._unwritable(error) from error
 
     def write(self, text: str) -> None:
         """Write ``text`` and give the file its name. Raises ``CommandError``."""
         try:
-            if self.in_place:
-                self.path.write_text(text, encoding="utf-8")
-            else:
-                self.temporary.write_text(text, encoding="utf-8")
+            with self._opened() as file:
+                file.write(text)
+            if not self.in_place:
                 self.temporary.replace(self.path)
         except OSError as error:
             with suppress(OSError):
                 self.temporary.unlink(missing_ok=True)
             raise self._unwritable(error) from error
+
+    def _opened(self) -> TextIO:
+        # Appended, for standard output may be a file that the command has written to.
+        path = self.path if self.in_place else self.temporary
+        return path.open("a", encoding="utf-8")
 
     def _unwritable(self, error: OSError) -> CommandError:
         return CommandError(f"Cannot write --json {self.name}: {error.strerror or error}.")
