@@ -8,7 +8,14 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from nplusone_guard.analysis.findings import Cleared, Finding, Origin, Site, UnusedIgnore
+from nplusone_guard.analysis.findings import (
+    Cleared,
+    Finding,
+    Origin,
+    Site,
+    Statement,
+    UnusedIgnore,
+)
 from nplusone_guard.report import columns
 from nplusone_guard.report.model import Report
 
@@ -222,15 +229,14 @@ def _head(finding: Finding, total: int, page: _Page) -> str:
 
 def _tails(finding: Finding, total: int, page: _Page) -> list[str]:
     """The right end of a finding's first line, from the fullest to the barest."""
-    time, name, saved = duration(finding.duration), _id(finding, page), _saved(finding, total)
-    tails = [[time, f"{saved} queries avoidable"], [time, f"{saved} avoidable"]] if saved else []
-    tails += [[f"{saved} avoidable"]] if saved else []
-    return ["".join(f"  {part}" for part in (*tail, name) if part) for tail in (*tails, [time], [])]
-
-
-def _saved(finding: Finding, total: int) -> str:
-    saves = finding.advice.saves
-    return f"{saves:,} of {max(total or finding.advice.of, saves):,}" if saves > 0 else ""
+    time, name, saves = duration(finding.duration), _id(finding, page), finding.advice.saves
+    tails = [[time], []]
+    if saves > 0:
+        whole = max(total or finding.advice.of, saves)
+        short = f"{saves:,} of {whole:,} avoidable"
+        full = f"{saves:,} of {whole:,} queries avoidable"
+        tails = [[time, full], [time, short], [short], [f"{saves}/{whole} avoidable"], *tails]
+    return ["".join(f"  {part}" for part in (*tail, name) if part) for tail in tails]
 
 
 def _id(finding: Finding, page: _Page) -> str:
@@ -240,17 +246,23 @@ def _id(finding: Finding, page: _Page) -> str:
 def _what(finding: Finding, page: _Page) -> str:
     if not finding.statements:
         return page.clean(finding.summary)
-    first, *more = finding.statements
-    what = page.times_of(first.count, first.headline) + _aside(finding, page)
+    main, more = _main(finding), len(finding.statements) - 1
+    what = page.times_of(main.count, main.headline) + _aside(main, finding, page)
     if not more:
         return what
-    return f"{what} + {len(more)} more ({counted(finding.count, 'query', 'queries')})"
+    return f"{what} + {more} more ({counted(finding.count, 'query', 'queries')})"
 
 
-def _aside(finding: Finding, page: _Page) -> str:
-    first = finding.statements[0]
-    notes = [page.clean(first.database)] if first.database not in ("", "default") else []
-    notes += [f"{first.failed:,} failed"] if first.failed else []
+def _main(finding: Finding) -> Statement:
+    """The statement that the finding is named after."""
+    named = (finding.fingerprint, finding.site)
+    same = (each for each in finding.statements if (each.fingerprint, each.site) == named)
+    return next(same, finding.statements[0])
+
+
+def _aside(main: Statement, finding: Finding, page: _Page) -> str:
+    notes = [page.clean(main.database)] if main.database not in ("", "default") else []
+    notes += [f"{main.failed:,} failed"] if main.failed else []
     notes += ["same parameters"] if finding.rule == "duplicate-query" else []
     return f" ({', '.join(notes)})" if notes else ""
 
@@ -337,14 +349,27 @@ def _spread(finding: Finding, page: _Page) -> list[str]:
 
 
 def _others(finding: Finding, page: _Page) -> list[str]:
-    more = finding.statements[1:]
-    if not more:
-        return []
-    told = ", ".join(
+    """What else the loop sends, and where else it sends the same, in one row."""
+    parts = filter(None, (_other_statements(finding, page), _other_sites(finding, page)))
+    also = "; ".join(parts)
+    return [page.line(_row("also", also))] if also else []
+
+
+def _other_statements(finding: Finding, page: _Page) -> str:
+    main = _main(finding) if finding.statements else None
+    more = [each for each in finding.statements if each is not main]
+    told = (
         f"{page.times_of(each.count, each.headline)} at {page.place(each.site, finding.site)}"
         for each in more
     )
-    return [page.line(_row("also", f"{counted(len(more), 'more statement')}: {told}"))]
+    return f"{counted(len(more), 'more statement')}: {', '.join(told)}" if more else ""
+
+
+def _other_sites(finding: Finding, page: _Page) -> str:
+    sites = [site for site in finding.also_at if site != finding.site]
+    if not sites or _is_spread(finding):
+        return ""
+    return "sent at " + ", ".join(page.place(site, finding.site) for site in sites) + " too"
 
 
 def _brief(finding: Finding, page: _Page) -> str:
@@ -397,7 +422,7 @@ def _notes(report: Report, page: _Page) -> Iterator[str]:
     if report.unjudged_queries:
         judged = "was not judged" if report.unjudged_queries == 1 else "were not judged"
         count = counted(report.unjudged_queries, "query", "queries")
-        yield f"{count} {judged}: this scope has more code paths than max_groups keeps"
+        yield f"{count} {judged}: this scope has more code paths than MAX_GROUPS keeps"
     if report.internal_errors:
         count = counted(len(report.internal_errors), "error")
         first = page.clean(report.internal_errors[0])
@@ -407,5 +432,4 @@ def _notes(report: Report, page: _Page) -> Iterator[str]:
 
 def _unused(ignore: UnusedIgnore, page: _Page) -> str:
     where = page.path(page.clean(page.relative(ignore.where)), page.width // 3)
-    reason = f" ({page.clean(ignore.reason)})" if ignore.reason else ""
-    return f"unused ignore at {where}: {page.clean(ignore.text)}{reason}"
+    return f"unused ignore at {where}: {page.clean(ignore.reason)}  {page.clean(ignore.text)}"

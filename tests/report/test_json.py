@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import types
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,11 @@ def test_the_version_comes_first_and_the_fields_follow_in_their_order():
 def test_mappings_are_sorted_by_key():
     one = report(databases={"replica": 2, "default": 20})
     assert list(json.loads(one.to_json())["databases"]) == ["default", "replica"]
+
+
+def test_read_only_mappings_are_as_good_as_dictionaries():
+    one = report(databases=types.MappingProxyType({"default": 22}))
+    assert Report.from_json(one.to_json()) == one
 
 
 def test_the_text_is_ascii_and_one_line_unless_indented():

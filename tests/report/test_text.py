@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from nplusone_guard.analysis.findings import Advice, UnusedIgnore
 from nplusone_guard.report import text
 from tests.report.factory import (
+    UNUSED,
     cleared,
     finding,
     origin,
@@ -48,7 +49,7 @@ wellness_report: 22 queries in 21.4 ms, 1 query loop
    query   background_tasks/journal_wellness_tasks.py:61  User.objects.filter(tenant=tenant)
    loop    background_tasks/journal_wellness_tasks.py:60  for tenant in tenants:
    loaded  background_tasks/journal_wellness_tasks.py:58  20 tenants.Tenant  tenants = Tenant.objec…
- unused ignore at settings: query-in-loop (legacy report)"""
+ unused ignore at settings: suppressed nothing here; remove it.  rule query-in-loop"""
     )
 
 
@@ -57,12 +58,12 @@ def test_the_wellness_report_in_80_columns():
         text.render(wellness(), width=80)
         == """\
 wellness_report: 22 queries in 21.4 ms, 1 query loop
- bypassed-prefetch  20 × SELECT peoples_people  18.2 ms  [3f9c2a1b7d04]
+ bypassed-prefetch  20 × SELECT peoples_people  20/22 avoidable  [3f9c2a1b7d04]
    fix     read tenant.people_set.all(), or Prefetch("people_set", queryset=...)
    query   background_tasks/journal_wellness_tasks.py:61  User.objects.filter(t…
    loop    background_tasks/journal_wellness_tasks.py:60  for tenant in tenants:
    loaded  background_tasks/journal_wellness_tasks.py:58  20 tenants.Tenant  te…
- unused ignore at settings: query-in-loop (legacy report)"""
+ unused ignore at settings: suppressed nothing here; remove it.  rule query-in-…"""
     )
 
 
@@ -202,6 +203,23 @@ def test_the_other_statements_of_a_loop_come_last():
     )
     two = finding("query-in-loop", statement(), others[0])
     assert shown(two)[5] == "   also    1 more statement: 20 × SELECT journal_entry at :62"
+
+
+def test_a_finding_is_named_after_the_statement_at_its_own_place():
+    main = statement(20, "SELECT journal_entry", site=site(62), fingerprint="SELECT ? FROM j")
+    one = finding("query-in-loop", statement(5), main, site=site(62))
+    one = dataclasses.replace(one, fingerprint="SELECT ? FROM j")
+    assert shown(one)[0].startswith(" query-in-loop  20 × SELECT journal_entry + 1 more (25 quer")
+    assert shown(one)[5] == "   also    1 more statement: 5 × SELECT peoples_people at :61"
+
+
+def test_branches_that_send_the_same_statement_come_last():
+    one = finding("query-in-loop", also_at=(finding().site, site(64), site(9, file="b.py")))
+    assert shown(one)[5] == "   also    sent at :64, b.py:9 too"
+    two = finding("query-in-loop", statement(), statement(5), also_at=(site(64),))
+    assert shown(two)[5] == (
+        "   also    1 more statement: 5 × SELECT peoples_people at :61; sent at :64 too"
+    )
 
 
 def test_a_long_fix_takes_the_place_of_the_other_statements():
@@ -397,11 +415,11 @@ def test_twenty_cleared_groups_are_listed_and_the_rest_counted():
         ({"late_queries": 2}, " 2 queries ran after this scope had closed"),
         (
             {"unjudged_queries": 1},
-            " 1 query was not judged: this scope has more code paths than max_groups keeps",
+            " 1 query was not judged: this scope has more code paths than MAX_GROUPS keeps",
         ),
         (
             {"unjudged_queries": 2},
-            " 2 queries were not judged: this scope has more code paths than max_groups keeps",
+            " 2 queries were not judged: this scope has more code paths than MAX_GROUPS keeps",
         ),
         (
             {"internal_errors": ("origin: KeyError: 'x'",)},
@@ -412,12 +430,12 @@ def test_twenty_cleared_groups_are_listed_and_the_rest_counted():
             " 2 errors inside nplusone-guard, the application went on: origin: KeyError: 'x'",
         ),
         (
-            {"unused_ignores": (UnusedIgnore("views.py:4", "ignore[lazy-relation]", "few"),)},
-            " unused ignore at views.py:4: ignore[lazy-relation] (few)",
-        ),
-        (
-            {"unused_ignores": (UnusedIgnore("settings", "lazy-relation", ""),)},
-            " unused ignore at settings: lazy-relation",
+            {
+                "unused_ignores": (
+                    UnusedIgnore("views.py:4", "ignore[lazy-relation]", "gives no reason"),
+                )
+            },
+            " unused ignore at views.py:4: gives no reason  ignore[lazy-relation]",
         ),
     ],
 )
@@ -426,9 +444,9 @@ def test_what_else_there_is_to_know_takes_one_line(facts, line):
 
 
 def test_the_place_of_an_unused_ignore_is_relative_too():
-    ignore = UnusedIgnore("/srv/app/views.py:4", "ignore[lazy-relation]", "few")
+    ignore = UnusedIgnore("/srv/app/views.py:4", "ignore[lazy-relation]", UNUSED)
     assert lines(report(unused_ignores=(ignore,)), base_dir="/srv/app") == [
-        " unused ignore at views.py:4: ignore[lazy-relation] (few)"
+        " unused ignore at views.py:4: suppressed nothing here; remove it.  ignore[lazy-relation]"
     ]
 
 
