@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 from collections import Counter
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,12 @@ from asgiref.sync import async_to_sync
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sites.models import Site
 from django.db import connections, transaction
-from django.test.utils import CaptureQueriesContext
 
 from tests.corpus.data import populate
-from tests.corpus.labels import KINDS, Expected, Pattern, labels, lines
+from tests.corpus.labels import HERE, KINDS, MODULES, Expected, Pattern, labels, lines
+
+#: The modules whose lines count as the user's own.
+SOURCES = {*MODULES, "models"}
 
 _CONTROL = re.compile(r"(SAVEPOINT|RELEASE|ROLLBACK|BEGIN|COMMIT|SET )", re.IGNORECASE)
 
@@ -38,28 +42,63 @@ def call(pattern: Pattern, argument: Any) -> None:
         pattern.function(argument)
 
 
-def queries(pattern: Pattern, n: int) -> list[str]:
-    """The SQL that the pattern sends at size ``n``, without transaction control.
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One query, and the innermost line of the corpus that sent it."""
+
+    sql: str
+    params: str
+    place: tuple[str, int] | None
+
+
+def queries(pattern: Pattern, n: int) -> list[Sent]:
+    """What the pattern asks at size ``n``, without transaction control.
 
     Its data is gone afterwards.
     """
+    sent = []
+
+    def record(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if not _CONTROL.match(sql):
+            sent.append(Sent(sql, repr(params), _caller()))
+        return execute(sql, params, many, context)
+
     with ExitStack() as stack:
         for alias in pattern.databases:
             stack.enter_context(transaction.atomic(using=alias))
             stack.callback(transaction.set_rollback, True, using=alias)
         argument = prepare(pattern, n)
-        captures = [CaptureQueriesContext(connections[alias]) for alias in pattern.databases]
-        with ExitStack() as watching:
-            for capture in captures:
-                watching.enter_context(capture)
-            call(pattern, argument)
-    sent = [query["sql"] for capture in captures for query in capture]
-    return [sql for sql in sent if not _CONTROL.match(sql)]
+        for alias in pattern.databases:
+            stack.enter_context(connections[alias].execute_wrapper(record))
+        call(pattern, argument)
+    return sent
 
 
-def most_common(sent: list[str]) -> int:
-    """How often the most frequent statement was sent, parameters included."""
-    return max(Counter(sent).values(), default=0)
+def _caller() -> tuple[str, int] | None:
+    frame = sys._getframe(2)
+    while frame is not None:
+        path = Path(frame.f_code.co_filename)
+        if path.parent == HERE and path.stem in SOURCES:
+            return str(path), frame.f_lineno
+        frame = frame.f_back
+    return None
+
+
+def most_common(sent: list[Sent]) -> int:
+    """How often the most frequent query was sent, parameters included."""
+    return max(Counter((query.sql, query.params) for query in sent).values(), default=0)
+
+
+def growing_lines(few: list[Sent], more: list[Sent]) -> set[tuple[str, int]]:
+    """The lines of the corpus that sent more of the ``more`` queries than of the ``few``."""
+    before = Counter(query.place for query in few)
+    after = Counter(query.place for query in more)
+    return {place for place, count in after.items() if place and count > before[place]}
+
+
+def labelled(pattern: Pattern, kind: str) -> set[tuple[str, int]]:
+    """The lines that the pattern's labels of this kind name, for all its findings."""
+    return set().union(*(lines(pattern, expected, kind) for expected in pattern.expected))
 
 
 # --- verdicts ---------------------------------------------------------------------------

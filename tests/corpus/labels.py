@@ -89,6 +89,11 @@ class Pattern:
     def path(self) -> Path:
         return HERE / f"{self.module}.py"
 
+    @property
+    def plain(self) -> bool:
+        """Whether its frames are on the stack of its queries, in numbers that grow."""
+        return self.grows and self.module != "coroutines"
+
     def __str__(self) -> str:
         return f"{self.module}.{self.name}"
 

@@ -311,7 +311,7 @@ def nested_comprehension_prefetched(n):
 
 @loop("lazy-relation", relation="corpus.Entry.author", any_line=True)
 def comprehension_over_several_lines(n):
-    return [
+    return [  # loop origin
         (
             entry.headline,
             entry.author.name,  # site
