@@ -79,12 +79,14 @@ def _leaves(block: list[ast.stmt]) -> bool:
     return bool(block) and isinstance(block[-1], (ast.Continue, ast.Break, ast.Return, ast.Raise))
 
 
-def forks_of(node: ast.stmt, rest: list[ast.stmt]) -> Iterator[tuple[Region, Region]]:
-    """All exclusive pairs of a statement, given the statements after it in its block."""
+def forks_of(block: list[ast.stmt], number: int) -> Iterator[tuple[Region, Region]]:
+    """All exclusive pairs that one statement of a block makes."""
+    node = block[number]
     if not (isinstance(node, (ast.If, ast.Match)) or _is_try(node)):
         return
     yield from _exclusive(node)
+    rest = block[number + 1 :]
     if rest:
         # ``if odd: …; continue`` makes the rest of the block an ``else``.
-        for block in filter(_leaves, _alternatives(node)):
-            yield block_region(block), block_region(rest)
+        for branch in filter(_leaves, _alternatives(node)):
+            yield block_region(branch), block_region(rest)

@@ -1,7 +1,8 @@
 """Which loop a frame is in: found in the source by ``ast``, from code object and position.
 
 On Python 3.10, and where columns are switched off (``-X no_debug_ranges``), a position is
-a line. Of ``for row in rows: fetch(row)`` that one line is then taken for the body.
+a line. Where a line holds more than a loop's body (``for row in rows: fetch(row)``, from 3.12
+on a comprehension, too), it is then taken for the body.
 """
 
 from __future__ import annotations

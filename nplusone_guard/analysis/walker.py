@@ -80,8 +80,7 @@ class _Walker:
             elif isinstance(value, ast.AST):
                 self.visit(value)
 
-    def many(self, values: Iterable[Any]) -> None:
-        values = list(values)
+    def many(self, values: list[Any]) -> None:
         if values and isinstance(values[0], ast.stmt):
             self.block(values)
             return
@@ -90,8 +89,8 @@ class _Walker:
                 self.visit(value)
 
     def block(self, statements: list[ast.stmt]) -> None:
-        for number, statement in enumerate(statements, 1):
-            self.add_forks(forks_of(statement, statements[number:]))
+        for number, statement in enumerate(statements):
+            self.add_forks(forks_of(statements, number))
             self.visit(statement)
 
     def add_forks(self, forks: Iterable[tuple[Region, Region]]) -> None:

@@ -135,6 +135,16 @@ def test_the_function_around(snippet, source, function):
     assert snippet(source).loop().function == function
 
 
+def test_twins_of_one_line(snippet):
+    """Told apart by their columns; on Python 3.10 by the names they mention."""
+    seen = snippet("""
+        def f():
+            return list(q(a, "one") for a in "ab"), list(q(b, "two") for b in "abc")
+        f()
+    """)
+    assert [seen.loop(tag).iterates for tag in ("one", "two")] == ['"ab"', '"abc"']
+
+
 # -- the line that assigned the name ------------------------------------------------------
 
 
