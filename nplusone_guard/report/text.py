@@ -235,7 +235,7 @@ def _tails(finding: Finding, total: int, page: _Page) -> list[str]:
         whole = max(total or finding.advice.of, saves)
         short = f"{saves:,} of {whole:,} avoidable"
         full = f"{saves:,} of {whole:,} queries avoidable"
-        tails = [[time, full], [time, short], [short], [f"{saves}/{whole} avoidable"], *tails]
+        tails = [[time, full], [time, short], [short], [f"saves {saves}/{whole}"], *tails]
     return ["".join(f"  {part}" for part in (*tail, name) if part) for tail in tails]
 
 

@@ -58,7 +58,7 @@ def test_the_wellness_report_in_80_columns():
         text.render(wellness(), width=80)
         == """\
 wellness_report: 22 queries in 21.4 ms, 1 query loop
- bypassed-prefetch  20 × SELECT peoples_people  20/22 avoidable  [3f9c2a1b7d04]
+ bypassed-prefetch  20 × SELECT peoples_people  saves 20/22  [3f9c2a1b7d04]
    fix     read tenant.people_set.all(), or Prefetch("people_set", queryset=...)
    query   background_tasks/journal_wellness_tasks.py:61  User.objects.filter(t…
    loop    background_tasks/journal_wellness_tasks.py:60  for tenant in tenants:
