@@ -6,15 +6,24 @@ import ast
 
 from nplusone_guard.analysis.scopes import Point
 
-#: Which argument a builtin (or ``functools.reduce``) runs through by itself.
-_ITERATED_ARGUMENT = {
+#: Which argument a builtin, or a function of ``_ITERATING_MODULES``, runs through at once.
+_EAGER = {
     **dict.fromkeys(
-        "all any dict enumerate frozenset iter list max min next reversed set sorted sum tuple"
-        " zip deque Counter OrderedDict".split(),
+        "all any dict frozenset list max min next set sorted sum tuple"
+        " deque Counter OrderedDict".split(),
         0,
     ),
-    **dict.fromkeys("filter map reduce starmap takewhile dropwhile filterfalse".split(), 1),
+    "reduce": 1,
 }
+#: And which it runs through as it is asked for items.
+_LAZY = {
+    **dict.fromkeys(
+        "accumulate chain cycle enumerate groupby islice iter pairwise reversed zip zip_longest".split(),
+        0,
+    ),
+    **dict.fromkeys("dropwhile filter filterfalse map starmap takewhile".split(), 1),
+}
+_ITERATED_ARGUMENT = {**_EAGER, **_LAZY}
 #: Modules whose functions may be called by their full name.
 _ITERATING_MODULES = frozenset("collections functools heapq itertools".split())
 #: Methods that run through their only argument. Applications have methods of these
@@ -67,3 +76,13 @@ def call_start(call: ast.Call) -> Point:
         line, column = function.end_lineno or 0, function.end_col_offset or 0
         return (line, column - len(function.attr.encode()))
     return (call.lineno, call.col_offset)
+
+
+def is_lazy(node: ast.expr) -> bool:
+    """Whether a call does nothing until it is asked for items."""
+    if not isinstance(node, ast.Call):
+        return False
+    own = isinstance(node.func, ast.Name) or (
+        isinstance(node.func, ast.Attribute) and is_of_module(node.func)
+    )
+    return own and called_name(node.func) in _LAZY

@@ -15,6 +15,7 @@ from itertools import islice
 from types import CodeType
 
 from nplusone_guard.analysis.bounds import turns
+from nplusone_guard.analysis.iteration import is_lazy
 from nplusone_guard.analysis.scopes import Binding, CallNode, LoopNode, Point, Region, Scope
 from nplusone_guard.analysis.sources import remember, scope_of
 
@@ -119,12 +120,12 @@ def call_loop(code: CodeType, position: Position) -> Loop | None:
     scope = _scope_at(code, position)
     if scope is None:
         return None
-    call = next((call for call in scope.calls if _is_at(call, position)), None)
-    if call is not None:
-        return _described_call(call)
     for loop in reversed(scope.loops):
         if _fetches(loop, position):
             return _described(loop)
+    for call in scope.calls:
+        if _is_at(call, position):
+            return _described_call(call)
     return _call_at(scope, position)
 
 
@@ -170,11 +171,12 @@ def _ends_at(region: Region, position: Position) -> bool:
 def _fetches(loop: LoopNode, position: Position) -> bool:
     """Whether the position is that of ``FOR_ITER``: up to 3.12 the loop, then its iterable.
 
-    The latter says little where the iterable is a call: the frame may be inside it.
+    The latter says little where the iterable is a call that does something: the frame may
+    be inside it.
     """
     if loop.iterable is None:
         return False
-    clear = not isinstance(loop.iterable, ast.Call)
+    clear = not isinstance(loop.iterable, ast.Call) or is_lazy(loop.iterable)
     if position.column is None:
         return clear and position.line == loop.line
     place = (position.line, position.column)

@@ -124,6 +124,22 @@ def test_fetching_the_next_item_is_the_loop_itself(snippet):
     assert (loop.kind, loop.iterates, seen.name_of(loop.line)) == ("for", "pages", "loop")
 
 
+@pytest.mark.parametrize(
+    "iterable",
+    ["map(lambda a: q(a), rows)", "itertools.groupby(rows, key=lambda a: q(a))"],
+)
+def test_a_header_that_is_lazy(snippet, iterable):
+    seen = snippet(f"""
+        import itertools
+        def f(rows):
+            for a in {iterable}:  # loop
+                a
+        f([1, 2])
+    """)
+    loop = seen.call()
+    assert (loop.kind, loop.iterates, seen.name_of(loop.line)) == ("for", iterable, "loop")
+
+
 def test_fetching_the_next_item_of_a_comprehension(snippet):
     seen = snippet("""
         class Pages:
