@@ -6,9 +6,11 @@ A case takes the guard and the seconds it may use, and returns one row for each 
 from __future__ import annotations
 
 import contextvars
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle
 from typing import Any
 
 import workloads
@@ -18,8 +20,19 @@ from memory import held_by, tracing
 from tools import Tool, Work, noop, timed_idle, timed_noop, timed_scope, timed_whole
 
 MIB = 1024 * 1024
-GROWN = 100_000
 FRESH = 1_000
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the cases are whose subject is size."""
+
+    rows: int = ROWS
+    queries: int = 100_000
+
+
+FULL = Size()
+QUICK = Size(rows=20_000, queries=20_000)
 
 
 @dataclass(frozen=True)
@@ -34,7 +47,7 @@ class Row:
     value: float = 0.0
 
 
-Case = Callable[[Tool, float], Iterator[Row]]
+Case = Callable[[Tool, float, Size], Iterator[Row]]
 
 
 def ratio_row(label: str, limit: float | None, spread: Spread) -> Row:
@@ -49,19 +62,19 @@ def ratio_row(label: str, limit: float | None, spread: Spread) -> Row:
     )
 
 
-def noise(tool: Tool, seconds: float) -> Iterator[Row]:
+def noise(tool: Tool, seconds: float, _: Size) -> Iterator[Row]:
     """The baseline against itself: how far from 1.000 nothing at all comes out."""
     same = partial(timed_noop, tool, workloads.get_loop)
     yield ratio_row("the baseline against itself", None, compare(same, same, seconds).ratio())
 
 
-def idle(tool: Tool, seconds: float) -> Iterator[Row]:
+def idle(tool: Tool, seconds: float, _: Size) -> Iterator[Row]:
     """The price of having the guard installed where nobody asked it to watch."""
     result = _against_noop(tool, timed_idle, workloads.get_loop, seconds)
     yield ratio_row("installed, no scope open, .get()", 1.01, result.ratio())
 
 
-def raw(tool: Tool, seconds: float) -> Iterator[Row]:
+def raw(tool: Tool, seconds: float, _: Size) -> Iterator[Row]:
     """The cheapest query there is shows what the guard adds to each."""
     result = _against_noop(tool, timed_scope, workloads.raw_loop, seconds)
     added = result.added_us(workloads.RAW_QUERIES)
@@ -75,13 +88,13 @@ def raw(tool: Tool, seconds: float) -> Iterator[Row]:
     )
 
 
-def get(tool: Tool, seconds: float) -> Iterator[Row]:
+def get(tool: Tool, seconds: float, _: Size) -> Iterator[Row]:
     """The commonest loop."""
     result = _against_noop(tool, timed_scope, workloads.get_loop, seconds)
     yield ratio_row(".get() in a loop, in scope", 1.06, result.ratio())
 
 
-def deep(tool: Tool, seconds: float) -> Iterator[Row]:
+def deep(tool: Tool, seconds: float, _: Size) -> Iterator[Row]:
     """Many call paths seen twice each: the first sightings cost most."""
     calls = workloads.deep_calls()
     result = _against_noop(tool, timed_scope, calls, seconds / 2)
@@ -90,28 +103,60 @@ def deep(tool: Tool, seconds: float) -> Iterator[Row]:
     yield ratio_row("  with opening, closing and judging", None, result.ratio())
 
 
-def load(tool: Tool, seconds: float) -> Iterator[Row]:
+def load(tool: Tool, seconds: float, size: Size) -> Iterator[Row]:
     """Rows cost nothing: loaded in slices, so that there are many pairs to compare."""
     part = partial(workloads.load, workloads.LOAD_SLICE)
     result = _against_noop(tool, timed_scope, part, seconds)
     yield ratio_row("load 100,000 instances", 1.01, result.ratio())
-    yield _bytes_a_row(tool)
+    yield _bytes_a_row(tool, size.rows)
 
 
-def growth(tool: Tool, seconds: float) -> Iterator[Row]:
+def growth(tool: Tool, _: float, size: Size) -> Iterator[Row]:
     """A scope of 100,000 queries next to fresh ones of 1,000, a thousand queries in turn."""
-    del seconds  # as many queries as there are
-    result = _growing(tool)
-    last = Comparison(result.baseline[-25:], result.variant[-25:])
-    label = "query no. 75,000-100,000 of a scope"
-    row = ratio_row(label, 1.10, last.ratio())
-    yield row
-    yield _bytes_of_queries(tool)
+    result = _growing(tool, size.queries)
+    last = len(result.baseline) // 4
+    late = Comparison(result.baseline[-last:], result.variant[-last:])
+    first = size.queries - last * FRESH
+    yield ratio_row(f"query no. {first:,} to {size.queries:,}", 1.10, late.ratio())
+    yield _bytes_of_queries(tool, size.queries)
 
 
-def fingerprint(tool: Tool, seconds: float) -> Iterator[Row]:
-    """A statement the cache has not seen."""
-    raise NotImplementedError
+def fingerprint(_: Tool, seconds: float, __: Size) -> Iterator[Row]:
+    """Statements the cache has not seen: the scanner alone."""
+    texts = cycle(workloads.statements(2_000))
+    spread = _microseconds(lambda: _scan(next(texts)), seconds / 2)
+    yield limit_row("fingerprint miss, 367 characters", 70, "us", spread)
+    listed = workloads.in_list(10_000)
+    spread = _microseconds(lambda: _scan(listed), seconds / 2)
+    yield limit_row("fingerprint miss, IN list of 10,000", 20, "ms", spread.scaled(1 / 1_000))
+
+
+def limit_row(label: str, limit: float, unit: str, spread: Spread) -> Row:
+    """A row about an amount that must not be exceeded."""
+    return Row(
+        label,
+        f"<= {limit:g} {unit}",
+        f"{spread.median:.2f} {unit}",
+        f"{spread.low:.2f}-{spread.high:.2f}",
+        spread.median <= limit,
+        spread.median,
+    )
+
+
+def _scan(text: str) -> None:
+    from nplusone_guard.capture.fingerprint import fingerprint as scan
+
+    scan(text, "sqlite")
+
+
+def _microseconds(work: Work, seconds: float) -> Spread:
+    times = []
+    deadline = time.perf_counter() + seconds
+    while time.perf_counter() < deadline or len(times) < 20:
+        start = time.perf_counter_ns()
+        work()
+        times.append((time.perf_counter_ns() - start) / 1_000)
+    return Spread.of(times)
 
 
 def _against_noop(tool: Tool, timed: Callable[..., int], work: Work, seconds: float) -> Comparison:
@@ -119,32 +164,32 @@ def _against_noop(tool: Tool, timed: Callable[..., int], work: Work, seconds: fl
     return compare(baseline, partial(timed, tool, work), seconds)
 
 
-def _bytes_a_row(tool: Tool) -> Row:
+def _bytes_a_row(tool: Tool, rows: int) -> Row:
     from django.db import connection
 
     with tracing() as allocated:
         tool.switch(False)
         with connection.execute_wrapper(noop):
             workloads.load(10)
-            without = held_by(workloads.load, allocated)
+            without = held_by(partial(workloads.load, rows), allocated)
         tool.switch(True)
         with tool.scope():
             workloads.load(10)
-            watched = held_by(workloads.load, allocated)
+            watched = held_by(partial(workloads.load, rows), allocated)
     more = max(watched.alive - without.alive, watched.dropped - without.dropped)
-    measured = f"{more / ROWS:.3f} B"
+    measured = f"{more / rows:.3f} B"
     return Row(
-        "  memory a row, alive or dropped", "0 B", measured, f"{more:+,} B", more < ROWS / 2, more
+        "  memory a row, alive or dropped", "0 B", measured, f"{more:+,} B", more < rows / 2, more
     )
 
 
-def _growing(tool: Tool) -> Comparison:
+def _growing(tool: Tool, queries: int) -> Comparison:
     """Times of a fresh scope and of the growing one, for each thousand of queries."""
     tool.switch(True)
     work = partial(workloads.raw_loop, FRESH)
     grown = Session(tool, work)
     result = Comparison([], [])
-    for _ in range(GROWN // FRESH):
+    for _ in range(queries // FRESH):
         fresh = Session(tool, work)
         result.baseline.append(fresh.turn())
         fresh.close()
@@ -170,8 +215,6 @@ class Session:
 
 
 def _turns(tool: Tool, work: Work) -> Iterator[Any]:
-    import time
-
     with tool.scope():
         while True:
             start = time.perf_counter_ns()
@@ -179,15 +222,15 @@ def _turns(tool: Tool, work: Work) -> Iterator[Any]:
             yield time.perf_counter_ns() - start
 
 
-def _bytes_of_queries(tool: Tool) -> Row:
+def _bytes_of_queries(tool: Tool, queries: int) -> Row:
     tool.switch(True)
     with tracing() as allocated, tool.scope():
         workloads.raw_loop(FRESH)
         before = allocated()
-        workloads.raw_loop(GROWN - FRESH)
+        workloads.raw_loop(queries - FRESH)
         more = allocated() - before
     return Row(
-        "  more memory, 1,000 to 100,000",
+        f"  more memory, 1,000 to {queries:,}",
         "<= 1 MiB",
         f"{more / MIB:.3f} MiB",
         f"{more:+,} B",
