@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,6 @@ from tests import databases
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "example_project"
 TASKS = EXAMPLE / "background_tasks" / "journal_wellness_tasks.py"
-
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def start(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -36,18 +34,20 @@ def start(*command: str, **environment: str) -> subprocess.CompletedProcess[str]
     )
 
 
-@pytest.fixture(scope="session")
-def manage(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Runs ``manage.py`` on an SQLite file of this test run, seeded with the default data."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('example') / 'wellness.sqlite3'}"
+@dataclass(frozen=True)
+class Done:
+    """What became of one command."""
 
-    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return start(str(EXAMPLE / "manage.py"), *arguments, **{"DATABASE_URL": url, **environment})
+    returncode: int
+    stdout: str
+    stderr: str
 
-    for command in (["migrate", "--verbosity=0"], ["seed"]):
-        done = run(*command)
-        assert done.returncode == 0, done.stderr
-    return run
+
+def manage(url: str, *commands: str) -> dict[str, Done]:
+    """Run commands of ``manage.py`` one after the other, all in one process, on one database."""
+    done = start(str(Path(__file__).with_name("batch.py")), *commands, DATABASE_URL=url)
+    assert done.returncode == 0, done.stderr
+    return {command: Done(**facts) for command, facts in json.loads(done.stdout).items()}
 
 
 @pytest.fixture(scope="session")

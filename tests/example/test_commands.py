@@ -7,26 +7,65 @@ import re
 
 import pytest
 
-from tests.example.conftest import TASKS
+from tests.example.conftest import EXAMPLE, TASKS, manage, start
+
+#: What each bad value is answered with.
+REFUSED = {
+    "wellness_report --tenants 50": (
+        "--tenants '50': the database holds 20. Use 20 or fewer, or run: "
+        "python example_project/manage.py seed --tenants 50"
+    ),
+    "wellness_report --tenants=-1": "--tenants '-1': use a whole number from 1 to 10,000.",
+    "wellness_report --variant after": "--variant 'after': use before, claimed or fixed.",
+    "wellness_report --until 2025-02-30": (
+        "--until '2025-02-30': use a day as YYYY-MM-DD, such as 2025-11-04."
+    ),
+    "wellness_report --days month": "--days 'month': use a whole number from 1 to 3,660.",
+    "seed --people 0": "--people '0': use a whole number from 1 to 1,000,000.",
+    "demo --tenants many": "--tenants 'many': use a whole number from 1 to 1,000.",
+}
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """What became of each command, on one database with the default data."""
+    return manage(
+        f"sqlite:///{tmp_path_factory.mktemp('example') / 'wellness.sqlite3'}",
+        "migrate --verbosity 0",
+        "seed",
+        "wellness_report --variant before --json",
+        "wellness_report --variant claimed --json",
+        "wellness_report --variant fixed --json",
+        "wellness_report --tenants 2 --days 7",
+        "demo --tenants 3 --rounds 1 --json",
+        "makemigrations --check --dry-run",
+        *REFUSED,
+    )
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The demo as a process of its own, on a database that does not exist yet."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('demo') / 'fresh.sqlite3'}"
+    done = start(str(EXAMPLE / "manage.py"), "demo", "--rounds=1", DATABASE_URL=url)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def report_of(done, variant):
+    command = done[f"wellness_report --variant {variant} --json"]
+    assert (command.returncode, command.stderr) == (0, "")
+    return json.loads(command.stdout)
 
 
 def line_of(text: str, *, after: str) -> int:
-    """The number of the first line with ``text`` below the one with ``after``."""
+    """The number of the first line with ``text`` from the one with ``after`` on."""
     lines = TASKS.read_text().splitlines()
     start = next(number for number, line in enumerate(lines) if after in line)
     return next(number for number, line in enumerate(lines[start:], start + 1) if text in line)
 
 
 # --- demo ---------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def demo(manage, tmp_path_factory):
-    """The demo on a database that does not exist yet."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('demo') / 'fresh.sqlite3'}"
-    done = manage("demo", "--rounds=1", DATABASE_URL=url)
-    assert done.returncode == 0, done.stderr
-    return done
 
 
 def test_demo_shows_its_progress_on_standard_error(demo):
@@ -49,66 +88,84 @@ def test_demo_says_what_the_report_is_about(demo):
     ]
 
 
-def test_demo_shows_each_variant_with_its_code_and_its_figures(demo):
-    text = re.sub(r"[\d.,]+ ms", "# ms", demo.stdout)
-    loop = line_of("for tenant in", after="def wellness_before")
-    assert (
-        f"""\
+RULE = "-" * 79
+FILE = "background_tasks/journal_wellness_tasks.py"
+
+#: How each section of the demo begins; ``{loop}`` is the line of its loop.
+SECTIONS = {
+    "before": """\
 1. before: one query for each tenant
--------------------------------------------------------------------------------
-example_project/background_tasks/journal_wellness_tasks.py
+{rule}
+example_project/{file}
 
 {loop}  for tenant in Tenant.objects.all()[:limit]:
-{loop + 1}      tenant_users = list(User.objects.filter(tenant=tenant).wellness(window))
+{call}      tenant_users = list(User.objects.filter(tenant=tenant).wellness(window))
 
 21 queries, 420 rows, # ms
-"""
-        in text
-    )
-    loop = line_of("for tenant in", after="def wellness_claimed")
-    assert (
-        f"""\
-2. claimed: as the performance report claimed: prefetch added, loop unchanged
--------------------------------------------------------------------------------
-example_project/background_tasks/journal_wellness_tasks.py
 
-{loop - 1}  tenants = Tenant.objects.prefetch_related("people_set").all()[:limit]
+wellness report, before: 21 queries in # ms, 1 query loop
+ query-in-loop  20 × SELECT wellness_people """,
+    "claimed": """\
+2. claimed: as the performance report claimed: prefetch added, loop unchanged
+{rule}
+example_project/{file}
+
+{prefetch}  tenants = Tenant.objects.prefetch_related("people_set").all()[:limit]
 {loop}  for tenant in tenants:
-{loop + 1}      tenant_users = list(User.objects.filter(tenant=tenant).wellness(window))
+{call}      tenant_users = list(User.objects.filter(tenant=tenant).wellness(window))
 
 22 queries, 820 rows, # ms
-"""
-        in text
-    )
-    loop = line_of("for tenant in", after="def wellness_fixed")
-    assert (
-        f"""\
-3. fixed: prefetch, and a loop that reads what was prefetched
--------------------------------------------------------------------------------
-example_project/background_tasks/journal_wellness_tasks.py
 
-{loop - 2}  people = Prefetch("people_set", queryset=User.objects.wellness(window))
-{loop - 1}  tenants = Tenant.objects.prefetch_related(people).all()[:limit]
+wellness report, claimed: 22 queries in # ms, 1 query loop
+ bypassed-prefetch  20 × SELECT wellness_people """,
+    "fixed": """\
+3. fixed: prefetch, and a loop that reads what was prefetched
+{rule}
+example_project/{file}
+
+{people}  people = Prefetch("people_set", queryset=User.objects.wellness(window))
+{prefetch}  tenants = Tenant.objects.prefetch_related(people).all()[:limit]
 {loop}  for tenant in tenants:
-{loop + 1}      tenant_users = list(tenant.people_set.all())
+{call}      tenant_users = list(tenant.people_set.all())
 
 2 queries, 420 rows, # ms
-"""
-        in text
-    )
+
+wellness report, fixed: 2 queries in # ms, no query loop
+""",
+}
+
+
+@pytest.mark.parametrize("variant", SECTIONS)
+def test_demo_shows_each_variant_with_its_code_its_figures_and_what_the_guard_says(demo, variant):
+    text = re.sub(r"[\d.,]+ ms", "# ms", demo.stdout)
+    shown = re.split(r"\n(?=[123]\. |Side by side)", text)[list(SECTIONS).index(variant) + 1]
+    loop = line_of("for tenant in", after=f"def wellness_{variant}")
+    lines = {"people": loop - 2, "prefetch": loop - 1, "loop": loop, "call": loop + 1}
+    expected = SECTIONS[variant].format(rule=RULE, file=FILE, **lines)
+    assert shown[: len(expected)] == expected
+    findings = shown[len(expected) :]
+    if variant == "fixed":
+        assert findings == ""
+        return
+    assert "\n   fix " in findings
+    assert re.search(rf"\n   query +{FILE}:{loop + 1} ", findings)
+    assert re.search(rf"\n   loop +{FILE}:{loop} ", findings)
+    origin = loop - 1 if variant == "claimed" else loop
+    assert re.search(rf"\n   loaded +{FILE}:{origin}  20 tenants.Tenant", findings)
 
 
 def test_demo_closes_with_a_table_and_what_it_shows(demo):
     end = demo.stdout[demo.stdout.index("Side by side") :]
     assert (
         re.sub(r" +[\d.,]+ ms", "  # ms", end)
-        == """\
+        == f"""\
 Side by side
--------------------------------------------------------------------------------
-  variant   report said  measured queries   rows       time   verdict
-  before             21                21    420  # ms   found: query-in-loop
-  claimed             2                22    820  # ms   worse: bypassed-prefetch
-  fixed               -                 2    420  # ms   clean: nothing found
+{RULE}
+            report  measured
+  variant     said   queries    rows        time   verdict
+  before        21        21     420  # ms   found: query-in-loop
+  claimed        2        22     820  # ms   worse: bypassed-prefetch
+  fixed          -         2     420  # ms   clean: nothing found
 
 All three return the same report: 400 people, 2,016 journal entries, 36 people
 at risk.
@@ -130,14 +187,12 @@ def test_demo_fits_80_columns_and_uses_no_colour(demo):
     assert "\x1b" not in demo.stdout + demo.stderr
 
 
-def test_demo_as_json_on_data_that_is_there(manage):
-    done = manage("demo", "--json", "--tenants=3", "--rounds=1", DEBUG="0")
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    outcome = json.loads(done.stdout)
-    assert list(outcome) == [
-        "format", "database", "data", "rounds", "window", "tenants", "variants",
-    ]  # fmt: skip
+def test_demo_as_json_uses_the_data_that_is_there(done):
+    command = done["demo --tenants 3 --rounds 1 --json"]
+    assert (command.returncode, command.stderr) == (0, "")
+    outcome = json.loads(command.stdout)
+    keys = ["format", "database", "data", "rounds", "window", "tenants", "variants"]
+    assert list(outcome) == keys
     assert outcome["format"] == 1
     assert outcome["data"] == {"tenants": 20, "people": 400, "entries": 8000}
     assert len(outcome["tenants"]) == 3
@@ -151,7 +206,13 @@ def test_demo_as_json_on_data_that_is_there(manage):
     ]
 
 
-# --- wellness_report ----------------------------------------------------------------------
+# --- seed and wellness_report --------------------------------------------------------------
+
+
+def test_seed_shows_one_line_a_stage_where_there_is_no_terminal(done):
+    assert done["seed"].stderr == (
+        "  tenants                20\n  people                400\n  journal entries     8,000\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -162,10 +223,8 @@ def test_demo_as_json_on_data_that_is_there(manage):
         ("fixed", 2, 420, []),
     ],
 )
-def test_wellness_report_as_json(manage, variant, queries, rows, rules):
-    done = manage("wellness_report", "--variant", variant, "--json")
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
+def test_wellness_report_as_json(done, variant, queries, rows, rules):
+    report = report_of(done, variant)
     assert list(report) == ["format", "variant", "measured", "nplusone", "window", "tenants"]
     assert (report["format"], report["variant"]) == (1, variant)
     assert report["window"] == {"first_day": "2025-10-06", "last_day": "2025-11-04", "days": 30}
@@ -177,90 +236,60 @@ def test_wellness_report_as_json(manage, variant, queries, rows, rules):
 
 
 @pytest.mark.parametrize("variant", ["before", "claimed"])
-def test_the_finding_names_the_call_the_loop_and_the_origin(manage, variant):
-    done = manage("wellness_report", "--variant", variant, "--json")
-    (finding,) = json.loads(done.stdout)["nplusone"]["findings"]
-    after = f"def wellness_{variant}"
-    loop = line_of("for tenant in", after=after)
+def test_the_finding_names_the_call_the_loop_and_the_origin(done, variant):
+    (finding,) = report_of(done, variant)["nplusone"]["findings"]
+    loop = line_of("for tenant in", after=f"def wellness_{variant}")
     assert finding["count"] == 20
-    assert finding["site"]["line"] == line_of("tenant_users = ", after=after)
+    assert finding["site"]["line"] == loop + 1
     assert finding["loop"]["line"] == loop
-    assert finding["origin"]["model"] == "tenants.Tenant"
-    assert finding["origin"]["parents"] == 20
+    assert (finding["origin"]["model"], finding["origin"]["parents"]) == ("tenants.Tenant", 20)
     assert finding["origin"]["site"]["line"] == loop
     if variant == "claimed":
         assert finding["origin"]["assigned"]["line"] == loop - 1
 
 
-def test_wellness_report_for_people(manage):
-    done = manage("wellness_report", "--variant=fixed", "--tenants=2", "--days=7")
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert lines[0] == (
-        "Tenant wellness report, 2025-10-29 to 2025-11-04 (7 days), variant 'fixed'"
-    )
-    assert lines[2] == (
-        "  tenant                       people   entries    mood   stress   at risk"
-    )
+def test_wellness_report_for_people(done):
+    command = done["wellness_report --tenants 2 --days 7"]
+    assert (command.returncode, command.stderr) == (0, "")
+    lines = command.stdout.splitlines()
+    assert lines[:3] == [
+        "Tenant wellness report, 2025-10-29 to 2025-11-04 (7 days), variant 'fixed'",
+        "",
+        "  tenant                       people   entries    mood   stress   at risk",
+    ]
     assert lines[3].startswith("  Alder Clinic                     24 ")
     assert lines[4].startswith("  Birch Logistics                  23 ")
-    assert re.match(r"2 queries, 49 rows, [\d.]+ ms", lines[8])
+    assert re.fullmatch(r"2 queries, 49 rows, [\d.]+ ms", lines[8])
 
 
 # --- what is refused ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (
-            "wellness_report --tenants 50",
-            (
-                "--tenants '50': the database holds 20. Use 20 or fewer, or run: "
-                "python example_project/manage.py seed --tenants 50"
-            ),
-        ),
-        (
-            "wellness_report --tenants=-1",
-            "--tenants '-1': use a whole number from 1 to 10,000.",
-        ),
-        (
-            "wellness_report --variant after",
-            "--variant 'after': use before, claimed or fixed.",
-        ),
-        (
-            "wellness_report --until 2025-02-30",
-            "--until '2025-02-30': use a day as YYYY-MM-DD, such as 2025-11-04.",
-        ),
-        ("wellness_report --days month", "--days 'month': use a whole number from 1 to 3,660."),
-        ("seed --people 0", "--people '0': use a whole number from 1 to 1,000,000."),
-        ("demo --tenants many", "--tenants 'many': use a whole number from 1 to 1,000."),
-    ],
-)
-def test_a_bad_value_is_named_with_what_is_allowed(manage, arguments, message):
-    done = manage(*arguments.split())
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"CommandError: {message}\n"
+@pytest.mark.parametrize(("command", "message"), REFUSED.items())
+def test_a_bad_value_is_named_with_what_is_allowed(done, command, message):
+    refused = done[command]
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == f"CommandError: {message}\n"
 
 
-@pytest.mark.parametrize("command", ["seed", "wellness_report"])
-def test_a_database_without_tables_is_met_with_the_command_that_helps(manage, tmp_path, command):
-    done = manage(command, DATABASE_URL=f"sqlite:///{tmp_path / 'new.sqlite3'}")
-    assert done.returncode == 1
-    assert done.stderr == (
-        "CommandError: The database has no tables yet. "
-        "Run: python example_project/manage.py migrate\n"
-    )
+def test_a_database_without_tables_is_met_with_the_command_that_helps(tmp_path):
+    done = manage(f"sqlite:///{tmp_path / 'new.sqlite3'}", "seed", "wellness_report")
+    for refused in done.values():
+        assert refused.returncode == 1
+        assert refused.stderr == (
+            "CommandError: The database has no tables yet. "
+            "Run: python example_project/manage.py migrate\n"
+        )
 
 
-def test_a_database_that_does_not_answer_is_named(manage, tmp_path):
-    done = manage("demo", DATABASE_URL=f"sqlite:///{tmp_path / 'no' / 'such.sqlite3'}")
-    assert done.returncode == 1
-    assert done.stderr == (
+def test_a_database_that_does_not_answer_is_named(tmp_path):
+    (refused,) = manage(f"sqlite:///{tmp_path / 'no' / 'such.sqlite3'}", "demo").values()
+    assert refused.returncode == 1
+    assert refused.stderr == (
         "CommandError: SQLite does not answer: unable to open database file. Check DATABASE_URL.\n"
     )
 
 
-def test_the_migrations_say_what_the_models_say(manage):
-    done = manage("makemigrations", "--check", "--dry-run")
-    assert (done.returncode, done.stdout) == (0, "No changes detected\n"), done.stdout
+def test_the_migrations_say_what_the_models_say(done):
+    checked = done["makemigrations --check --dry-run"]
+    assert (checked.returncode, checked.stdout) == (0, "No changes detected\n")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.core.management.color import no_style
 from django.db import connection
@@ -38,7 +38,7 @@ class ExampleCommand(BaseCommand):
     def guard_text(self, report: Report) -> str:
         """The guard's report as text, in the columns and the encoding of these commands."""
         encoding = getattr(sys.stdout, "encoding", None)
-        return render(report, width=WIDTH, base_dir=str(Path.cwd()), encoding=encoding)
+        return render(report, width=WIDTH, base_dir=str(settings.BASE_DIR), encoding=encoding)
 
     def note(self, text: str = "") -> None:
         """Say ``text`` on standard error, which ``--json`` leaves to people; no red, no alarm."""

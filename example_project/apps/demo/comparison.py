@@ -47,8 +47,8 @@ class Compared:
         """The variant's line of the closing table."""
         said = "-" if self.said is None else f"{self.said:,}"
         return (
-            f"  {self.run.variant:<9}{said:>12}{self.run.queries:>18,}{self.run.rows:>7,}"
-            f"{milliseconds(self.run.seconds):>11}   {self.verdict}"
+            f"  {self.run.variant:<8}{said:>8}{self.run.queries:>10,}{self.run.rows:>8,}"
+            f"{milliseconds(self.run.seconds):>12}   {self.verdict}"
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -68,7 +68,8 @@ def compare(runs: list[Measurement], tenants: int) -> list[Compared]:
 
 
 TABLE_HEAD = (
-    f"  {'variant':<9}{'report said':>12}{'measured queries':>18}{'rows':>7}{'time':>11}   verdict"
+    f"  {'':<8}{'report':>8}{'measured':>10}\n"
+    f"  {'variant':<8}{'said':>8}{'queries':>10}{'rows':>8}{'time':>12}   verdict"
 )
 
 
