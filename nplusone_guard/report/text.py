@@ -286,7 +286,7 @@ def _aligned(rows: Sequence[_Row], page: _Page) -> list[str]:
     rest = min(SOURCE_ROOM, max(columns.columns(text) for _, _, text in rows))
     room = page.width - len(_INDENT) - (2 + rest if rest else 0)
     shown = [(label, page.path(place, room), text) for label, place, text in rows]
-    longest = max(columns.columns(place) for _, place, _ in shown)
+    longest = max(columns.columns(place) if text else 0 for _, place, text in shown)
     lines = [_row(label, f"{columns.pad(place, longest)}  {text}") for label, place, text in shown]
     if any(columns.columns(line) > page.width for line in lines):
         lines = [_row(label, f"{place}  {text}") for label, place, text in shown]

@@ -295,6 +295,15 @@ def test_columns_are_given_up_where_they_would_cost_text():
     ]
 
 
+def test_a_place_without_source_widens_no_column():
+    query = statement(site=site(61, "[one.author for one in rows]", "a.py"))
+    one = finding("query-in-loop", query, loop=site(61, "", "a.py", kind="comprehension"))
+    assert shown(dataclasses.replace(one, origin=None))[2:] == [
+        "   query   a.py:61  [one.author for one in rows]",
+        "   loop    same line, comprehension",
+    ]
+
+
 def test_a_long_path_leaves_room_for_the_source():
     query = statement(site=site(61, "User.objects.filter(tenant=tenant)", "/srv/" + "deep/" * 30))
     assert shown(finding("query-in-loop", query))[2] == (
