@@ -17,7 +17,7 @@ from tests.corpus.models import Author, Entry
 pytestmark = pytest.mark.django_db
 
 FAULTS = [
-    (callpath, "call_path"),
+    (hook, "call_path"),
     (callpath, "fold"),
     (callpath, "stack"),
     (callpath, "line_of"),
@@ -73,8 +73,8 @@ def test_fault_is_contained_logged_once_and_reported(
     assert [record.levelno for record in records] == [logging.ERROR]
 
 
-def test_broken_fingerprint_is_contained(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hook.Hook, "note", hook.Hook.note)
+def test_broken_fingerprint_is_contained() -> None:
+    connection.ensure_connection()
     ours = hook.hook_of(connection)
     original = ours.fingerprint_of
     ours.fingerprint_of = broken

@@ -12,16 +12,20 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-from nplusone_guard.capture import bridges, callpath, landmarks
+from nplusone_guard.capture import bridges, landmarks
+from nplusone_guard.capture.callpath import call_path
 from nplusone_guard.capture.faults import contain
-from nplusone_guard.capture.fingerprint import Fingerprint, cached_fingerprint
-from nplusone_guard.capture.scope import MAX_DIGESTS, Group, Scope, Split, current_scope, digest
+from nplusone_guard.capture.fingerprint import cached_fingerprint
+from nplusone_guard.capture.scope import MAX_DIGESTS, Scope, after_writes, current_scope, digest
 from nplusone_guard.capture.sightings import Query, sight
 from nplusone_guard.capture.transactions import note_control, note_in_transaction
 
 WRITES = frozenset({"insert", "update", "delete", "replace", "merge"})
 
-Execute = Callable[[str, Any, bool, dict[str, Any]], Any]
+Execute = Callable[[Any, Any, bool, dict[str, Any]], Any]
+
+_current_scope = current_scope.get
+_getframe = sys._getframe
 
 
 class Hook:
@@ -34,97 +38,80 @@ class Hook:
         self.fingerprint_of = cached_fingerprint(vendor)
 
     def __call__(
-        self, execute: Execute, sql: str, params: Any, many: bool, context: dict[str, Any]
+        self, execute: Execute, sql: Any, params: Any, many: bool, context: dict[str, Any]
     ) -> Any:
-        scope = current_scope.get()
-        if scope is None:
-            return execute(sql, params, many, context)
-        start = perf_counter()
-        try:
-            result = execute(sql, params, many, context)
-        except BaseException:
-            elapsed = perf_counter() - start
-            self.note(scope, sql, params, many, context["connection"], start, elapsed, True)
-            raise
-        elapsed = perf_counter() - start
-        self.note(scope, sql, params, many, context["connection"], start, elapsed, False)
-        return result
-
-    def note(
-        self,
-        scope: Scope,
-        sql: Any,
-        params: Any,
-        many: bool,
-        connection: Any,
-        start: float,
-        elapsed: float,
-        failed: bool,
-    ) -> None:
-        """Count one execution in every open scope; a fault in here never gets out.
+        """Run one query and count it in every open scope; a fault in here never gets out.
 
         Long, because each call it does not make is a call saved on every query.
         """
+        scope = _current_scope()
+        if scope is None:
+            return execute(sql, params, many, context)
+        failed = True
+        start = perf_counter()
         try:
-            while scope.closed:
-                scope.late += 1
-                if scope.parent is None:
-                    return
-                scope = scope.parent
-            if sql.__class__ is not str:
-                sql = _text(sql, connection)
-            shape = self.fingerprint_of(sql)
-            if shape.kind == "control":
-                note_control(scope, self.alias, shape)
-                return
-            frame = sys._getframe(2)
-            path = callpath.call_path(frame, scope.recorders[-1].root)
-            for recorder in scope.recorders:
-                with recorder.lock:
-                    group = recorder.groups.get((self.alias, shape.text, path))
-                    if group is None or group.__class__ is Split or group.count == 1:
-                        query = Query(self.alias, shape, path, frame, params, many)
-                        group = sight(recorder, query)
-                    if group is not None:
-                        _count(recorder, group, sql, params, shape, start, elapsed, failed)
-                        if connection.in_atomic_block and not failed:
-                            note_in_transaction(recorder, self.alias, group)
-            for one in (scope, *scope.ancestors) if scope.ancestors else (scope,):
-                one.query_count += 1
-                one.query_time += elapsed
-                one.aliases[self.alias] = one.aliases.get(self.alias, 0) + 1
-                if failed:
-                    one.failed += 1
-        except Exception as error:
-            contain("capture.hook", error, scope.errors)
+            result = execute(sql, params, many, context)
+            failed = False
+            return result  # noqa: RET504 - the flag is set in between
+        finally:
+            elapsed = perf_counter() - start
+            try:
+                if scope.closed:
+                    scope = _count_as_late(scope)
+                if scope is not None:
+                    connection = context["connection"]
+                    if sql.__class__ is not str:
+                        sql = _text(sql, connection)
+                    shape = self.fingerprint_of(sql)
+                    if shape.control:
+                        note_control(scope, self.alias, shape)
+                    else:
+                        path = call_path(_getframe(1), scope.recorders[-1].root)
+                        key = (self.alias, shape.text, path)
+                        for recorder in scope.recorders:
+                            with recorder.lock:
+                                recorder.query_count += 1
+                                recorder.query_time += elapsed
+                                recorder.aliases[self.alias] += 1
+                                if failed:
+                                    recorder.failed += 1
+                                group = recorder.groups.get(key)
+                                if group is None or group.slow:
+                                    query = Query(key, shape, _getframe(1), params, many)
+                                    group = sight(recorder, query)
+                                    if group is None:
+                                        continue
+                                group.count += 1
+                                group.duration += elapsed
+                                if len(group.digests) < MAX_DIGESTS:
+                                    value = digest(sql, params)
+                                    if recorder.writes:
+                                        value = after_writes(recorder, shape, value)
+                                    group.digests[value] = group.digests.get(value, 0) + 1
+                                if shape.in_lists:
+                                    group.note_in_list(shape.in_lists)
+                                if shape.kind in WRITES:
+                                    recorder.writes[shape.main_table] += 1
+                                if recorder.timeline_left:
+                                    recorder.timeline_left -= 1
+                                    recorder.timeline.append((start, elapsed, group))
+                                if failed:
+                                    group.failed += 1
+                                elif connection.in_atomic_block:
+                                    note_in_transaction(recorder, self.alias, group)
+                        for outer in scope.beyond:
+                            outer.note_query(self.alias, elapsed, failed)
+            except Exception as error:
+                contain("capture.hook", error, scope.errors if scope is not None else None)
 
 
-def _count(
-    scope: Scope,
-    group: Group,
-    sql: str,
-    params: Any,
-    shape: Fingerprint,
-    start: float,
-    elapsed: float,
-    failed: bool,
-) -> None:
-    group.count += 1
-    group.duration += elapsed
-    if failed:
-        group.failed += 1
-    if len(group.digests) < MAX_DIGESTS:
-        key = digest(sql, params)
-        if scope.writes:
-            key = hash((key, *(scope.writes.get(table, 0) for table in shape.tables)))
-        group.digests[key] = group.digests.get(key, 0) + 1
-    if shape.in_lists:
-        group.note_in_list(shape.in_lists)
-    if shape.kind in WRITES:
-        table = shape.main_table
-        scope.writes[table] = scope.writes.get(table, 0) + 1
-    if len(scope.timeline) < scope.policy.max_timeline:
-        scope.timeline.append((start - scope.opened, elapsed, group))
+def _count_as_late(scope: Scope) -> Scope | None:
+    """The innermost scope of the chain that is still open; the closed ones count one late."""
+    open_scope: Scope | None = scope
+    while open_scope is not None and open_scope.closed:
+        open_scope.late += 1
+        open_scope = open_scope.parent
+    return open_scope
 
 
 def _text(sql: Any, connection: Any) -> str:
@@ -137,21 +124,16 @@ def _text(sql: Any, connection: Any) -> str:
 
 def _call_procedure(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
     """Count a ``cursor.callproc()``, which Django does not send through its wrappers."""
-    scope = current_scope.get()
-    if scope is None:
+    if current_scope.get() is None:
         return wrapped(*args, **kwargs)
-    start = perf_counter()
-    failed = True
-    try:
-        result = wrapped(*args, **kwargs)
-        failed = False
-    finally:
-        connection = instance.db
-        hook = hook_of(connection) or Hook(connection.alias, connection.vendor)
-        name = str(args[0] if args else kwargs.get("procname", ""))
-        elapsed = perf_counter() - start
-        hook.note(scope, f"CALL {name}()", None, False, connection, start, elapsed, failed)
-    return result
+    connection = instance.db
+    hook = hook_of(connection) or Hook(connection.alias, connection.vendor)
+    name = str(args[0] if args else kwargs.get("procname", ""))
+
+    def execute(*_: Any) -> Any:
+        return wrapped(*args, **kwargs)
+
+    return hook(execute, f"CALL {name}()", None, False, {"connection": connection})
 
 
 # --- installation -----------------------------------------------------------------------

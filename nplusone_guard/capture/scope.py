@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextvars import ContextVar
 from types import FrameType
@@ -64,6 +65,7 @@ class Group:
         "same_frames",
         "second",
         "sequence",
+        "slow",
         "waiting",
     )
 
@@ -83,6 +85,8 @@ class Group:
         #: Tokens of the path before recursion was folded, at the first sighting.
         self.depth = len(path)
         self.sequence = 0
+        #: Until the second sighting, a query takes the slow path.
+        self.slow = True
         self.first: Sighting | None = None
         self.second: Sighting | None = None
         #: For each frame, whether both first sightings can have been one activation.
@@ -111,6 +115,8 @@ class Split:
 
     __slots__ = ("by_lines",)
 
+    slow = True
+
     def __init__(self) -> None:
         self.by_lines: dict[tuple[int, ...], Group] = {}
 
@@ -122,6 +128,7 @@ class Scope:
         "adopted",
         "aliases",
         "ancestors",
+        "beyond",
         "closed",
         "errors",
         "failed",
@@ -146,6 +153,7 @@ class Scope:
         "table",
         "task",
         "timeline",
+        "timeline_left",
         "transactions",
         "unjudged",
         "wall_time",
@@ -177,16 +185,18 @@ class Scope:
         self.query_count = self.transactions = self.failed = self.late = self.unjudged = 0
         self.query_time = 0.0
         self.sequence = 0
-        self.aliases: dict[str, int] = {}
+        self.aliases: defaultdict[str, int] = defaultdict(int)
         #: (alias, shape, path) → group; raw paths of recursion are further keys of a group.
         self.groups: dict[tuple[str, str, callpath.Path], Group | Split] = {}
         #: Groups that read a model, by its label: where parents may have been loaded.
         self.reads: dict[str, list[Group]] = {}
         #: Writes so far, by table: equal look-ups around a write are no duplicates.
-        self.writes: dict[str, int] = {}
+        self.writes: defaultdict[str, int] = defaultdict(int)
         #: Open transaction and savepoints by alias: [name, executions by group].
         self.layers: dict[str, list[tuple[str, dict[Group, int]]]] = {}
+        #: Start on the performance counter, seconds, group.
         self.timeline: list[tuple[float, float, Group]] = []
+        self.timeline_left = policy.max_timeline
         self.ignores_opened: list[Any] = []
         #: What the units inside this scope were judged to be (one ``Verdicts``, merged).
         self.adopted: Any = None
@@ -195,6 +205,17 @@ class Scope:
         self.table = callpath.table
         self.ancestors = tuple(_ancestors(self))
         self.recorders = _recorders(self)
+        #: Outer scopes that only count.
+        self.beyond = self.ancestors[len(self.recorders) - 1 :]
+
+    def note_query(self, alias: str, elapsed: float, failed: bool) -> None:
+        """Count one query that a unit inside judges."""
+        with self.lock:
+            self.query_count += 1
+            self.query_time += elapsed
+            self.aliases[alias] += 1
+            if failed:
+                self.failed += 1
 
     def all_groups(self) -> list[Group]:
         """Every group once, in the order of first sighting."""
@@ -233,6 +254,13 @@ def open_scope_of_context() -> Scope | None:
 def digest(sql: str, params: Any) -> int:
     """A digest of one parameter set; inlined literals are in the text itself."""
     try:
-        return hash((sql, tuple(params) if params.__class__ is list else params))
+        if params.__class__ is list:
+            params = tuple(params)
+        return hash((sql, params))
     except TypeError:
         return hash((sql, repr(params)))
+
+
+def after_writes(scope: Scope, shape: Fingerprint, key: int) -> int:
+    """``key``, made different by every write to one of the tables in between."""
+    return hash((key, *[scope.writes.get(table, 0) for table in shape.tables]))

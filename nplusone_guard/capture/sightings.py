@@ -24,7 +24,26 @@ Key = tuple[str, str, callpath.Path]
 class Query:
     """One execution on the slow path, as the functions here hand it on."""
 
-    __slots__ = ("alias", "frame", "many", "params", "path", "shape")
+    __slots__ = ("frame", "key", "many", "params", "shape")
+
+    def __init__(
+        self, key: Key, shape: Fingerprint, frame: FrameType, params: Any, many: bool
+    ) -> None:
+        self.key = key
+        self.shape = shape
+        self.frame = frame
+        self.params = params
+        self.many = many
+
+    @property
+    def alias(self) -> str:
+        """The database."""
+        return self.key[0]
+
+    @property
+    def path(self) -> callpath.Path:
+        """The call path, with recursion as deep as it is."""
+        return self.key[2]
 
     @property
     def rows(self) -> int:
@@ -33,36 +52,18 @@ class Query:
             return 0
         return len(self.params) if hasattr(self.params, "__len__") else 2
 
-    def __init__(
-        self,
-        alias: str,
-        shape: Fingerprint,
-        path: callpath.Path,
-        frame: FrameType,
-        params: Any,
-        many: bool,
-    ) -> None:
-        self.alias = alias
-        self.shape = shape
-        self.path = path
-        self.frame = frame
-        self.params = params
-        self.many = many
-
-
 def sight(scope: Scope, query: Query) -> Group | None:
     """The group of a query whose path is unknown so far, seen once, or split by lines.
 
     ``None`` once the scope holds as many groups as its policy allows.
     """
-    key = (query.alias, query.shape.text, query.path)
-    known = scope.groups.get(key)
-    if known is None:
-        folded = callpath.fold(query.path)
-        if len(folded) == len(query.path):
-            return _new_group(scope, key, query)
-        return _sight_folded(scope, key, query, folded)
-    return _sight_known(scope, key, known, query)
+    known = scope.groups.get(query.key)
+    if known is not None:
+        return _sight_known(scope, query.key, known, query)
+    folded = callpath.fold(query.path)
+    if len(folded) == len(query.path):
+        return _new_group(scope, query.key, query)
+    return _sight_folded(scope, query.key, query, folded)
 
 
 def _sight_known(scope: Scope, key: Key, known: Group | Split, query: Query) -> Group | None:
@@ -136,6 +137,7 @@ def _same(one: int, other: int) -> bool:
 
 def _note_second(scope: Scope, group: Group, query: Query, second: Sighting) -> None:
     group.second = second
+    group.slow = False
     group.many = max(group.many, query.rows)
     _find_parent(scope, group, second.facts)
     second.facts.forget_values()

@@ -46,8 +46,8 @@ def build(scope: Scope) -> Report:
 def _timeline(scope: Scope) -> tuple[TimelineEntry, ...]:
     index = {id(group): position for position, group in enumerate(scope.all_groups())}
     return tuple(
-        TimelineEntry(offset, duration, group.alias, index.get(id(group), -1))
-        for offset, duration, group in scope.timeline
+        TimelineEntry(start - scope.opened, duration, group.alias, index.get(id(group), -1))
+        for start, duration, group in scope.timeline
     )
 
 
@@ -64,9 +64,7 @@ def adopt(scope: Scope, report: Report) -> None:
         return
     verdicts = scope.adopted
     if scope.kind in UNITS:
-        verdicts = Verdicts(
-            report.findings, report.cleared, report.shapes, report.unused_ignores
-        )
+        verdicts = Verdicts(report.findings, report.cleared, report.shapes, report.unused_ignores)
     if verdicts is not None:
         with outer.lock:
             outer.adopted = verdicts if outer.adopted is None else merge(outer.adopted, verdicts)
