@@ -32,6 +32,7 @@ def done(tmp_path_factory):
     return manage(
         f"sqlite:///{tmp_path_factory.mktemp('example') / 'wellness.sqlite3'}",
         "migrate --verbosity 0",
+        "wellness_report",
         "seed",
         "wellness_report --variant before --json",
         "wellness_report --variant claimed --json",
@@ -40,6 +41,7 @@ def done(tmp_path_factory):
         "demo --tenants 3 --rounds 1 --json",
         "makemigrations --check --dry-run",
         *REFUSED,
+        "demo --tenants 21 --rounds 1 --json",
     )
 
 
@@ -176,6 +178,7 @@ people are read twice. tenant.people_set.all() does look, and takes 2 instead
 of 21.
 
 Rows are all that the database handed over. Time is the median of 1 run.
+
 One variant alone:
   python example_project/manage.py wellness_report --variant claimed
 """
@@ -204,6 +207,17 @@ def test_demo_as_json_uses_the_data_that_is_there(done):
         ("claimed", 2, 5, "worse: bypassed-prefetch"),
         ("fixed", None, 2, "clean: nothing found"),
     ]
+
+
+def test_demo_makes_more_data_where_there_is_not_enough(done):
+    command = done["demo --tenants 21 --rounds 1 --json"]
+    assert command.returncode == 0
+    assert command.stderr.startswith(
+        "Making example data for 21 tenants in place of the 20 there ...\n"
+    )
+    outcome = json.loads(command.stdout)
+    assert outcome["data"] == {"tenants": 21, "people": 420, "entries": 8400}
+    assert [one["measured"]["queries"] for one in outcome["variants"]] == [22, 23, 2]
 
 
 # --- seed and wellness_report --------------------------------------------------------------
@@ -280,6 +294,15 @@ def test_a_database_without_tables_is_met_with_the_command_that_helps(tmp_path):
             "CommandError: The database has no tables yet. "
             "Run: python example_project/manage.py migrate\n"
         )
+
+
+def test_a_database_without_tenants_is_met_with_the_command_that_helps(done):
+    refused = done["wellness_report"]
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        "CommandError: The database holds no tenants yet. "
+        "Run: python example_project/manage.py seed\n"
+    )
 
 
 def test_a_database_that_does_not_answer_is_named(tmp_path):

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.core.management.color import no_style
 from django.db import connection
 from django.db.utils import OperationalError
 
@@ -24,9 +23,8 @@ class ExampleCommand(BaseCommand):
     requires_system_checks: list[str] = []
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        if os.environ.get("NO_COLOR"):
+        if os.environ.get("NO_COLOR") and not options.get("force_color"):
             options["no_color"] = True
-            self.style = no_style()
         try:
             return super().execute(*args, **options)
         except OperationalError as error:

@@ -59,7 +59,8 @@ class Command(ExampleCommand):
         call_command("migrate", verbosity=0, interactive=False)
         there = stored()
         if there.tenants < tenants or not there.entries:
-            self.note(f"Making example data for {tenants:,} tenants ...")
+            instead = f" in place of the {there.tenants:,} there" if there.tenants else ""
+            self.note(f"Making example data for {tenants:,} tenants{instead} ...")
             amounts = Amounts(tenants, tenants * PEOPLE_EACH, tenants * ENTRIES_EACH)
             seed_database(amounts, SEED, self.stage_reporter())
             self.note()
@@ -90,7 +91,7 @@ class Command(ExampleCommand):
             style = self.style.SUCCESS if clean else self.style.WARNING
             self.write(compared.row().replace(compared.verdict, style(compared.verdict)))
         self.write("\n" + closing(outcome.variants, outcome.rounds))
-        self.write(f"One variant alone:\n  {MANAGE} wellness_report --variant claimed")
+        self.write(f"\nOne variant alone:\n  {MANAGE} wellness_report --variant claimed")
 
     def write(self, text: str) -> None:
         self.stdout.write(text)
