@@ -24,8 +24,12 @@ _LAZY = {
     **dict.fromkeys("dropwhile filter filterfalse map starmap takewhile".split(), 1),
 }
 _ITERATED_ARGUMENT = {**_EAGER, **_LAZY}
+#: Those that run through all their arguments.
+_JOINING = frozenset("chain product zip zip_longest".split())
+#: Those that do nothing with the items of a single argument but pass them on.
+_PASSING = frozenset("dict enumerate frozenset iter list reversed set tuple".split())
 #: Modules whose functions may be called by their full name.
-_ITERATING_MODULES = frozenset("collections functools heapq itertools".split())
+_ITERATING_MODULES = frozenset("asyncio collections functools heapq itertools".split())
 #: Methods that run through their only argument. Applications have methods of these
 #: names, too, so all but ``join`` must be given something that runs by itself.
 _ITERATING_METHODS = frozenset("extend join update writelines".split())
@@ -36,8 +40,23 @@ def iterated(call: ast.Call) -> ast.expr | None:
     function = call.func
     if isinstance(function, ast.Attribute) and not is_of_module(function):
         return _iterated_by_method(call, function)
-    number = _ITERATED_ARGUMENT.get(called_name(function))
+    name = called_name(function)
+    if name == "gather":
+        return _gathered(call.args)
+    number = _ITERATED_ARGUMENT.get(name)
     return _argument(call, number) if number is not None else None
+
+
+def _gathered(awaitables: list[ast.expr]) -> ast.expr | None:
+    """All that ``gather`` waits for: ``*(…)``, or a tuple of what is written side by side."""
+    if not awaitables:
+        return None
+    first, last = awaitables[0], awaitables[-1]
+    if first is last and isinstance(first, ast.Starred):
+        return first.value
+    side_by_side = ast.copy_location(ast.Tuple(awaitables, ast.Load()), first)
+    side_by_side.end_lineno, side_by_side.end_col_offset = last.end_lineno, last.end_col_offset
+    return side_by_side
 
 
 def is_of_module(function: ast.Attribute) -> bool:
@@ -80,9 +99,36 @@ def call_start(call: ast.Call) -> Point:
 
 def is_lazy(node: ast.expr) -> bool:
     """Whether a call does nothing until it is asked for items."""
-    if not isinstance(node, ast.Call):
+    return _known_name(node) in _LAZY
+
+
+def joined(node: ast.expr) -> int | None:
+    """How many collections ``zip`` or ``chain`` is given, if none of them runs by itself.
+
+    Each may send a query of its own when it is first asked for items: as many from one
+    place as the source shows, and that does not grow.
+    """
+    name = _known_name(node)
+    if not isinstance(node, ast.Call) or not name:
+        return None
+    if name in _PASSING and len(node.args) == 1 and not node.keywords:
+        return joined(node.args[0])
+    return len(node.args) if name in _JOINING and all(map(_is_still, node.args)) else None
+
+
+def _is_still(argument: ast.expr) -> bool:
+    if isinstance(argument, (ast.Starred, ast.GeneratorExp)):
         return False
-    own = isinstance(node.func, ast.Name) or (
-        isinstance(node.func, ast.Attribute) and is_of_module(node.func)
-    )
-    return own and called_name(node.func) in _LAZY
+    name = _known_name(argument)
+    if not isinstance(argument, ast.Call) or name not in _ITERATED_ARGUMENT:
+        return True
+    return name in _PASSING and len(argument.args) == 1 and _is_still(argument.args[0])
+
+
+def _known_name(node: ast.expr) -> str:
+    """The name of a called builtin or module function; empty for methods and the rest."""
+    if not isinstance(node, ast.Call):
+        return ""
+    function = node.func
+    method = isinstance(function, ast.Attribute) and not is_of_module(function)
+    return "" if method else called_name(function)

@@ -10,12 +10,12 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from types import CodeType
 
 from nplusone_guard.analysis.bounds import turns
-from nplusone_guard.analysis.iteration import is_lazy
+from nplusone_guard.analysis.iteration import is_lazy, joined
 from nplusone_guard.analysis.scopes import Binding, CallNode, LoopNode, Point, Region, Scope
 from nplusone_guard.analysis.sources import remember, scope_of
 
@@ -115,14 +115,15 @@ def call_loop(code: CodeType, position: Position) -> Loop | None:
 
     Its kind is ``call``. ``iterates`` is empty if the call is not known to run through
     an argument. A frame that is fetching the next item of a ``for`` or a comprehension
-    gets that loop. ``None`` where the source is missing or no longer fits the code.
+    gets that loop. ``bounded`` of a ``zip`` or ``chain`` of collections is the number of
+    collections, each of which may be read by a query. ``None`` where the source is missing or no longer fits the code.
     """
     scope = _scope_at(code, position)
     if scope is None:
         return None
     for loop in reversed(scope.loops):
         if _fetches(loop, position):
-            return _described(loop)
+            return _fetching(loop)
     for call in scope.calls:
         if _is_at(call, position):
             return _described_call(call)
@@ -200,6 +201,13 @@ def _described(loop: LoopNode) -> Loop:
     return found
 
 
+def _fetching(loop: LoopNode) -> Loop:
+    """The loop, seen from its header."""
+    collections = joined(loop.iterable) if loop.iterable is not None else None
+    found = _described(loop)
+    return replace(found, bounded=collections) if collections is not None else found
+
+
 def _loop(loop: LoopNode) -> Loop:
     index = loop.scope.index
     return Loop(
@@ -226,7 +234,7 @@ def _described_call(call: CallNode) -> Loop:
         function=call.scope.qualname,
         source=index.line(line),
         kind="call",
-        bounded=turns(call.iterable, call.scope),
+        bounded=turns(call.iterable, call.scope) if call.joined is None else call.joined,
         iterates=index.text(call.iterable),
         iter_lines=_lines(call.iterable, line),
         assigned=_assigned(call.iterable, call.scope, call.region.start),
@@ -304,6 +312,8 @@ def _unwrapped(node: ast.expr) -> Iterator[ast.expr]:
             node = node.value
         elif isinstance(node, ast.BoolOp):
             node = node.values[0]
+        elif isinstance(node, (ast.GeneratorExp, ast.ListComp)):
+            node = node.generators[0].iter
         else:
             return
         yield node

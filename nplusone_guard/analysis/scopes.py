@@ -80,6 +80,8 @@ class CallNode:
     #: Where the interpreter places the call: a method on a later line counts from its name.
     start: Point
     iterable: ast.expr
+    #: Of how many collections it is the first one, where ``zip`` or ``chain`` is given more.
+    joined: int | None
     scope: Scope
 
 

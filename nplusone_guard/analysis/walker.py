@@ -8,11 +8,18 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from nplusone_guard.analysis.branches import block_region, forks_of, region_of
-from nplusone_guard.analysis.iteration import call_start, called_name, is_of_module, iterated
+from nplusone_guard.analysis.iteration import (
+    call_start,
+    called_name,
+    is_of_module,
+    iterated,
+    joined,
+)
 from nplusone_guard.analysis.scopes import (
     Binding,
     CallNode,
     LoopNode,
+    Point,
     Region,
     Scope,
     SourceIndex,
@@ -231,16 +238,26 @@ class _Walker:
         self.children(node)
 
     def call(self, node: ast.Call) -> None:
-        iterable = iterated(node)
-        if iterable is not None:
-            call = CallNode(region_of(node), call_start(node), iterable, self.scope)
-            for frame in self.frames:
-                frame.calls.append(call)
+        self.add_call(node, region_of(node), call_start(node))
         if isinstance(node.func, ast.Attribute) and node.func.attr in _MUTATORS:
             self.mutated(node.func.value)
         if called_name(node.func) in _GROWERS and node.args:
             self.mutated(node.args[0])
         self.children(node)
+
+    def await_(self, node: ast.Await) -> None:
+        if isinstance(node.value, ast.Call):  # a frame that waits is at the ``await``
+            region = region_of(node)
+            self.add_call(node.value, region, region.start)
+        self.children(node)
+
+    def add_call(self, node: ast.Call, region: Region, start: Point) -> None:
+        iterable = iterated(node)
+        if iterable is None:
+            return
+        call = CallNode(region, start, iterable, joined(node), self.scope)
+        for frame in self.frames:
+            frame.calls.append(call)
 
     # -- names
 
@@ -382,6 +399,7 @@ _HANDLERS: dict[type[ast.AST], Callable[[_Walker, Any], None]] = {
     **dict.fromkeys(_COMPREHENSION_NAMES, _Walker.comprehension),
     ast.IfExp: _Walker.if_expression,
     ast.Call: _Walker.call,
+    ast.Await: _Walker.await_,
     ast.Assign: _Walker.assign,
     ast.AnnAssign: _Walker.annotated,
     ast.AugAssign: _Walker.augmented,

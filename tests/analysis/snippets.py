@@ -37,9 +37,9 @@ class Snippet:
         sys.modules[self.name] = self.module
         spec.loader.exec_module(self.module)
 
-    def probe(self, value=None, tag="q"):
+    def probe(self, value=None, tag="q", frame=None):
         if tag not in self.seen:
-            self.seen[tag] = list(self._frames(sys._getframe(1)))
+            self.seen[tag] = list(self._frames(frame or sys._getframe(1)))
         return value
 
     def _frames(self, frame):

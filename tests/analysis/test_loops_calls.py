@@ -140,6 +140,67 @@ def test_a_header_that_is_lazy(snippet, iterable):
     assert (loop.kind, loop.iterates, seen.name_of(loop.line)) == ("for", iterable, "loop")
 
 
+READ = """
+    import asyncio, itertools
+    class Rows:
+        def __iter__(self):
+            return iter(q([1, 2]))
+    def f(a, b):
+        {statement}  # loop
+    f(Rows(), Rows())
+"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "collections"),
+    [
+        ("for x in itertools.chain(a, b): pass", 2),
+        ("for x, y in zip(a, b, strict=True): pass", 2),
+        ("for x in enumerate(itertools.chain(a, b, a)): pass", 3),
+        ("list(zip(a, b))", 2),
+        ("set(itertools.chain(a, b, [1]))", 3),
+        ("for x in map(str, a): pass", None),
+        ("list(itertools.chain(a, map(str, b)))", None),
+        ("list(itertools.chain(a, (x for x in b)))", None),
+        ("list(itertools.chain(*[a, b]))", None),
+        ("sorted(itertools.chain(a, b), key=str)", None),
+    ],
+)
+def test_collections_side_by_side_are_read_once_each(snippet, statement, collections):
+    seen = snippet(READ.format(statement=statement))
+    loop = seen.call()
+    assert (loop.bounded, seen.name_of(loop.line)) == (collections, "loop")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "iterates", "bounded"),
+    [
+        ("*(one(x) for x in ('a', 'b'))", "(one(x) for x in ('a', 'b'))", 2),
+        ("*[one(x) for x in rows]", "[one(x) for x in rows]", None),
+        ("*tasks", "tasks", None),
+        ("one(1), one(2)", "one(1), one(2)", 2),
+        ("one(1), *tasks, return_exceptions=True", "one(1), *tasks", None),
+    ],
+)
+def test_tasks_that_are_waited_for_together(snippet, arguments, iterates, bounded):
+    seen = snippet(f"""
+        import asyncio
+        async def one(x):
+            q(x, frame=waiting[0].get_stack()[0])
+        waiting = []
+        async def f(rows):
+            tasks = [one(x) for x in rows]
+            waiting.append(asyncio.current_task())
+            await asyncio.gather({arguments})  # gather
+            for task in tasks:
+                task.close()
+        asyncio.run(f([1, 2, 3]))
+    """)
+    loop = seen.call(frame=0)
+    assert (loop.kind, seen.name_of(loop.line)) == ("call", "gather")
+    assert (loop.iterates, loop.bounded) == (iterates, bounded)
+
+
 def test_fetching_the_next_item_of_a_comprehension(snippet):
     seen = snippet("""
         class Pages:
