@@ -22,6 +22,9 @@ class NPlusOneDetected(NPlusOneGuardError):
         super().__init__(str(report))
         self.report = report
 
+    def __reduce__(self) -> tuple[type[NPlusOneDetected], tuple[Report]]:
+        return type(self), (self.report,)
+
 
 class MaxQueriesExceeded(NPlusOneGuardError, AssertionError):
     """A query budget was exceeded; ``report`` is the report of the budgeted block."""
@@ -29,6 +32,9 @@ class MaxQueriesExceeded(NPlusOneGuardError, AssertionError):
     def __init__(self, message: str, report: Report) -> None:
         super().__init__(message)
         self.report = report
+
+    def __reduce__(self) -> tuple[type[MaxQueriesExceeded], tuple[str, Report]]:
+        return type(self), (str(self), self.report)
 
 
 class ConfigError(NPlusOneGuardError, ValueError):

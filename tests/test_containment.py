@@ -117,6 +117,19 @@ def test_applications_own_error_passes_through() -> None:
         raise ZeroDivisionError
 
 
+def test_a_log_handler_that_raises_is_contained() -> None:
+    class Broken(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise RuntimeError("a broken handler")
+
+    handler = Broken()
+    faults.logger.addHandler(handler)
+    try:
+        faults.contain("test", ValueError("x"))
+    finally:
+        faults.logger.removeHandler(handler)
+
+
 def test_faults_of_one_report_are_bounded() -> None:
     errors: list[str] = []
     for number in range(100):

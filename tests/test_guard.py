@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import pickle
 import threading
 
 import pytest
@@ -328,6 +329,28 @@ def test_sync_to_async_helper_belongs_to_the_scope() -> None:
         return report.query_count
 
     assert async_to_sync(run)() == 1
+
+
+def test_timeline_counts_every_query_under_its_shape() -> None:
+    populate(2)
+    with watch("outer") as report:
+        Author.objects.count()
+        with watch("GET /", kind="request"):
+            Entry.objects.count()
+        for author in Author.objects.all():
+            author.entries.count()
+    named = [report.shapes[entry.shape].headline for entry in report.timeline]
+    assert named == ["SELECT corpus_author"] * 2 + ["SELECT corpus_entry"] * 2
+    assert [entry.offset for entry in report.timeline] == sorted(
+        entry.offset for entry in report.timeline
+    )
+
+
+def test_reports_and_exceptions_travel_between_processes() -> None:
+    with watch() as recording:
+        loop_once()
+    error = pickle.loads(pickle.dumps(NPlusOneDetected(recording.report)))
+    assert error.report == recording.report
 
 
 # --- the public package -----------------------------------------------------------------

@@ -21,7 +21,7 @@ def merge(one: Verdicts, other: Verdicts) -> Verdicts:
     return Verdicts(
         findings=tuple(sorted(findings, key=worst_first)),
         cleared=_merge(one.cleared + other.cleared, _cleared_key, _more_cleared),
-        shapes=_merge(one.shapes + other.shapes, _shape_key, _added),
+        shapes=_merge(one.shapes + other.shapes, shape_key, _added),
         unused_ignores=tuple(dict.fromkeys(one.unused_ignores + other.unused_ignores)),
     )
 
@@ -55,7 +55,8 @@ def _more_cleared(one: Cleared, other: Cleared) -> Cleared:
     return replace(one, count=one.count + other.count)
 
 
-def _shape_key(shape: Shape) -> Hashable:
+def shape_key(shape: Shape) -> Hashable:
+    """What two shapes have in common that are one in a report."""
     return (shape.database, shape.fingerprint, shape.site)
 
 

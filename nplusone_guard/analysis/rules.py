@@ -54,6 +54,7 @@ def clear(group: Group, location: Location, policy: Policy) -> Clearance | None:
     return (
         _batched(group, facts, location)
         or _paged(group)
+        or _drained(group)
         or _retried(group, policy)
         or _polled(group, facts)
         or _bounded(location)
@@ -105,6 +106,16 @@ def _paged(group: Group) -> Clearance | None:
         return Clearance("paged", "LIMIT with a moving OFFSET")
     if group.fingerprint.keyset and key != later_key:
         return Clearance("paged", "keyset: ORDER BY with LIMIT behind a moving key")
+    return None
+
+
+def _drained(group: Group) -> Clearance | None:
+    """Some rows at a time, of a table that each turn writes to until none is left."""
+    first, second, limit = group.first, group.second, group.fingerprint.limit
+    if first is None or second is None or limit is None or limit.value == 1:
+        return None
+    if first.digest == second.digest and len(group.digests) > 1:
+        return Clearance("batched", "drained by LIMIT, with writes in between")
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import Final
 
 logger = logging.getLogger("nplusone_guard")
@@ -22,11 +23,12 @@ def contain(where: str, error: BaseException, errors: list[str] | None = None) -
     if key in _logged:
         return
     _logged.add(key)
-    logger.error(
-        "nplusone-guard failed in %s; the application goes on. Logged once.",
-        where,
-        exc_info=(type(error), error, error.__traceback__),
-    )
+    with suppress(Exception):  # a handler of the application's own may raise
+        logger.error(
+            "nplusone-guard failed in %s; the application goes on. Logged once.",
+            where,
+            exc_info=(type(error), error, error.__traceback__),
+        )
 
 
 def forget_logged() -> None:

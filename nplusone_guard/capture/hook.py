@@ -77,7 +77,7 @@ class Hook:
                                     recorder.failed += 1
                                 group = recorder.groups.get(key)
                                 if group is None or group.slow:
-                                    query = Query(key, shape, _getframe(1), params, many)
+                                    query = Query(key, sql, shape, _getframe(1), params, many)
                                     group = sight(recorder, query)
                                     if group is None:
                                         continue

@@ -30,13 +30,15 @@ active_ignores: ContextVar[tuple[object, ...]] = ContextVar("nplusone_guard_igno
 class Sighting:
     """The light facts of one execution: which frames, and what the ORM was doing."""
 
-    __slots__ = ("codes", "facts", "frame_ids", "in_key", "lastis", "numbers")
+    __slots__ = ("codes", "digest", "facts", "frame_ids", "in_key", "lastis", "numbers")
 
     def __init__(self, codes: tuple[Any, ...], lastis: tuple[int, ...], ids: tuple[int, ...]) -> None:
         self.codes = codes
         self.lastis = lastis
         self.frame_ids = ids
         self.facts: Any = None
+        #: Of text and parameters, whatever was written in between.
+        self.digest = 0
         self.in_key: int | None = None
         self.numbers: tuple[Any, ...] = ()
 

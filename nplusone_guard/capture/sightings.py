@@ -24,12 +24,13 @@ Key = tuple[str, str, callpath.Path]
 class Query:
     """One execution on the slow path, as the functions here hand it on."""
 
-    __slots__ = ("frame", "key", "many", "params", "shape")
+    __slots__ = ("frame", "key", "many", "params", "shape", "sql")
 
     def __init__(
-        self, key: Key, shape: Fingerprint, frame: FrameType, params: Any, many: bool
+        self, key: Key, sql: str, shape: Fingerprint, frame: FrameType, params: Any, many: bool
     ) -> None:
         self.key = key
+        self.sql = sql
         self.shape = shape
         self.frame = frame
         self.params = params
@@ -185,6 +186,7 @@ def _sighting(scope: Scope, query: Query, *, deep: bool) -> Sighting:
     if beyond is not None and callpath.is_bridge(frames[-1].f_code):
         sighting.codes += beyond.codes
         sighting.lastis += beyond.lastis
+    sighting.digest = digest(query.sql, query.params)
     sighting.in_key = _in_key(query.shape, query.params)
     sighting.numbers = _numbers(query.shape, query.params)
     return sighting
@@ -222,7 +224,9 @@ def _numbers(shape: Fingerprint, params: Any) -> tuple[Any, ...]:
         at = digest("", (values[offset.param],))
         moving.add(offset.param)
     key = tuple(value for index, value in enumerate(values) if index in shape.keyset)
-    rest = tuple(value for index, value in enumerate(values) if index not in moving)
+    # ``a > 1 OR (a = 1 AND b > 2)``: the key value of the equality moves along.
+    others = (value for index, value in enumerate(values) if index not in moving)
+    rest = tuple(value for value in others if value not in key)
     return (at, digest("", key), digest("", rest))
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from types import MappingProxyType
 
 from nplusone_guard.analysis.findings import Verdicts
 from nplusone_guard.analysis.judge import judge
-from nplusone_guard.analysis.merging import merge
+from nplusone_guard.analysis.merging import merge, shape_key
 from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.scope import UNITS, Scope
 from nplusone_guard.report.model import Report, TimelineEntry
@@ -16,13 +15,8 @@ from nplusone_guard.report.model import Report, TimelineEntry
 def build(scope: Scope) -> Report:
     """The report of ``scope`` as it stands; frozen for good once the scope is closed."""
     with scope.lock:
-        try:
-            own = judge(scope)
-            timeline = _timeline(scope)
-        except Exception as error:
-            contain("analysis", error, scope.errors)
-            own, timeline = Verdicts(), ()
-        verdicts = merge(own, scope.adopted) if scope.adopted is not None else own
+        own = _judged(scope)
+        verdicts = merge(own, scope.adopted or Verdicts())
         return Report(
             name=scope.name,
             kind=scope.kind,
@@ -31,11 +25,11 @@ def build(scope: Scope) -> Report:
             failed_count=scope.failed,
             query_time=scope.query_time,
             wall_time=scope.wall_time or time.perf_counter() - scope.opened,
-            databases=MappingProxyType(dict(scope.aliases)),
+            databases=dict(scope.aliases),
             findings=verdicts.findings,
             cleared=verdicts.cleared,
             shapes=verdicts.shapes,
-            timeline=timeline,
+            timeline=_timeline(scope, own, verdicts),
             unused_ignores=verdicts.unused_ignores,
             internal_errors=tuple(scope.errors),
             late_queries=scope.late,
@@ -43,8 +37,19 @@ def build(scope: Scope) -> Report:
         )
 
 
-def _timeline(scope: Scope) -> tuple[TimelineEntry, ...]:
-    index = {id(group): position for position, group in enumerate(scope.all_groups())}
+def _judged(scope: Scope) -> Verdicts:
+    try:
+        return judge(scope)
+    except Exception as error:
+        contain("analysis", error, scope.errors)
+        return Verdicts()
+
+
+def _timeline(scope: Scope, own: Verdicts, merged: Verdicts) -> tuple[TimelineEntry, ...]:
+    """The queries in time; ``merged`` joins shapes that differ only in their call path."""
+    position = {shape_key(shape): index for index, shape in enumerate(merged.shapes)}
+    groups = zip(scope.all_groups(), own.shapes)  # noqa: B905 - no shapes after a fault
+    index = {id(group): position.get(shape_key(shape), -1) for group, shape in groups}
     return tuple(
         TimelineEntry(start - scope.opened, duration, group.alias, index.get(id(group), -1))
         for start, duration, group in scope.timeline
