@@ -72,7 +72,7 @@ class GuardMiddleware:
         except BaseException as error:
             watched.finish(error)
             raise
-        return watched.hand_on(response)
+        return watched.hand_on(request, response)
 
     async def _watch_async(self, request: HttpRequest, policy: Policy) -> HttpResponseBase:
         watched = _Watched(request, policy, sys._getframe())  # noqa: SLF001
@@ -82,7 +82,7 @@ class GuardMiddleware:
         except BaseException as error:  # CancelledError: the client has gone
             watched.finish(error)
             raise
-        return watched.hand_on(response)
+        return watched.hand_on(request, response)
 
 
 def _policy_for(request: HttpRequest) -> Policy | None:
@@ -123,10 +123,9 @@ def _covers(excluded: str, path: str) -> bool:
 class _Watched:
     """One request under watch: its scope, and how it ends."""
 
-    __slots__ = ("_open", "exception", "policy", "request")
+    __slots__ = ("_open", "exception", "policy")
 
     def __init__(self, request: HttpRequest, policy: Policy, root: FrameType) -> None:
-        self.request = request
         self.policy = policy
         self.exception: BaseException | None = None
         #: The recording, until somebody takes it out to close it: once, in any thread.
@@ -137,10 +136,10 @@ class _Watched:
         except Exception as error:
             contain("middleware", error)
 
-    def hand_on(self, response: HttpResponseBase) -> HttpResponseBase:
+    def hand_on(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """The response; if it streams, its scope stays open until the body is closed."""
         for recording in self._open:
-            recording.scope.name = _name(self.request)
+            recording.scope.name = _name(request)
         if self._open and _streams(response):
             self.pause()
             body = AsyncBody if getattr(response, "is_async", False) else Body

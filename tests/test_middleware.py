@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import logging
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,6 +14,7 @@ from asgiref.sync import async_to_sync, iscoroutinefunction
 from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpResponse
 from django.test import AsyncClient, Client, RequestFactory, override_settings
+from django.utils.decorators import async_only_middleware, sync_only_middleware
 
 from nplusone_guard import middleware
 from nplusone_guard.capture import faults
@@ -26,8 +30,9 @@ def get(path, **kwargs):
     return Client(**kwargs).get(path)
 
 
-def aget(path, **kwargs):
-    return async_to_sync(AsyncClient(**kwargs).get)(path)
+@async_to_sync
+async def aget(path, **kwargs):
+    return await AsyncClient(**kwargs).get(path)
 
 
 both = pytest.mark.parametrize("send", [get, aget], ids=["sync", "async"])
@@ -278,28 +283,59 @@ def test_async_requests_stay_in_their_thread(guarded, delivered, mode):
     assert len(delivered) == (mode == "log")
 
 
+@sync_only_middleware
+def sync_only(get_response):
+    return lambda request: get_response(request)
+
+
+@async_only_middleware
+def async_only(get_response):
+    async def run(request):
+        return await get_response(request)
+
+    return run
+
+
+@both
+@pytest.mark.usefixtures("users")
+@pytest.mark.parametrize("other", ["sync_only", "async_only"])
+@pytest.mark.parametrize("path", ["/loop/", "/aloop/"])
+def test_between_middleware_of_the_other_kind(send, guarded, delivered, other, path):
+    other = f"{__name__}.{other}"
+    for middleware_setting in ([GUARD, other], [other, GUARD]):
+        with guarded(middleware=middleware_setting):
+            assert send(path).content == b"user0,user1,user2"
+    assert delivered.summary() == [(f"GET {path}", 4, ["query-in-loop"])] * 2
+
+
+@pytest.mark.usefixtures("users", "logging_requests")
+def test_nothing_keeps_a_request_from_being_freed_at_once(delivered):
+    seen = []
+
+    def view(request):
+        seen.append(weakref.ref(request))
+        return HttpResponse()
+
+    gc.disable()
+    try:
+        middleware.GuardMiddleware(view)(RequestFactory().get("/"))
+        assert seen[0]() is None
+    finally:
+        gc.enable()
+
+
 # --- two requests at once ------------------------------------------------------------------
 
 
-@pytest.mark.django_db(transaction=True)
-def test_requests_in_two_threads_do_not_mix(guarded, users, delivered):
-    from django.db import connections
-
-    def request(name):
-        try:
-            return get(f"/wait/{name}/")
-        finally:
-            connections.close_all()
-
-    with guarded(), ThreadPoolExecutor(2) as pool:
-        list(pool.map(request, ["a", "b"]))
+@pytest.mark.usefixtures("other_threads", "users", "logging_requests")
+def test_requests_in_two_threads_do_not_mix(delivered):
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(get, ["/wait/a/", "/wait/b/"]))
     assert delivered.summary() == [("GET /wait/<str:name>/", 4, ["query-in-loop"])] * 2
 
 
 @pytest.mark.usefixtures("users", "logging_requests")
 def test_requests_in_two_tasks_do_not_mix(delivered):
-    import asyncio
-
     async def run():
         await asyncio.gather(*(AsyncClient().get(f"/await/{name}/") for name in "ab"))
 

@@ -15,8 +15,8 @@ from nplusone_guard.capture import faults
 @pytest.fixture
 def logger(monkeypatch):
     """Our logger as in a process that has configured nothing: pytest's root is put aside."""
-    ours = logging.Logger("nplusone_guard")
-    ours.parent = logging.Logger("root")
+    ours = logging.Logger("nplusone_guard")  # noqa: LOG001 - unknown to everybody else
+    ours.parent = logging.Logger("root")  # noqa: LOG001
     monkeypatch.setattr(guard_apps, "logger", ours)
     return ours
 

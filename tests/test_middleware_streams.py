@@ -28,9 +28,6 @@ pytestmark = pytest.mark.usefixtures("users")
 #: Before Django 5.0 a handler does not listen while it answers.
 DISCONNECTS_ARE_HEARD = django.VERSION >= (5, 0)
 
-#: The ASGI handler sends the queries of each request from a thread of its own.
-other_thread = pytest.mark.django_db(transaction=True)
-
 NAMES = [b"user0", b"user1", b"user2"]
 
 
@@ -93,15 +90,13 @@ def test_a_wsgi_body_is_watched_while_it_is_read(delivered):
     assert len(delivered) == 1
 
 
-@other_thread
-@pytest.mark.usefixtures("logging_requests")
+@pytest.mark.usefixtures("other_threads", "logging_requests")
 def test_an_asgi_body_is_watched_while_it_is_read(delivered):
     assert async_to_sync(read_asgi)("/astream/") == NAMES
     assert delivered.summary() == [("GET /astream/", 4, ["query-in-loop"])]
 
 
-@other_thread
-@pytest.mark.usefixtures("logging_requests")
+@pytest.mark.usefixtures("other_threads", "logging_requests")
 def test_a_sync_body_under_asgi(delivered):
     with pytest.warns(Warning, match="must consume synchronous iterators"):
         chunks = async_to_sync(read_asgi)("/stream/")
@@ -153,8 +148,7 @@ def test_the_body_of_a_head_request_is_never_made(delivered):
     assert delivered.summary() == [("HEAD /stream/", 0, [])]
 
 
-@other_thread
-@pytest.mark.usefixtures("logging_requests")
+@pytest.mark.usefixtures("other_threads", "logging_requests")
 def test_a_client_that_disconnects(delivered):
     async def read():
         talk = asgi("/astream-endless/")
@@ -261,8 +255,7 @@ def test_a_file_is_closed_with_its_response(delivered):
     assert views.files.pop().closed
 
 
-@other_thread
-@pytest.mark.usefixtures("logging_requests")
+@pytest.mark.usefixtures("other_threads", "logging_requests")
 def test_a_file_under_asgi(delivered):
     with pytest.warns(Warning, match="must consume synchronous iterators"):
         assert b"".join(async_to_sync(read_asgi)("/file/")) == b"0123456789" * 1000

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from django.contrib.auth.models import User
+from django.db.backends.signals import connection_created
 from django.test import override_settings
 
 from tests.webapp import GUARD
@@ -35,6 +38,26 @@ def delivered(monkeypatch):
 
     monkeypatch.setattr("nplusone_guard.middleware.deliver", deliver)
     return collected
+
+
+@pytest.fixture
+def other_threads(transactional_db):
+    """Requests may send their queries from other threads, as each does under ASGI.
+
+    Their connections are closed in the end: Django keeps those to a database in memory.
+    """
+    opened = []
+
+    def note(connection, **kwargs):
+        if threading.current_thread() is not threading.main_thread():
+            opened.append(connection)
+
+    connection_created.connect(note)
+    yield
+    connection_created.disconnect(note)
+    for connection in opened:
+        if connection.connection is not None:
+            connection.connection.close()
 
 
 @pytest.fixture
