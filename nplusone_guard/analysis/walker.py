@@ -418,7 +418,7 @@ _HANDLERS: dict[type[ast.AST], Callable[[_Walker, Any], None]] = {
     ast.ImportFrom: _Walker.import_from,
 }
 
-#: Names whose attributes and functions a fixed collection may come from.
+#: Methods that give a collection of fixed size, if they are called on one.
 _PASSING_METHODS = frozenset("copy items keys split splitlines values".split())
 _MAYBE_LITERAL = (
     ast.Tuple,
