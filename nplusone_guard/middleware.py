@@ -138,25 +138,37 @@ class _Watched:
 
     def hand_on(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """The response; if it streams, its scope stays open until the body is closed."""
-        for recording in self._open:
-            recording.scope.name = _name(request)
-        if self._open and _streams(response):
-            self.pause()
-            body = AsyncBody if getattr(response, "is_async", False) else Body
-            response.streaming_content = body(response.streaming_content, self)  # type: ignore[attr-defined]
-        else:
+        if not self._stays_open(request, response):
             self.finish(self.exception)
         return response
 
+    def _stays_open(self, request: HttpRequest, response: Any) -> bool:
+        try:
+            for recording in self._open:
+                recording.scope.name = _name(request)
+                if _streams(response):
+                    recording.suspend()
+                    body = AsyncBody if getattr(response, "is_async", False) else Body
+                    response.streaming_content = body(response.streaming_content, self)
+                    return True
+        except Exception as error:
+            contain("middleware", error)
+        return False
+
     def pause(self) -> None:
         """Take the scope out of the context, until the next chunk."""
-        for recording in self._open:
-            recording.suspend()
+        self._each(Recording.suspend)
 
     def go_on(self) -> None:
         """Put the scope back into the context."""
-        for recording in self._open:
-            recording.resume()
+        self._each(Recording.resume)
+
+    def _each(self, move: Callable[[Recording], None]) -> None:
+        try:
+            for recording in self._open:
+                move(recording)
+        except Exception as error:
+            contain("middleware", error)
 
     def finish(self, exception: BaseException | None = None) -> None:
         """Close the scope and deliver its report; later calls do nothing.
@@ -183,10 +195,10 @@ class _Watched:
             contain("middleware", error)
 
 
-def _streams(response: HttpResponseBase) -> bool:
+def _streams(response: Any) -> bool:
     # A file may be handed to the server, which reads it past any iterator; to wrap it
     # would take that away, and reading a file sends no queries.
-    return response.streaming and getattr(response, "file_to_stream", None) is None
+    return bool(response.streaming) and getattr(response, "file_to_stream", None) is None
 
 
 def _name(request: HttpRequest) -> str:

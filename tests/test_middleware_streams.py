@@ -19,7 +19,7 @@ from django.test import AsyncClient, Client, RequestFactory
 
 from nplusone_guard.capture.scope import current_scope
 from nplusone_guard.exceptions import NPlusOneDetected
-from nplusone_guard.guard import watch
+from nplusone_guard.guard import Recording, watch
 from tests.webapp import GUARD, views
 
 pytest_plugins = ["tests.webapp.fixtures"]
@@ -308,3 +308,22 @@ def test_a_scope_around_takes_over_what_a_body_finds(delivered):
         User.objects.count()
     assert outer.query_count == 5
     assert [finding.rule for finding in outer.findings] == ["query-in-loop"]
+
+
+# --- faults inside the guard ---------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("logging_requests")
+@pytest.mark.parametrize("path", ["/stream/", "/astream/"])
+@pytest.mark.parametrize("broken", ["suspend", "resume", "close"])
+def test_a_fault_of_the_guard_leaves_the_body_untouched(monkeypatch, broken, path):
+    def fail(self):
+        current_scope.set(None)
+        raise RuntimeError("inside the guard")
+
+    monkeypatch.setattr(Recording, broken, fail)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _, body = wsgi(path)
+        assert list(body) == NAMES
+        body.close()
