@@ -17,7 +17,7 @@ import tokenize
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 import wrapt
 
@@ -32,6 +32,8 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 #: Files whose comments are remembered.
 MAX_FILES: Final = 1_000
+#: Different blocks whose use is remembered.
+MAX_BLOCKS: Final = 10_000
 
 _MARK: Final = re.compile(
     r"#\s*nplusone:\s*ignore\b\s*(?:\[(?P<rules>[^\]]*)\])?[\s:-]*"
@@ -128,8 +130,8 @@ class ignore:  # noqa: N801 - reads as the verb it is: ``with ignore("rule", rea
         scope = current_scope.get()
         while scope is not None:
             # A block inside a loop is met every turn and noted once.
-            if self not in scope.ignores_opened:
-                scope.ignores_opened.append(self)
+            if all(opened.block != self for opened in scope.ignores_opened):
+                scope.ignores_opened.append(_Opened(self, _uses.get(self, 0)))
             scope = scope.parent
         return self
 
@@ -175,6 +177,24 @@ class ignore:  # noqa: N801 - reads as the verb it is: ``with ignore("rule", rea
 
     def __repr__(self) -> str:
         return f"ignore({describe(self.entry)})"
+
+
+class _Opened(NamedTuple):
+    """A block that a scope has seen opened, and how often it had been of use by then."""
+
+    block: ignore
+    uses: int
+
+
+#: How often equal blocks suppressed something in this process. A block may be opened in
+#: one scope and be of use in another, such as a request inside the scope of a test.
+_uses: dict[ignore, int] = {}
+
+
+def _note_use(block: ignore) -> None:
+    if len(_uses) >= MAX_BLOCKS:
+        _uses.clear()
+    _uses[block] = _uses.get(block, 0) + 1
 
 
 def _is_generator(function: object) -> bool:
@@ -381,6 +401,7 @@ def find_ignore(
     facts = (rule, site, loop, relation, finding_id)
     for block in reversed(tuple(active)):
         if isinstance(block, ignore) and match(*facts, block, base_dir=policy.base_dir):
+            _note_use(block)
             return f"{block.entry.where}: {block.entry.reason}", block
     for entry in policy.ignores:
         if match(*facts, entry, base_dir=policy.base_dir):
@@ -406,11 +427,12 @@ _FOUND_NOTHING: Final = "suppressed nothing here; remove it."
 
 
 def unused(
-    reached: Iterable[Site], opened: Iterable[object], used: Collection[object]
+    reached: Iterable[Site], opened: Iterable[Any], used: Collection[object]
 ) -> tuple[UnusedIgnore, ...]:
-    """The comments on the lines ``reached`` and the blocks ``opened`` that are not ``used``.
+    """The comments on the lines ``reached`` that are not ``used``, and idle blocks.
 
-    A comment that is wrong in itself is among them, with what is wrong.
+    ``opened`` is what a scope has noted in ``ignores_opened``. A comment that is wrong
+    in itself is among them, with what is wrong.
     """
     comments = dict.fromkeys(comment_for(site.file, site.line) for site in reached)
     found = [
@@ -419,9 +441,7 @@ def unused(
         if comment is not None and comment not in used
     ]
     found += [
-        _unused(block.where, repr(block))
-        for block in dict.fromkeys(opened)
-        if isinstance(block, ignore) and block not in used
+        _unused(block.where, repr(block)) for block, uses in opened if _uses.get(block, 0) == uses
     ]
     return tuple(found)
 

@@ -8,6 +8,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.contrib.auth.models import User
 
 from nplusone_guard.analysis.findings import Site
 from nplusone_guard.capture.scope import active_ignores
@@ -22,7 +23,7 @@ from nplusone_guard.ignores import (
     unused,
     unused_settings_ignores,
 )
-from nplusone_guard.policy import IgnoreEntry, Policy
+from nplusone_guard.policy import IgnoreEntry, Policy, UnusedIgnore
 
 SOURCE = """\
 a = one()  # nplusone: ignore[lazy-relation] legacy
@@ -352,23 +353,35 @@ def test_a_broken_comment_leaves_it_to_the_others(source):
 # --- unused ones --------------------------------------------------------------------------------
 
 
-def test_unused_comments_and_blocks_are_reported_once_each(source):
+def test_unused_comments_are_reported_once_each(source):
     path = source(
         "a()  # nplusone: ignore[lazy-relation] used\n"
         "b()  # nplusone: ignore[lazy-relation] not used\n"
         "c()  # nplusone: ignore[lazy-relation]\n"
         "d()\n"
     )
-    used, idle = ignore(reason="used"), ignore("write-in-loop", path="a.py", reason="idle")
     reached = [site(path, line) for line in (1, 2, 2, 3, 4)]
-    found = unused(reached, [used, idle, idle], {comment_for(path, 1), used})
-    assert [(one.where, one.text) for one in found] == [
-        (f"{path}:2", "# nplusone: ignore[lazy-relation] not used"),
-        (f"{path}:3", "# nplusone: ignore[lazy-relation]"),
-        (idle.where, "ignore(rule='write-in-loop', path='a.py', reason='idle')"),
-    ]
-    assert found[0].reason == found[2].reason == "suppressed nothing here; remove it."
-    assert found[1].reason.startswith("has no reason, so it ignores nothing.")
+    idle, broken = unused(reached, [], {comment_for(path, 1)})
+    assert idle == UnusedIgnore(
+        f"{path}:2",
+        "# nplusone: ignore[lazy-relation] not used",
+        "suppressed nothing here; remove it.",
+    )
+    assert (broken.where, broken.text) == (f"{path}:3", "# nplusone: ignore[lazy-relation]")
+    assert broken.reason.startswith("has no reason, so it ignores nothing.")
+
+
+def test_idle_blocks_are_reported_once_each():
+    with watch() as recording:
+        for _ in range(2):
+            with ignore("write-in-loop", path="a.py", reason="idle") as idle:
+                pass
+    (found,) = recording.report.unused_ignores
+    assert found == UnusedIgnore(
+        idle.where,
+        "ignore(rule='write-in-loop', path='a.py', reason='idle')",
+        "suppressed nothing here; remove it.",
+    )
     assert idle.where.startswith(f"{__file__}:")
 
 
@@ -379,3 +392,93 @@ def test_entries_of_the_settings_are_counted_over_the_whole_process():
     find_ignore("lazy-relation", site(), None, "", "", (), policy)
     (found,) = unused_settings_ignores(policy)
     assert (found.where, found.text) == ("settings", "id='abc', reason='b'")
+
+
+# --- on real loops -----------------------------------------------------------------------------
+
+USERS = range(3)
+
+
+def look_up():
+    for pk in USERS:
+        User.objects.filter(pk=pk).count()
+
+
+def look_up_with_a_comment():
+    for pk in USERS:
+        User.objects.filter(pk=pk).count()  # nplusone: ignore[query-in-loop] three at most
+
+
+def look_up_with_a_comment_on_the_loop():
+    for pk in USERS:  # nplusone: ignore[query-in-loop, write-in-loop] three at most
+        User.objects.filter(
+            pk=pk,
+        ).count()
+
+
+def look_up_with_a_comment_for_another_rule():
+    for pk in USERS:
+        User.objects.filter(pk=pk).count()  # nplusone: ignore[lazy-relation] three at most
+
+
+def look_up_in_blocks():
+    for pk in USERS:
+        with ignore("query-in-loop", reason="three at most"):
+            User.objects.filter(pk=pk).count()
+
+
+@ignore(path="*test_ignores.py", reason="three at most")
+def look_up_decorated():
+    look_up()
+
+
+def details(report):
+    return [one.detail for one in report.cleared if one.reason == "ignored"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("run", "detail"),
+    [
+        (look_up_with_a_comment, "comment: three at most"),
+        (look_up_with_a_comment_on_the_loop, "comment: three at most"),
+        (look_up_in_blocks, "ignore(): three at most"),
+        (look_up_decorated, "ignore(): three at most"),
+    ],
+)
+def test_an_ignored_loop_is_cleared_with_the_reason(run, detail):
+    with watch() as report:
+        run()
+    assert (list(report), details(report), report.unused_ignores) == ([], [detail], ())
+
+
+@pytest.mark.django_db
+def test_entries_of_a_policy_ignore_loops():
+    with watch() as found:
+        look_up()
+    for criterion in ({"finding": found[0].id}, {"path": "*/test_ignores.py"}):
+        policy = Policy(ignores=(IgnoreEntry("three at most", **criterion),))
+        with watch(policy=policy) as report:
+            look_up()
+        assert (list(report), details(report)) == ([], ["settings: three at most"])
+
+
+@pytest.mark.django_db
+def test_an_ignore_for_another_rule_suppresses_nothing_and_is_reported():
+    with watch() as report, ignore("lazy-relation", reason="idle"):
+        look_up_with_a_comment_for_another_rule()
+    assert [finding.rule for finding in report] == ["query-in-loop"]
+    assert [one.text for one in report.unused_ignores] == [
+        "# nplusone: ignore[lazy-relation] three at most",
+        "ignore(rule='lazy-relation', reason='idle')",
+    ]
+
+
+@pytest.mark.django_db
+def test_a_block_around_a_unit_that_needs_it_is_not_unused():
+    with watch("test") as report:
+        with ignore("query-in-loop", reason="three at most"), watch("GET /", kind="request"):
+            look_up()
+        with watch("GET /", kind="request"):
+            look_up_in_blocks()
+    assert (list(report), report.unused_ignores) == ([], ())
