@@ -136,7 +136,12 @@ def _gather(group: Group) -> _Found | None:
     if group.waiting is None:
         return None
     place = group.waiting
-    call = loops.call_loop(place.code, loops.position_of(place.code, place.lasti))
+    position = loops.position_of(place.code, place.lasti)
+    call = loops.call_loop(place.code, position)
+    around = loops.enclosing_loops(place.code, position)
+    if around and (call is None or not call.iterates):
+        # One task at a time is waited for, in a loop: ``for task in tasks: await task``.
+        return _Found(_loop_site(place.code, around[0]), around[0], place)
     bounded = call is not None and call.bounded is not None and group.count <= call.bounded
     return _Found(site_of(place.code, place.lasti, "gather"), call, place, bounded=bounded)
 

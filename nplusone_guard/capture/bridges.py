@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import inspect
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -135,14 +136,19 @@ def waiting_frame(task: Any) -> FrameType | None:
     for other in others:
         if _waits_for(other, task):
             return _innermost_user_frame(other)
-    frames = [_innermost_user_frame(other) for other in others if not _gathers_nothing(other)]
+    frames = [_innermost_user_frame(other) for other in others if _may_wait(other, task)]
     frames = [frame for frame in frames if frame is not None]
     return frames[0] if len(frames) == 1 else None
 
 
-def _gathers_nothing(task: Any) -> bool:
-    """Whether the task itself is at a query: its own call is carried to a thread."""
-    return any(frame.f_code is _with_path.__code__ for frame in _frames_of(task))
+def _may_wait(other: Any, task: Any) -> bool:
+    """Whether ``other`` is suspended, at no query of its own, and no sibling of ``task``."""
+    coroutine = other.get_coro()
+    if getattr(coroutine, "cr_code", None) is getattr(task.get_coro(), "cr_code", None):
+        return False
+    if inspect.iscoroutine(coroutine) and inspect.getcoroutinestate(coroutine) != "CORO_SUSPENDED":
+        return False
+    return all(frame.f_code is not _with_path.__code__ for frame in _frames_of(other))
 
 
 def _waits_for(other: Any, task: Any) -> bool:

@@ -155,6 +155,11 @@ def _fetch(local: Locals, facts: Facts, deep: bool) -> None:
         _note_queryset(local["self"], facts, deep)
 
 
+def _iterable(local: Locals, facts: Facts, deep: bool) -> None:
+    """Under ``aiterator()`` these are the only frames of the queryset on the stack."""
+    _fetch({"self": local["self"].queryset}, facts, deep)
+
+
 def _raw(local: Locals, facts: Facts, deep: bool) -> None:
     facts.operation = "raw"
     facts.model = _label(local["self"].model)
@@ -470,10 +475,16 @@ _OPERATIONS: Final = (
     "get_or_create update_or_create explain"
 ).split()
 
+_ITERABLES: Final = (
+    "ModelIterable ValuesIterable ValuesListIterable FlatValuesListIterable "
+    "NamedValuesListIterable"
+).split()
+
 #: Function → reader. Several spellings of one row are the names of several versions.
 LANDMARKS: Final[dict[str, Reader]] = {
     f"{_QUERY}QuerySet._fetch_all": _fetch,
     f"{_QUERY}QuerySet._iterator": _operation("iterator"),
+    **{f"{_QUERY}{name}.__iter__": _iterable for name in _ITERABLES},
     **{f"{_QUERY}QuerySet.{name}": _operation(name) for name in _OPERATIONS},
     f"{_QUERY}QuerySet._raw_delete": _operation("delete"),
     f"{_QUERY}QuerySet.in_bulk": _batch_operation("in_bulk", "id_list"),
