@@ -160,7 +160,9 @@ def _module_of(file: str) -> tuple[str, dict[Any, Any]]:
 
 
 def _raise(report: Report, policy: Policy, exception: BaseException | None) -> None:
-    if exception is None and any(policy.fails(finding.rule) for finding in report.findings):
+    if exception is None and any(
+        policy.fails(finding.rule, finding.severity) for finding in report.findings
+    ):
         raise NPlusOneDetected(report)
     if report.findings:
         _log(report, policy, exception)

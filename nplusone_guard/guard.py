@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextvars import Token
 from types import FrameType, TracebackType
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 import wrapt
 
@@ -200,7 +200,7 @@ class _Watch:
         self._close(self._recordings.pop(), error)
 
     def __call__(self, function: F) -> F:
-        return _decorate(function, self)
+        return cast("F", _decorate(function, self))
 
     def _open(self, root: FrameType) -> Recording:
         recording = open_scope(self.name, self.kind, self.policy, root=root)
@@ -277,7 +277,8 @@ class _Held(_Watch):
     """``watch("name")`` as a block only fills its report; as a decorator it logs."""
 
     def __call__(self, function: F) -> F:
-        return _decorate(function, _decorator(self.name, self.kind, None, self.policy, None))
+        options = _decorator(self.name, self.kind, None, self.policy, None)
+        return cast("F", _decorate(function, options))
 
 
 def _decorate(function: Any, options: _Watch) -> Any:

@@ -74,8 +74,8 @@ class Policy:
             return False
         return self.select is None or rule in self.select
 
-    def fails(self, rule: str) -> bool:
-        """Whether a finding of ``rule`` fails a build or raises."""
+    def fails(self, rule: str, severity: Severity) -> bool:
+        """Whether a finding fails a build or raises: an error, or of a selected rule."""
         if self.select is not None:
             return self.judges(rule)
-        return self.judges(rule) and RULES[rule] == "error"
+        return self.judges(rule) and severity == "error"

@@ -66,10 +66,11 @@ def _deferred(case: Case) -> str:
 
 
 def _bypassed(case: Case) -> str:
+    """The prefetch costs a query more and saves none: worse than without it."""
     accessor = case.accessor
     return (
-        f"{accessor} is prefetched, but this query never reads the prefetch: read "
-        f"{case.name}.{accessor}.all(), or Prefetch({accessor!r}, queryset=…) for other rows"
+        f"{accessor} is prefetched, then bypassed: one query more, none saved. Read "
+        f"{case.name}.{accessor}.all(), or use Prefetch(queryset=…)"
     )
 
 

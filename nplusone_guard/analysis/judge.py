@@ -78,9 +78,7 @@ class Judge:
         known = self._locations.get(id(group))
         if known is None:
             known = self._locations[id(group)] = locate(self.scope, group)
-            self.reached += [
-                site for site in (known.site, known.loop) if site is not None
-            ]
+            self.reached += [site for site in (known.site, known.loop) if site is not None]
         return known
 
     # --- candidates -------------------------------------------------------------------
@@ -250,8 +248,7 @@ class Judge:
 
     def _relative(self, file: str) -> str:
         base = os.path.join(self.policy.base_dir or os.getcwd(), "")
-        if file.startswith(base):
-            file = file[len(base) :]
+        file = file.removeprefix(base)
         for root in callpath.LIBRARY_ROOTS:
             file = file.removeprefix(root)
         return file.replace(os.sep, "/")

@@ -97,9 +97,7 @@ def _repeatable_places(group: Group) -> Iterator[callpath.Place]:
         yield token
 
 
-def _user_loop(
-    scope: Scope, group: Group, places: list[callpath.Place]
-) -> _Found | None:
+def _user_loop(scope: Scope, group: Group, places: list[callpath.Place]) -> _Found | None:
     """The innermost loop that can grow; a bounded one if it accounts for all the turns."""
     turns = 1
     bounded: _Found | None = None
@@ -219,4 +217,3 @@ def exclusive(one: Location, other: Location) -> bool:
         loops.position_of(first.code, first.lasti),
         loops.position_of(second.code, second.lasti),
     )
-

@@ -75,13 +75,9 @@ def _on_loop_line(
     lines = set(range(node.iter_lines[0], node.iter_lines[1] + 1))
     if node.assigned is not None:
         lines.add(node.assigned)
-    found = [
-        read
-        for read in _earlier_reads(scope, group)
-        if _evaluated_on(read, place, lines)
-    ]
-    wanted = [read for read in found if facts_of(read).model in models]
-    return (wanted or found or [None])[-1]
+    found = [read for read in _earlier_reads(scope, group) if _evaluated_on(read, place, lines)]
+    wanted = [read for read in found if facts_of(read).model in models] or found
+    return wanted[-1] if wanted else None
 
 
 def _evaluated_on(read: Group, loop_place: callpath.Place, lines: set[int]) -> bool:
@@ -101,7 +97,5 @@ def _earlier_reads(scope: Scope, group: Group) -> list[Group]:
 
 
 def _latest(scope: Scope, group: Group, models: list[str]) -> Group | None:
-    earlier = [
-        read for read in _earlier_reads(scope, group) if facts_of(read).model in models
-    ]
+    earlier = [read for read in _earlier_reads(scope, group) if facts_of(read).model in models]
     return earlier[-1] if earlier else None

@@ -158,10 +158,14 @@ def rule_of(group: Group, *, prefetched: bool, same_parameters: bool) -> str:
         return "write-in-loop"
     if group.recursed:
         return "recursive-query"
+    if prefetched and not facts.deferred:
+        return "bypassed-prefetch"
+    return _read_rule(facts, same_parameters=same_parameters)
+
+
+def _read_rule(facts: Facts, *, same_parameters: bool) -> str:
     if facts.deferred:
         return "deferred-field"
-    if prefetched:
-        return "bypassed-prefetch"
     if facts.operation == "lazy" or (facts.plain and facts.operation == "filter"):
         return "lazy-relation"
     return "duplicate-query" if same_parameters else "query-in-loop"

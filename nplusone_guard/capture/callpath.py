@@ -21,6 +21,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Hashable, Iterable
 from contextvars import ContextVar
+from itertools import islice
 from types import CodeType, FrameType
 from typing import Any, Final
 
@@ -36,10 +37,6 @@ INNER_CODES: Final = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genex
 #: File names of code typed by a person, though no file stands behind them.
 _TYPED: Final = ("<stdin>", "<console>", "<ipython", "<doctest", "<input", "<string>", "<shell>")
 
-#: CPython 3.11 specialises instructions in place, so an instruction offset is only
-#: comparable through its source position; 3.10 has neither.
-_STABLE_LASTI: Final = sys.version_info < (3, 11)
-
 
 class Place:
     """One position in user code; equal only to itself, so that it is a cheap token."""
@@ -51,7 +48,9 @@ class Place:
         self.lasti = lasti
 
     def __repr__(self) -> str:
-        return f"<Place {self.code.co_name} {self.code.co_filename}:{line_of(self.code, self.lasti)}>"
+        return (
+            f"<Place {self.code.co_name} {self.code.co_filename}:{line_of(self.code, self.lasti)}>"
+        )
 
 
 class Bridge:
@@ -105,7 +104,7 @@ class CodeTable:
 
     def place(self, code: CodeType, known: dict[int, Place], lasti: int) -> Place:
         """The place of ``lasti`` in ``code``; offsets of one exact position share it."""
-        key = (id(code), lasti if _STABLE_LASTI else _exact_position(code, lasti))
+        key = (id(code), _exact_position(code, lasti))
         place = self.positions.get(key)
         if place is None:
             place = self.positions[key] = Place(code, lasti)
@@ -252,11 +251,17 @@ def user_places(path: Path) -> Iterable[Place]:
     return (token for token in path if isinstance(token, Place))
 
 
-def _exact_position(code: CodeType, lasti: int) -> Any:
-    for index, position in enumerate(code.co_positions()):
-        if index * 2 == lasti:
-            return position
-    return lasti
+# CPython 3.11 and later specialise instructions in place, so that two offsets can be one
+# call: only their source position compares. On 3.10 there are no columns, and offsets hold.
+if sys.version_info >= (3, 11):
+
+    def _exact_position(code: CodeType, lasti: int) -> Token:
+        return next(islice(code.co_positions(), lasti // 2, None), lasti)
+
+else:
+
+    def _exact_position(code: CodeType, lasti: int) -> Token:
+        return lasti
 
 
 def line_of(code: CodeType, lasti: int) -> int:

@@ -37,7 +37,7 @@ class Hook:
         self.alias = alias
         self.fingerprint_of = cached_fingerprint(vendor)
 
-    def __call__(
+    def __call__(  # noqa: C901, PLR0912, PLR0915 - one function, because each call costs
         self, execute: Execute, sql: Any, params: Any, many: bool, context: dict[str, Any]
     ) -> Any:
         """Run one query and count it in every open scope; a fault in here never gets out.
@@ -52,7 +52,7 @@ class Hook:
         try:
             result = execute(sql, params, many, context)
             failed = False
-            return result  # noqa: RET504 - the flag is set in between
+            return result
         finally:
             elapsed = perf_counter() - start
             try:
@@ -75,7 +75,7 @@ class Hook:
                                 recorder.aliases[self.alias] += 1
                                 if failed:
                                     recorder.failed += 1
-                                group = recorder.groups.get(key)
+                                group: Any = recorder.groups.get(key)
                                 if group is None or group.slow:
                                     query = Query(key, sql, shape, _getframe(1), params, many)
                                     group = sight(recorder, query)
@@ -121,6 +121,7 @@ def _text(sql: Any, connection: Any) -> str:
         return sql.decode("utf-8", "replace")
     compose = getattr(sql, "as_string", None)  # psycopg.sql.Composable
     return str(compose(connection.connection)) if compose is not None else str(sql)
+
 
 def _call_procedure(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
     """Count a ``cursor.callproc()``, which Django does not send through its wrappers."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sized
 from dataclasses import dataclass, replace
 from types import CodeType, FrameType
 from typing import Any, Final
@@ -143,7 +143,7 @@ def _batch_operation(name: str, argument: str) -> Reader:
     def reader(local: Locals, facts: Facts, deep: bool) -> None:
         plain(local, facts, deep)
         objects = local.get(argument)
-        facts.batch = len(objects) if hasattr(objects, "__len__") else 0
+        facts.batch = len(objects) if isinstance(objects, Sized) else 0
 
     return reader
 
@@ -182,7 +182,7 @@ def _reverse_one(local: Locals, facts: Facts, deep: bool) -> None:
 
 def _generic(local: Locals, facts: Facts, deep: bool) -> None:
     owner = local["self"]
-    field = getattr(owner, "field", owner)
+    field: Any = getattr(owner, "field", owner)
     _note_relation(field.model, field.name, local["instance"], facts)
     facts.eager = "prefetch_related"
 
@@ -365,7 +365,7 @@ def _note_generic_relation(queryset: Any, exact: list[Any], facts: Facts) -> Non
 def _content_type_model(pk: Any) -> Any:
     from django.contrib.contenttypes.models import ContentType
 
-    for known in ContentType.objects._cache.values():  # type: ignore[attr-defined]
+    for known in ContentType.objects._cache.values():
         if pk in known:
             return known[pk].model_class()
     return None
@@ -476,8 +476,7 @@ _OPERATIONS: Final = (
 ).split()
 
 _ITERABLES: Final = (
-    "ModelIterable ValuesIterable ValuesListIterable FlatValuesListIterable "
-    "NamedValuesListIterable"
+    "ModelIterable ValuesIterable ValuesListIterable FlatValuesListIterable NamedValuesListIterable"
 ).split()
 
 #: Function → reader. Several spellings of one row are the names of several versions.

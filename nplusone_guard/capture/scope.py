@@ -32,7 +32,9 @@ class Sighting:
 
     __slots__ = ("codes", "digest", "facts", "frame_ids", "in_key", "lastis", "numbers")
 
-    def __init__(self, codes: tuple[Any, ...], lastis: tuple[int, ...], ids: tuple[int, ...]) -> None:
+    def __init__(
+        self, codes: tuple[Any, ...], lastis: tuple[int, ...], ids: tuple[int, ...]
+    ) -> None:
         self.codes = codes
         self.lastis = lastis
         self.frame_ids = ids
@@ -132,6 +134,7 @@ class Scope:
         "ancestors",
         "beyond",
         "closed",
+        "controls",
         "errors",
         "failed",
         "groups",
@@ -188,6 +191,8 @@ class Scope:
         self.query_time = 0.0
         self.sequence = 0
         self.aliases: defaultdict[str, int] = defaultdict(int)
+        #: Statements of transaction control, by alias.
+        self.controls: defaultdict[str, int] = defaultdict(int)
         #: (alias, shape, path) → group; raw paths of recursion are further keys of a group.
         self.groups: dict[tuple[str, str, callpath.Path], Group | Split] = {}
         #: Groups that read a model, by its label: where parents may have been loaded.

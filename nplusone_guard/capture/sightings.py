@@ -53,6 +53,7 @@ class Query:
             return 0
         return len(self.params) if hasattr(self.params, "__len__") else 2
 
+
 def sight(scope: Scope, query: Query) -> Group | None:
     """The group of a query whose path is unknown so far, seen once, or split by lines.
 
@@ -76,8 +77,11 @@ def _sight_known(scope: Scope, key: Key, known: Group | Split, query: Query) -> 
 
 
 def _sight_folded(scope: Scope, key: Key, query: Query, folded: callpath.Path) -> Group | None:
-    """A path that was deeper. Recursion is a path of several depths, not one deep path:
-    a function wrapped twice by one decorator is on the stack twice, too."""
+    """The group of a path that was deeper.
+
+    Recursion is a path of several depths, not one deep path: a function wrapped twice
+    by one decorator is on the stack twice, too.
+    """
     short = (query.alias, query.shape.text, folded)
     known = scope.groups.get(short)
     if known is None:
@@ -98,9 +102,7 @@ def _new_group(scope: Scope, key: Key, query: Query) -> Group | None:
     return group
 
 
-def _make_group(
-    scope: Scope, query: Query, path: callpath.Path, first: Sighting
-) -> Group | None:
+def _make_group(scope: Scope, query: Query, path: callpath.Path, first: Sighting) -> Group | None:
     if scope.sequence >= scope.policy.max_groups:
         scope.unjudged += 1
         return None

@@ -96,7 +96,7 @@ def test_mutual_recursion_folds_to_one_path() -> None:
 
 
 def through_a_comprehension(depth: int) -> callpath.Path:
-    return here() if depth == 0 else [through_a_comprehension(depth - 1) for _ in "x"][0]
+    return here() if depth == 0 else [through_a_comprehension(depth - 1) for _ in "x"].pop()
 
 
 def test_recursion_through_a_comprehension_folds() -> None:

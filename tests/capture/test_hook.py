@@ -69,9 +69,7 @@ def test_every_way_to_send_sql_is_counted() -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
             cursor.execute("SELECT %s", [1])
-            cursor.executemany(
-                "INSERT INTO corpus_country (code, name) VALUES (%s, %s)", countries
-            )
+            cursor.executemany("INSERT INTO corpus_country (code, name) VALUES (%s, %s)", countries)
         list(Country.objects.annotate(one=RawSQL("1", ())))
         list(Country.objects.raw("SELECT * FROM corpus_country"))
         list(Country.objects.iterator())

@@ -100,7 +100,7 @@ def _run(command: BaseCommand, argv: list[str]) -> None:
 
 
 def _fail(report: Report, policy: Policy) -> None:
-    failing = sum(policy.fails(finding.rule) for finding in report.findings)
+    failing = sum(policy.fails(finding.rule, finding.severity) for finding in report.findings)
     if failing:
         loops = "query loop" if failing == 1 else "query loops"
         raise CommandError(f"{failing} {loops} found in {report.name}.", returncode=1)
