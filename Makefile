@@ -11,26 +11,32 @@ ARGS    ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench docs services matrix clean
+.PHONY: help demo test test-sqlite test-postgres test-mariadb lint bench docs services matrix clean
 
 help: ## List every target.
 	@echo "nplusone-guard"; echo
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-21s %s\n", $$1, $$2}'
 	@echo; echo "  Variables: DB=sqlite|postgres|mariadb (demo), ARGS=… (test, bench), PYTHON=path of a Python >= 3.10"
 
 demo: $(VENV)/.made-$(if $(filter sqlite,$(DB)),run,dev) ## Run the wellness report three ways and show what the guard says [DB=postgres].
 	@$(BIN)/python tests/databases.py $(DB) -- $(BIN)/python example_project/manage.py demo
 
-test: $(VENV)/.made-dev ## Run all tests on SQLite with the coverage gate, the database tests on PostgreSQL and MariaDB.
-	@echo "==> tests that depend on the engine, on MariaDB"
-	NPLUSONE_TEST_DB=mariadb $(BIN)/python -m pytest -q -m database $(ARGS)
-	@echo "==> tests that depend on the engine, on PostgreSQL"
-	NPLUSONE_TEST_DB=postgres $(BIN)/python -m pytest -q -m database $(ARGS)
+test: $(VENV)/.made-dev ## Run the tests on SQLite, PostgreSQL and MariaDB, whatever fails on the way.
+	@$(MAKE) --no-print-directory --keep-going test-sqlite test-postgres test-mariadb
+
+test-sqlite: $(VENV)/.made-dev ## Run all tests on SQLite, with the coverage gate.
 	@echo "==> all tests, on SQLite"
 	@$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage run -m pytest -q $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report $(if $(ARGS),--fail-under=0)
+
+test-postgres test-mariadb: test-%: $(VENV)/.made-dev
+	@echo "==> the tests that depend on the engine, on $*"
+	NPLUSONE_TEST_DB=$* $(BIN)/python -m pytest -q -m database $(ARGS)
+
+test-postgres: ## Run the tests that depend on the engine on PostgreSQL (comes in a wheel).
+test-mariadb: ## Run the tests that depend on the engine on MariaDB (see `make services`).
 
 lint: $(VENV)/.made-dev ## Check style, types, the direction of imports, and that the docs build.
 	$(BIN)/ruff check

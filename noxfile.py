@@ -1,4 +1,4 @@
-"""The version matrix: `nox` runs the covering set, `nox -s full` every supported pair."""
+"""The version matrix: `nox` runs the covering set, `nox -s full` everything that is supported."""
 
 from __future__ import annotations
 
@@ -10,10 +10,20 @@ import nox
 
 HERE = Path(__file__).parent
 
-#: Each Python and each Django at least once.
-COVERING = [("3.10", "4.2"), ("3.11", "5.2"), ("3.12", "6.0"), ("3.13", "6.1")]
-#: The supported pairs beyond those.
-OTHERS = [("3.10", "5.2"), ("3.12", "5.2"), ("3.13", "5.2"), ("3.13", "6.0"), ("3.12", "6.1")]
+#: Each Python and each Django at least once, and beside SQLite each engine at least twice.
+COVERING = [
+    ("3.10", "4.2", "mariadb"),
+    ("3.11", "5.2", "postgres"),
+    ("3.12", "6.0", "mariadb"),
+    ("3.13", "6.1", "postgres"),
+]
+#: Every pair that is supported.
+PAIRS = [
+    *(("3.10", "4.2"), ("3.11", "4.2"), ("3.12", "4.2")),
+    *(("3.10", "5.2"), ("3.11", "5.2"), ("3.12", "5.2"), ("3.13", "5.2")),
+    *(("3.12", "6.0"), ("3.13", "6.0")),
+    *(("3.12", "6.1"), ("3.13", "6.1")),
+]
 
 nox.options.sessions = ["tests"]
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -32,29 +42,28 @@ def _put_on_path(version: str) -> None:
         os.environ["PATH"] = os.pathsep.join([str(Path(found).parent), os.environ["PATH"]])
 
 
-for _version in sorted({python for python, _ in COVERING}):
+for _version in sorted({python for python, *_ in COVERING}):
     _put_on_path(_version)
 
 
-def _run(session: nox.Session, django: str) -> None:
+def _run(session: nox.Session, django: str, *engines: str) -> None:
     session.install("-e", ".", "--group", "test", f"django~={django}.0")
-    session.env["DJANGO_EXPECTED"] = django
-    for engine in ("postgres", "mariadb"):
-        session.env["NPLUSONE_TEST_DB"] = engine
-        session.run("python", "-m", "pytest", "-q", "-m", "database", *session.posargs)
-    session.env["NPLUSONE_TEST_DB"] = "sqlite"
-    session.run("python", "-m", "pytest", "-q", *session.posargs)
+    pytest = ["python", "-m", "pytest", "-q", *session.posargs]
+    session.run(*pytest, env={"DJANGO_EXPECTED": django, "NPLUSONE_TEST_DB": "sqlite"})
+    for engine in engines:
+        environment = {"DJANGO_EXPECTED": django, "NPLUSONE_TEST_DB": engine}
+        session.run(*pytest, "-m", "database", env=environment)
 
 
 @nox.session
-@nox.parametrize(["python", "django"], COVERING)
-def tests(session: nox.Session, django: str) -> None:
-    """All tests on each Python and each Django, each at least once."""
-    _run(session, django)
+@nox.parametrize(["python", "django", "engine"], COVERING)
+def tests(session: nox.Session, django: str, engine: str) -> None:
+    """All tests on SQLite, and those that depend on the engine on one more."""
+    _run(session, django, engine)
 
 
 @nox.session
-@nox.parametrize(["python", "django"], COVERING + OTHERS)
+@nox.parametrize(["python", "django"], PAIRS)
 def full(session: nox.Session, django: str) -> None:
-    """All tests on every supported pair of Python and Django."""
-    _run(session, django)
+    """All tests on every supported pair of Python and Django, and on every engine."""
+    _run(session, django, "postgres", "mariadb")
