@@ -8,7 +8,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 from django.db.models import Count
 
 from tests.corpus.labels import healthy, loop
-from tests.corpus.models import Author, Entry, Note, Tag
+from tests.corpus.models import Author, Category, Entry, Note, Tag
 
 HAS_TASK_GROUP = sys.version_info >= (3, 11)
 HAS_APREFETCH = django.VERSION >= (5, 0)
@@ -375,3 +375,73 @@ async def async_chunks(n):
     pks = [pk async for pk in Author.objects.values_list("pk", flat=True)]
     for start in range(0, n, 2):
         await Author.objects.ain_bulk(pks[start : start + 2])
+
+
+@loop("query-in-loop", any_line=True)
+async def waited_for_with_a_timeout(n):
+    # Where it runs in a task of its own, no line of the user's is on the stack.
+    async for author in Author.objects.order_by("pk"):  # loop origin
+        await asyncio.wait_for(author.entries.acount(), timeout=30)  # site
+
+
+@healthy(twin=waited_for_with_a_timeout)
+async def waited_for_once(n):
+    await asyncio.wait_for(Entry.objects.acount(), timeout=30)
+
+
+@loop("query-in-loop")
+async def rows_of_aiterator(n):
+    async for author in Author.objects.order_by("pk").aiterator(chunk_size=100):  # loop origin
+        await author.entries.acount()  # site
+
+
+@healthy(twin=rows_of_aiterator)
+async def rows_of_aiterator_joined(n):
+    async for entry in Entry.objects.select_related("author").aiterator(chunk_size=100):
+        entry.author.name
+
+
+@loop(
+    "recursive-query",
+    loop_kind="recursion",
+    turns=lambda n: {n, n + 1},
+    origin="optional",
+)
+async def async_recursion(n):
+    async def walk(category):
+        async for child in category.children.all():  # site origin
+            await walk(child)  # loop
+
+    await walk(await Category.objects.aget(slug="tree"))  # origin
+
+
+@healthy(twin=async_recursion)
+async def async_recursion_in_memory(n):
+    categories = [c async for c in Category.objects.filter(slug__startswith="tree")]
+
+    async def walk(category):
+        for child in categories:
+            if child.parent_id == category.pk:
+                await walk(child)
+
+    await walk(next(c for c in categories if c.slug == "tree"))
+
+
+@loop("lazy-relation", relation="corpus.Author.entries", tag="tasks")
+@loop("query-in-loop", tag="rows")
+async def gathered_helper_with_a_loop(n):
+    async def count_chapters(author):
+        async for entry in author.entries.all():  # site:tasks loop:rows origin:rows
+            await entry.chapter_set.acount()  # site:rows
+
+    authors = [author async for author in Author.objects.order_by("pk")]  # origin:tasks
+    await asyncio.gather(*(count_chapters(author) for author in authors))  # loop:tasks
+
+
+@healthy(twin=gathered_helper_with_a_loop)
+async def gathered_helper_with_a_loop_over_prefetched(n):
+    async def count_chapters(author):
+        return [entry.headline async for entry in author.entries.all()]
+
+    authors = [author async for author in Author.objects.prefetch_related("entries")]
+    await asyncio.gather(*(count_chapters(author) for author in authors))

@@ -441,3 +441,25 @@ def missing_relation_of_one_object(n):
 def nullable_relations_that_are_null(n):
     for category in Category.objects.filter(parent=None):
         category.parent
+
+
+@healthy()
+def loop_left_after_the_first_query(n):
+    for author in Author.objects.order_by("pk"):
+        if author.entries.exists():
+            break
+
+
+@healthy()
+def query_in_one_turn_only(n):
+    for i, author in enumerate(Author.objects.order_by("pk")):
+        if i == 0:
+            list(author.entries.all())
+
+
+@healthy()
+def helper_once_in_a_loop_and_once_outside(n):
+    author_by_slug("a0")
+    for i in range(n):
+        if i == 1:
+            author_by_slug("a1")

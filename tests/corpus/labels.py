@@ -41,24 +41,30 @@ Function = Callable[[int], Any]
 Count = Callable[[int], "int | set[int]"]
 
 
+def identity(n: int) -> int:
+    return n
+
+
 @dataclass(frozen=True, slots=True)
 class Expected:
     """One finding that a pattern must lead to."""
 
     #: Any of these will do; more than one only where the design leaves it open.
     rules: tuple[str, ...]
-    relation: str | None
+    relation: str | None = None
     #: Executions of the most frequent statement; ``None`` where not fixed.
-    turns: Count | None
+    turns: Count | None = identity
     #: Executions of all statements together.
-    total: Count | None
+    total: Count | None = None
     #: SQL statements in the finding; ``None`` where versions of Django differ.
-    statements: int | None
+    statements: int | None = 1
     #: False: no origin may be named. "optional": none, or the labelled one.
-    origin: bool | str
-    loop_kind: str | None
-    tag: str
-    any_line: bool
+    origin: bool | str = True
+    #: "optional": whether an assignment is named is not judged.
+    assigned: bool | str = True
+    loop_kind: str | None = None
+    tag: str = ""
+    any_line: bool = False
 
 
 @dataclass(slots=True)
@@ -101,32 +107,21 @@ class Pattern:
 _patterns: dict[Function, Pattern] = {}
 
 
-def identity(n: int) -> int:
-    return n
-
-
 def loop(
     *rules: str,
-    relation: str | None = None,
-    turns: Count | None = identity,
-    total: Count | None = None,
-    statements: int | None = 1,
-    origin: bool | str = True,
-    loop_kind: str | None = None,
-    tag: str = "",
-    any_line: bool = False,
+    cleared: str | tuple[str, ...] = (),
     grows: bool = True,
     databases: tuple[str, ...] = ("default",),
     setup: Function | None = None,
     available: bool = True,
+    **expected: Any,
 ) -> Callable[[Function], Function]:
-    """Expect one finding of one of the ``rules``."""
+    """Expect one finding of one of the ``rules``; ``expected`` are fields of `Expected`."""
 
     def decorate(function: Function) -> Function:
         pattern = _patterns.setdefault(function, Pattern(function))
-        pattern.expected.append(
-            Expected(rules, relation, turns, total, statements, origin, loop_kind, tag, any_line)
-        )
+        pattern.expected.append(Expected(rules, **expected))
+        pattern.cleared = (cleared,) if isinstance(cleared, str) else cleared
         pattern.grows = grows
         pattern.databases = databases
         pattern.setup = setup

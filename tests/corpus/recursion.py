@@ -109,13 +109,13 @@ def mutual_recursion(n):
         for child in category.children.all():  # site
             even(child)  # loop
 
-    even(Category.objects.get(slug="tree"))
+    even(Category.objects.get(slug="chain"))
 
 
 @healthy(twin=mutual_recursion)
 def mutual_recursion_in_memory(n):
     children = defaultdict(list)
-    for category in Category.objects.filter(slug__startswith="tree"):
+    for category in Category.objects.exclude(slug__startswith="tree"):
         children[category.parent_id].append(category)
 
     def even(category):

@@ -7,11 +7,13 @@ import itertools
 import json
 import re
 from collections import defaultdict, deque
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache, partial, reduce, wraps
 from operator import attrgetter
 
 from django.core.paginator import Paginator
+from django.db.models import Prefetch
+from django.utils.functional import SimpleLazyObject
 
 from tests.corpus.labels import healthy, loop
 from tests.corpus.models import Author, Blog, Category, Chapter, City, Entry
@@ -110,7 +112,7 @@ def sorted_by_the_database(n):
 
 @loop("lazy-relation", relation="corpus.Entry.author", loop_kind="call")
 def list_sorted_in_place(n):
-    entries = list(Entry.objects.order_by("pk"))  # origin
+    entries = list(Entry.objects.order_by("pk"))  # origin assigned
     entries.sort(key=attrgetter("author.name"))  # loop site
 
 
@@ -471,7 +473,8 @@ def helper_twice(n):
 
 @loop("lazy-relation", relation="corpus.Entry.author")
 def partial_of_helper(n):
-    jobs = [partial(author_name, entry) for entry in Entry.objects.order_by("pk")]  # origin
+    # origin assigned
+    jobs = [partial(author_name, entry) for entry in Entry.objects.order_by("pk")]
     for job in jobs:  # loop
         job()
 
@@ -553,7 +556,7 @@ def branches_of_a_match(n):
             case "live":
                 Author.objects.get(pk=entry.author_id)  # site
             case _:
-                Author.objects.get(pk=entry.editor_id)  # site
+                Author.objects.get(pk=entry.author_id)  # site
 
 
 @healthy(twin=branches_of_a_match)
@@ -884,3 +887,177 @@ def up_the_parents_in_memory(n):
     category = next(c for c in by_key.values() if c.slug == "leaf")
     while category.parent_id:
         category = by_key[category.parent_id]
+
+
+@loop("lazy-relation", relation="corpus.Entry.author")
+def rows_of_an_iterator(n):
+    for entry in Entry.objects.order_by("pk").iterator(chunk_size=100):  # loop origin
+        entry.author.name  # site
+
+
+@healthy(twin=rows_of_an_iterator)
+def rows_of_an_iterator_joined(n):
+    for entry in Entry.objects.select_related("author").iterator(chunk_size=100):
+        entry.author.name
+
+
+@loop("lazy-relation", relation="corpus.Entry.author")
+def rows_of_raw_sql(n):
+    for entry in Entry.objects.raw("SELECT * FROM corpus_entry"):  # loop origin
+        entry.author.name  # site
+
+
+@healthy(twin=rows_of_raw_sql)
+def rows_of_raw_sql_prefetched(n):
+    for entry in Entry.objects.raw("SELECT * FROM corpus_entry").prefetch_related("author"):
+        entry.author.name
+
+
+@loop("lazy-relation", relation="corpus.Entry.author")
+def rows_of_a_union(n):
+    drafts = Entry.objects.filter(status="draft")  # assigned
+    others = Entry.objects.exclude(status="draft")
+    for entry in drafts.union(others):  # loop origin
+        entry.author.name  # site
+
+
+@healthy(twin=rows_of_a_union)
+def rows_of_a_joined_union(n):
+    entries = Entry.objects.select_related("author")
+    for entry in entries.filter(status="draft").union(entries.exclude(status="draft")):
+        entry.author.name
+
+
+@loop("lazy-relation", relation="corpus.Entry.blog", assigned="optional")
+def rows_of_a_to_attr(n):
+    loaded = Prefetch("entries", Entry.objects.order_by("pk"), to_attr="loaded")
+    for author in Author.objects.prefetch_related(loaded):  # origin
+        for entry in author.loaded:  # loop
+            entry.blog.name  # site
+
+
+@healthy(twin=rows_of_a_to_attr)
+def rows_of_a_joined_to_attr(n):
+    loaded = Prefetch("entries", Entry.objects.select_related("blog"), to_attr="loaded")
+    for author in Author.objects.prefetch_related(loaded):
+        for entry in author.loaded:
+            entry.blog.name
+
+
+@loop("lazy-relation", relation="corpus.Entry.author")
+def slice_of_a_list(n):
+    entries = list(Entry.objects.order_by("pk"))  # origin assigned
+    for entry in entries[:100]:  # loop
+        entry.author.name  # site
+
+
+@healthy(twin=slice_of_a_list)
+def slice_of_a_joined_list(n):
+    entries = list(Entry.objects.select_related("author"))
+    for entry in entries[:100]:
+        entry.author.name
+
+
+@loop("lazy-relation", relation="corpus.Entry.author")
+def reordered_list(n):
+    entries = list(Entry.objects.order_by("pk"))  # origin assigned
+    for entry in sorted(entries, key=lambda entry: entry.headline):  # loop
+        entry.author.name  # site
+
+
+@healthy(twin=reordered_list)
+def reordered_joined_list(n):
+    entries = list(Entry.objects.select_related("author"))
+    for entry in sorted(entries, key=lambda entry: entry.headline):
+        entry.author.name
+
+
+@loop("lazy-relation", relation="corpus.Entry.author", assigned="optional", cleared="paged")
+def rows_of_each_page(n):
+    # The pages are healthy; the loop over the rows of a page is not.
+    for page in Paginator(Entry.objects.order_by("pk"), 2):
+        for entry in page.object_list:  # loop origin
+            entry.author.name  # site
+
+
+@healthy(twin=rows_of_each_page, cleared="paged", grows=True)
+def joined_rows_of_each_page(n):
+    for page in Paginator(Entry.objects.order_by("pk").select_related("author"), 2):
+        for entry in page.object_list:
+            entry.author.name
+
+
+@loop("lazy-relation", relation="corpus.Author.entries")
+def rows_of_each_chunk(n):
+    authors = list(Author.objects.order_by("pk"))  # origin assigned
+    for start in range(0, n, 2):
+        for author in authors[start : start + 2]:  # loop
+            list(author.entries.all())  # site
+
+
+@healthy(twin=rows_of_each_chunk, cleared="batched", grows=True)
+def rows_of_each_chunk_at_once(n):
+    authors = list(Author.objects.order_by("pk"))
+    for start in range(0, n, 2):
+        list(Entry.objects.filter(author__in=authors[start : start + 2]))
+
+
+@contextmanager
+def introduced(entry):
+    name = entry.author.name  # site:context_manager_per_turn
+    yield name
+
+
+@loop("lazy-relation", relation="corpus.Entry.author")
+def context_manager_per_turn(n):
+    for entry in Entry.objects.order_by("pk"):  # loop origin
+        with introduced(entry) as name:
+            name.upper()
+
+
+@healthy(twin=context_manager_per_turn)
+def context_manager_per_joined_turn(n):
+    for entry in Entry.objects.select_related("author"):
+        with introduced(entry) as name:
+            name.upper()
+
+
+@loop("lazy-relation", relation="corpus.Entry.author")
+def lazy_object_per_turn(n):
+    for entry in Entry.objects.order_by("pk"):  # loop origin
+        author = SimpleLazyObject(lambda entry=entry: entry.author)  # site
+        str(author.name)
+
+
+@healthy(twin=lazy_object_per_turn)
+def lazy_object_never_used(n):
+    return [SimpleLazyObject(lambda e=entry: e.author) for entry in Entry.objects.order_by("pk")]
+
+
+@loop("query-in-loop")
+def memo_of_distinct_keys(n):
+    # A memo that never hits.
+    memo = {}
+    for entry in Entry.objects.order_by("pk"):  # loop origin
+        if entry.author_id not in memo:
+            memo[entry.author_id] = Author.objects.get(pk=entry.author_id)  # site
+
+
+@healthy(twin=memo_of_distinct_keys)
+def memo_of_one_key(n):
+    memo = {}
+    for entry in Entry.objects.order_by("pk"):
+        if entry.status not in memo and "author" not in memo:
+            memo["author"] = Author.objects.get(pk=entry.author_id)
+
+
+@loop("query-in-loop", origin="optional")
+def keys_of_value_rows(n):
+    for row in Entry.objects.values("author_id", "headline"):  # loop origin
+        Author.objects.get(pk=row["author_id"])  # site
+
+
+@healthy(twin=keys_of_value_rows)
+def value_rows_with_a_join(n):
+    for row in Entry.objects.values("author__name", "headline"):
+        row["author__name"].upper()

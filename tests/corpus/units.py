@@ -1,12 +1,10 @@
 """Requests and tasks: loops are looked for inside each, never across them."""
 
-from contextlib import nullcontext
-from importlib.util import find_spec
-
 from django.http import HttpResponse
 from django.test import Client, override_settings
 from django.urls import path
 
+from nplusone_guard.guard import watch
 from tests.corpus.labels import healthy, loop
 from tests.corpus.models import Author, Entry, Tag
 
@@ -72,10 +70,6 @@ def one_object_in_each_request(n):
 
 def unit(name):
     """A scope as a task queue opens one for each task."""
-    if find_spec("nplusone_guard.guard") is None:
-        return nullcontext()
-    from nplusone_guard.guard import watch
-
     return watch(name, kind="task")
 
 
@@ -97,21 +91,13 @@ def one_query_in_each_task(n):
 def loop_around_and_inside_of_blocks(n):
     # Plain blocks are no units: what they ask is judged with what surrounds them.
     for i in range(n):  # loop
-        with block("part"):
+        with watch("part"):
             Author.objects.get(slug=f"a{i}")  # site
-
-
-def block(name):
-    if find_spec("nplusone_guard.guard") is None:
-        return nullcontext()
-    from nplusone_guard.guard import watch
-
-    return watch(name)
 
 
 @healthy(twin=loop_around_and_inside_of_blocks)
 def block_around_one_query(n):
-    with block("part"):
+    with watch("part"):
         Author.objects.in_bulk([f"a{i}" for i in range(n)], field_name="slug")
 
 
