@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nplusone_guard.budgets import assert_max_queries
     from nplusone_guard.exceptions import (
         ConfigError,
         MaxQueriesExceeded,
@@ -24,6 +25,7 @@ __all__ = [
     "NPlusOneGuardError",
     "NPlusOneWarning",
     "Report",
+    "assert_max_queries",
     "ignore",
     "watch",
 ]
@@ -35,6 +37,7 @@ _HOMES = {
     "NPlusOneGuardError": "exceptions",
     "NPlusOneWarning": "exceptions",
     "Report": "report.model",
+    "assert_max_queries": "budgets",
     "ignore": "ignores",
     "watch": "guard",
 }

@@ -20,6 +20,7 @@ def note_control(scope: Scope, alias: str, shape: Fingerprint) -> None:
     """Count transaction control, and follow the savepoints."""
     for one in (scope, *scope.ancestors):
         one.transactions += 1
+        one.controls[alias] += 1
     for recorder in scope.recorders:
         with recorder.lock:
             _apply_control(recorder.layers.setdefault(alias, [("", {})]), shape)

@@ -1,0 +1,244 @@
+"""Query budgets: ``assert_max_queries`` around a block or a function."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterable
+from types import FrameType, TracebackType
+from typing import Any, Final, TypeVar
+
+import wrapt
+
+from nplusone_guard.capture.scope import Scope
+from nplusone_guard.exceptions import ConfigError, MaxQueriesExceeded
+from nplusone_guard.guard import Recording, open_scope
+from nplusone_guard.ignores import closest
+from nplusone_guard.report.groups import query_groups, render_groups
+from nplusone_guard.report.model import Report
+from nplusone_guard.report.text import counted
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: unittest leaves the frames of this module out of its tracebacks.
+__unittest = True
+
+_NAME: Final = "assert_max_queries"
+
+
+class QueryBudget:
+    """What ``assert_max_queries(...)`` returns: a context manager and a decorator."""
+
+    def __init__(
+        self,
+        allowed: int,
+        *,
+        using: str | Iterable[str] | None = None,
+        exact: bool = False,
+        info: str = "",
+        transactions: bool = False,
+        verbose: bool = False,
+    ) -> None:
+        check_count(allowed, "the number of queries", _NAME)
+        _check_flags(exact=exact, transactions=transactions, verbose=verbose)
+        if not isinstance(info, str):
+            raise ConfigError(f"{_NAME}(): info is {info!r}. Allowed: a text.")
+        self.allowed = allowed
+        self.using = aliases(using, _NAME)
+        self.exact = exact
+        self.info = info
+        self.transactions = transactions
+        self.verbose = verbose
+        self._recordings: list[Recording] = []
+
+    def __enter__(self) -> Recording:
+        return self._open(sys._getframe(1))  # noqa: SLF001 - call paths end here
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        __tracebackhide__ = True
+        recording = self._recordings.pop()
+        recording.close()
+        if error is None:
+            self._check(recording)
+
+    async def __aenter__(self) -> Recording:
+        return self._open(sys._getframe(1))  # noqa: SLF001 - call paths end here
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        __tracebackhide__ = True
+        self.__exit__(kind, error, traceback)
+
+    def __call__(self, function: F) -> F:
+        """``function`` with this budget for each of its calls."""
+        callee = getattr(function, "__func__", function)
+        if inspect.isgeneratorfunction(callee) or inspect.isasyncgenfunction(callee):
+            raise ConfigError(
+                f"{_NAME}() decorates the generator {_name_of(callee)}, whose queries are sent "
+                "while it is iterated. Allowed: functions; put `with` around the iteration."
+            )
+        if inspect.isclass(function) or not callable(callee):
+            raise ConfigError(f"{_NAME}() decorates {function!r}. Allowed: functions and methods.")
+        return wrapt.FunctionWrapper(function, self._call)  # type: ignore[return-value]
+
+    def check_aliases(self) -> None:
+        """Raise ``ConfigError`` where ``using`` names a database that there is not."""
+        check_aliases(self.using, _NAME)
+
+    def _check(self, recording: Recording) -> None:
+        __tracebackhide__ = True
+        control = self._control(recording.scope) if self.transactions else 0
+        count = self._count(recording.report) + control
+        if count > self.allowed or (self.exact and count != self.allowed):
+            message = self._message(count, control, recording.report)
+            raise MaxQueriesExceeded(message, recording.report)
+
+    def _count(self, report: Report) -> int:
+        if self.using is None:
+            return report.query_count
+        return sum(report.databases.get(alias, 0) for alias in self.using)
+
+    def _control(self, scope: Scope) -> int:
+        """Statements of transaction control that this budget counts."""
+        if self.using is None:
+            return scope.transactions
+        return sum(scope.controls.get(alias, 0) for alias in self.using)
+
+    def _open(self, root: FrameType) -> Recording:
+        self.check_aliases()
+        recording = open_scope(self.info or _NAME, root=root)
+        self._recordings.append(recording)
+        return recording
+
+    def _again(self) -> QueryBudget:
+        """A budget of its own for each call, as calls may overlap."""
+        return QueryBudget(
+            self.allowed,
+            using=self.using,
+            exact=self.exact,
+            info=self.info,
+            transactions=self.transactions,
+            verbose=self.verbose,
+        )
+
+    def _call(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        if inspect.iscoroutinefunction(wrapped):
+            return self._call_async(wrapped, args, kwargs)
+        with self._again():
+            return wrapped(*args, **kwargs)
+
+    async def _call_async(self, wrapped: Any, args: Any, kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        async with self._again():
+            return await wrapped(*args, **kwargs)
+
+    def _message(self, count: int, control: int, report: Report) -> str:
+        lines = [self._headline(count)]
+        groups = query_groups(report, self.using)
+        if groups:
+            lines.append(render_groups(groups, verbose=self.verbose))
+        unknown = count - control - sum(group.count for group in groups)
+        if unknown > 0:
+            lines.append(f" {unknown:,} × from code paths beyond MAX_GROUPS")
+        if control:
+            lines.append(f" {control:,} × transaction control")
+        return "\n".join(lines)
+
+    def _headline(self, count: int) -> str:
+        asked = counted(count, "query", "queries") if count else "no queries"
+        where = f" to {', '.join(self.using)}" if self.using is not None else ""
+        allowed = f"exactly {self.allowed:,} expected" if self.exact else self._limit()
+        return f"{asked}{where}, {allowed}" + (f": {self.info}" if self.info else "")
+
+    def _limit(self) -> str:
+        return f"at most {self.allowed:,} allowed" if self.allowed else "none allowed"
+
+
+def assert_max_queries(
+    allowed: int,
+    *,
+    using: str | Iterable[str] | None = None,
+    exact: bool = False,
+    info: str = "",
+    transactions: bool = False,
+    verbose: bool = False,
+) -> QueryBudget:
+    """A block, or a decorated function, sends at most ``allowed`` queries.
+
+    ``with assert_max_queries(5):`` and ``async with`` alike; as a decorator for functions
+    and methods, sync and async, each call has the whole budget. ``using`` names the
+    database or databases that count, by default all; with ``exact`` fewer queries fail,
+    too; ``info`` is shown with the failure. BEGIN, SAVEPOINT and their like count only
+    with ``transactions``. However long the block, no query is left out.
+
+    Raises ``MaxQueriesExceeded``, an ``AssertionError`` whose ``report`` holds everything:
+    its text has the queries by shape, the most repeated first, at most 20 shapes unless
+    ``verbose``. Where the block itself raised, that error stands alone.
+    """
+    return QueryBudget(
+        allowed,
+        using=using,
+        exact=exact,
+        info=info,
+        transactions=transactions,
+        verbose=verbose,
+    )
+
+
+# ── arguments ───────────────────────────────────────────────────────────────────────
+
+
+def check_count(value: object, what: str, name: str, least: int = 0) -> None:
+    """Raise ``ConfigError`` unless ``value`` is a whole number of at least ``least``."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ConfigError(
+            f"{name}(): {what} is {value!r}. Allowed: a whole number of {least} or more."
+        )
+
+
+def aliases(using: object, name: str) -> tuple[str, ...] | None:
+    """The database aliases of a ``using`` argument; ``None`` stands for all."""
+    if using is None:
+        return None
+    given = (using,) if isinstance(using, str) else using
+    if isinstance(given, (tuple, list, set, frozenset)):
+        found = tuple(dict.fromkeys(given))
+        if found and all(isinstance(alias, str) and alias for alias in found):
+            return found
+    raise ConfigError(
+        f"{name}(): using is {using!r}. Allowed: the alias of a database, or a list of them."
+    )
+
+
+def check_aliases(using: tuple[str, ...] | None, name: str) -> None:
+    """Raise ``ConfigError`` where ``using`` names a database that there is not."""
+    if using is None:
+        return
+    from django.db import connections
+
+    for alias in using:
+        if alias not in connections:
+            raise ConfigError(
+                f"{name}(): using names {alias!r}, which is not in DATABASES. "
+                f"{closest(alias, connections)}"
+            )
+
+
+def _check_flags(**flags: object) -> None:
+    for flag, value in flags.items():
+        if not isinstance(value, bool):
+            raise ConfigError(f"{_NAME}(): {flag} is {value!r}. Allowed: True or False.")
+
+
+def _name_of(function: Any) -> str:
+    return getattr(function, "__qualname__", repr(function))

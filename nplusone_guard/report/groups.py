@@ -1,0 +1,153 @@
+"""The queries of a report grouped by shape, most repeated first, as budgets show them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from nplusone_guard.analysis.findings import Finding, Shape, Site
+from nplusone_guard.report import columns
+from nplusone_guard.report.model import Report
+from nplusone_guard.report.text import (
+    _aligned,
+    _fix,
+    _loaded,
+    _Page,
+    _page,
+    _Row,
+    _row,
+    _same_line,
+    _source,
+    _to_change,
+    counted,
+)
+
+#: Groups that are shown unless all are asked for.
+MAX_GROUPS: Final = 20
+#: Call sites, and loops, that get rows of their own in one group.
+MAX_SITES: Final = 3
+#: Lines that the statement itself takes, where everything is shown.
+MAX_SQL_LINES: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class QueryGroup:
+    """All queries of one shape to one database, wherever they were sent from."""
+
+    headline: str
+    fingerprint: str
+    database: str
+    count: int
+    #: Call sites, the busiest first.
+    sites: tuple[Site, ...]
+    #: The loops that sent some of them.
+    findings: tuple[Finding, ...] = ()
+
+
+def query_groups(report: Report, databases: Collection[str] | None = None) -> list[QueryGroup]:
+    """The queries of ``report`` (to ``databases``, if given) by shape, most repeated first."""
+    shapes: dict[tuple[str, str], list[Shape]] = {}
+    for shape in report.shapes:
+        if databases is None or shape.database in databases:
+            shapes.setdefault((shape.database, shape.fingerprint), []).append(shape)
+    groups = [_group(same, report.findings) for same in shapes.values()]
+    return sorted(groups, key=lambda group: -group.count)
+
+
+def _group(shapes: list[Shape], findings: Iterable[Finding]) -> QueryGroup:
+    first = shapes[0]
+    by_site: dict[Site, int] = {}
+    for shape in shapes:
+        by_site[shape.site] = by_site.get(shape.site, 0) + shape.count
+    return QueryGroup(
+        headline=first.headline,
+        fingerprint=first.fingerprint,
+        database=first.database,
+        count=sum(shape.count for shape in shapes),
+        sites=tuple(sorted(by_site, key=lambda site: -by_site[site])),
+        findings=tuple(one for one in findings if sends(one, first.database, first.fingerprint)),
+    )
+
+
+def sends(finding: Finding, database: str, fingerprint: str) -> bool:
+    """Whether the loop of ``finding`` sends this shape to this database."""
+    return any(
+        (each.database, each.fingerprint) == (database, fingerprint) for each in finding.statements
+    )
+
+
+def render_groups(
+    groups: Sequence[QueryGroup],
+    *,
+    verbose: bool = False,
+    width: int = 100,
+    base_dir: str | None = None,
+    encoding: str | None = "utf-8",
+) -> str:
+    """``groups`` as text: count, headline, fix, call sites and loops of each.
+
+    At most ``MAX_GROUPS`` are shown, and how many are left; where ``verbose``, all are,
+    with their statements. Each fix is given once.
+    """
+    page = _page(width, base_dir, encoding)
+    shown = groups if verbose else groups[:MAX_GROUPS]
+    told: set[str] = set()
+    lines = [line for group in shown for line in _lines(group, page, told, verbose=verbose)]
+    left = groups[len(shown) :]
+    if left:
+        queries = counted(sum(group.count for group in left), "query", "queries")
+        lines.append(f" {counted(len(left), 'more statement')} with {queries}: -v shows all")
+    return "\n".join(lines)
+
+
+def _lines(group: QueryGroup, page: _Page, told: set[str], *, verbose: bool) -> Iterator[str]:
+    yield page.line(f" {page.times_of(group.count, group.headline)}{_aside(group, page)}")
+    if verbose:
+        yield from _sql(group, page)
+    for finding in group.findings[:MAX_SITES]:
+        if finding.id not in told:
+            told.add(finding.id)
+            yield from _fix(finding, page, 2)
+    yield from _aligned([*_sites(group, page), *_loops(group, page)], page)
+    more = ", ".join(page.place(site) for site in group.sites[MAX_SITES:])
+    if more:
+        yield page.line(_row("also", f"{len(group.sites) - MAX_SITES} more: {more}"))
+
+
+def _aside(group: QueryGroup, page: _Page) -> str:
+    notes = [group.database] if group.database not in ("", "default") else []
+    rules = "".join(f"  {rule}" for rule in dict.fromkeys(one.rule for one in group.findings))
+    return (f" ({page.clean(', '.join(notes))})" if notes else "") + rules
+
+
+def _sql(group: QueryGroup, page: _Page) -> Iterator[str]:
+    room = page.width - len(_row("", "."))
+    text = page.clean(group.fingerprint)
+    for index, line in enumerate(columns.wrap(text, room, MAX_SQL_LINES, page.ellipsis)):
+        yield _row("" if index else "sql", line)
+
+
+def _sites(group: QueryGroup, page: _Page) -> Iterator[_Row]:
+    for index, site in enumerate(group.sites[:MAX_SITES]):
+        yield "" if index else "query", page.place(site), _source(site, page)
+
+
+def _loops(group: QueryGroup, page: _Page) -> Iterator[_Row]:
+    """The loops of the group, and where their parents were loaded, each place once."""
+    told: set[_Row] = set()
+    for finding in group.findings[:MAX_SITES]:
+        for row in _loop_rows(finding, group.sites, page):
+            if row not in told:
+                told.add(row)
+                yield row
+
+
+def _loop_rows(finding: Finding, sites: Sequence[Site], page: _Page) -> Iterator[_Row]:
+    loop, origin = finding.loop, finding.origin
+    if loop is not None and any(_same_line(loop, site) for site in sites):
+        yield "loop", f"same line, {page.clean(loop.kind)}", ""
+    elif loop is not None:
+        yield "loop", page.place(loop), _source(loop, page)
+    if origin is not None:
+        yield "loaded", page.place(_to_change(origin)), _loaded(origin, loop, page)
