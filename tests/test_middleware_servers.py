@@ -100,6 +100,7 @@ def test_mode_raise_answers_by_an_error_page(project):
 def test_the_applications_own_logging_goes_before_ours(project):
     logging = {
         "version": 1,
+        "disable_existing_loggers": False,
         "formatters": {"own": {"format": "OWN %(message)s"}},
         "handlers": {"own": {"class": "logging.StreamHandler", "formatter": "own"}},
         "root": {"handlers": ["own"], "level": "INFO"},
