@@ -88,8 +88,9 @@ def _query(case: Case) -> str:
             f"{case.queryset}, and read that attribute"
         )
     if accessor:
+        what = f'"{accessor}"' if facts.whole else f'Prefetch("{accessor}", queryset=…)'
         return (
-            f'add .prefetch_related("{accessor}") to {case.queryset}, and read '
+            f"add .prefetch_related({what}) to {case.queryset}, and read "
             f"{case.name}.{accessor}.all()"
         )
     return f"fetch all {_model(case)} rows of the loop in one query before it, and look them up"

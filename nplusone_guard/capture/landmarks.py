@@ -45,6 +45,7 @@ class Facts:
         "queryset",
         "relation",
         "validation",
+        "whole",
     )
 
     def __init__(self) -> None:
@@ -71,6 +72,8 @@ class Facts:
         self.fks: tuple[ForeignKeyCondition, ...] = ()
         #: The WHERE asks for one row by its primary key.
         self.by_key = False
+        #: Nothing but that one condition: no filter, order, slice or annotation besides.
+        self.whole = False
         self.parent_model = ""
         #: The parent object; only while a sighting is being noted.
         self.parent: Any = None
@@ -300,6 +303,7 @@ def _note_conditions(queryset: Any, facts: Facts) -> None:
         for field, value in exact
         if field.is_relation and isinstance(field.related_model, type)
     )
+    facts.whole = _is_plain(queryset, conditions=1)
     facts.by_key = any(field.primary_key for field, _ in exact)
     instance = queryset._hints.get("instance")
     known = queryset._known_related_objects

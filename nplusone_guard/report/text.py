@@ -24,6 +24,8 @@ MIN_WIDTH = 60
 MAX_LINES = 6
 #: Columns kept for the source line, however long its path is.
 SOURCE_ROOM = 20
+#: From this width on every place is told with its path, also where it is that of the query.
+ROOM_FOR_PATHS = 100
 #: Cleared groups and duplicate sites that get a place of their own.
 MAX_CLEARED = 20
 
@@ -192,7 +194,7 @@ def _databases(report: Report, page: _Page) -> str:
 
 
 def _transactions(report: Report) -> str:
-    return f"{report.transaction_count:,} transaction" if report.transaction_count else ""
+    return f"+{report.transaction_count:,} transaction" if report.transaction_count else ""
 
 
 def _verdict(report: Report) -> str:
@@ -295,15 +297,21 @@ def _aligned(rows: Sequence[_Row], page: _Page) -> list[str]:
 
 def _looped(finding: Finding, page: _Page) -> list[str]:
     site, loop, origin = finding.site, finding.loop, finding.origin
+    # Source lines tell more than a path that stands right above.
+    beside = site if page.width < ROOM_FOR_PATHS else None
     rows = [("query", page.place(site), _source(site, page))]
     if loop is not None:
         same = _same_line(loop, site)
         text = "" if same else _source(loop, page)
         rows += [
-            ("loop", f"same line, {page.clean(loop.kind)}" if same else page.place(loop), text)
+            (
+                "loop",
+                f"same line, {page.clean(loop.kind)}" if same else page.place(loop, beside),
+                text,
+            )
         ]
     if origin is not None:
-        rows += [("loaded", page.place(_to_change(origin)), _loaded(origin, loop, page))]
+        rows += [("loaded", page.place(_to_change(origin), beside), _loaded(origin, loop, page))]
     return _aligned(rows, page)
 
 

@@ -61,8 +61,8 @@ wellness_report: 22 queries in 21.4 ms, 1 query loop
  bypassed-prefetch  20 × SELECT peoples_people  saves 20/22  [3f9c2a1b7d04]
    fix     read tenant.people_set.all(), or Prefetch("people_set", queryset=...)
    query   background_tasks/journal_wellness_tasks.py:61  User.objects.filter(t…
-   loop    background_tasks/journal_wellness_tasks.py:60  for tenant in tenants:
-   loaded  background_tasks/journal_wellness_tasks.py:58  20 tenants.Tenant  te…
+   loop    :60  for tenant in tenants:
+   loaded  :58  20 tenants.Tenant  tenants = Tenant.objects.prefetch_related("p…
  unused ignore at settings: suppressed nothing here; remove it.  rule query-in-…"""
     )
 
@@ -82,16 +82,16 @@ def test_the_wellness_report_where_the_output_is_ascii():
     [
         ({}, "wellness_report: 22 queries in 21.4 ms, no query loop"),
         ({"query_count": 0}, "wellness_report: no queries"),
-        ({"query_count": 0, "transaction_count": 2}, "wellness_report: no queries (2 transaction)"),
+        ({"query_count": 0, "transaction_count": 2}, "wellness_report: no queries (+2 transaction)"),
         ({"query_count": 1}, "wellness_report: 1 query in 21.4 ms, no query loop"),
         ({"query_count": 1200}, "wellness_report: 1,200 queries in 21.4 ms, no query loop"),
         (
             {"transaction_count": 3},
-            "wellness_report: 22 queries (3 transaction) in 21.4 ms, no query loop",
+            "wellness_report: 22 queries (+3 transaction) in 21.4 ms, no query loop",
         ),
         (
             {"databases": {"replica": 2, "default": 20}, "transaction_count": 3},
-            "wellness_report: 22 queries (20 default, 2 replica; 3 transaction) in 21.4 ms, no query loop",
+            "wellness_report: 22 queries (20 default, 2 replica; +3 transaction) in 21.4 ms, no query loop",
         ),
         ({"name": ""}, "block: 22 queries in 21.4 ms, no query loop"),
         ({"name": "", "kind": "task"}, "task: 22 queries in 21.4 ms, no query loop"),
@@ -131,7 +131,7 @@ def test_a_first_line_that_is_too_long_gives_up_databases_then_transactions_then
     facts = {"databases": databases, "transaction_count": 3}
     name = "GET /tenants/{}/reports/wellness/"
     assert text.headline(report(name=name.format("a"), **facts), width=100) == (
-        "GET /tenants/a/reports/wellness/: 22 queries (3 transaction) in 21.4 ms, no query loop"
+        "GET /tenants/a/reports/wellness/: 22 queries (+3 transaction) in 21.4 ms, no query loop"
     )
     assert text.headline(report(name=name.format("a" * 20), **facts), width=100) == (
         "GET /tenants/aaaaaaaaaaaaaaaaaaaa/reports/wellness/: 22 queries in 21.4 ms, no query loop"
