@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from contextlib import suppress
-from pathlib import Path
-from typing import Any, TextIO
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
 
 from django.core.management import BaseCommand, CommandError, ManagementUtility
 from django.core.management.base import CommandParser, DjangoHelpFormatter
 
 from nplusone_guard.conf import policy_from_settings
 from nplusone_guard.exceptions import ConfigError
+from nplusone_guard.files import Destination, why
 from nplusone_guard.guard import open_scope
 from nplusone_guard.policy import Policy
 from nplusone_guard.report.model import Report
@@ -107,41 +107,26 @@ def _fail(report: Report, policy: Policy) -> None:
 
 
 class _JsonFile:
-    """A file that is written whole or not at all.
+    """The file that ``--json`` names.
 
-    It is opened before the command runs: to learn after an hour that the report has
+    It is tried before the command runs: to learn after an hour that the report has
     nowhere to go would be late.
     """
 
     def __init__(self, path: str) -> None:
-        self.name = path
-        self.path = Path(path)
-        #: A pipe or a device cannot be replaced by a file.
-        self.in_place = path.startswith("/dev/") or (self.path.exists() and not self.path.is_file())
-        if not self.in_place:
-            self.path = self.path.resolve()
-        self.temporary = Path(f"{self.path}.{os.getpid()}.tmp")
-        try:
-            self._opened().close()
-        except OSError as error:
-            raise self._unwritable(error) from error
+        self._destination = Destination(path)
+        with self._told():
+            self._destination.check()
 
     def write(self, text: str) -> None:
-        """Write ``text`` and give the file its name. Raises ``CommandError``."""
+        """Write ``text``, whole or not at all. Raises ``CommandError``."""
+        with self._told():
+            self._destination.write(text)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
         try:
-            with self._opened() as file:
-                file.write(text)
-            if not self.in_place:
-                self.temporary.replace(self.path)
+            yield
         except OSError as error:
-            with suppress(OSError):
-                self.temporary.unlink(missing_ok=True)
-            raise self._unwritable(error) from error
-
-    def _opened(self) -> TextIO:
-        # Appended, for standard output may be a file that the command has written to.
-        path = self.path if self.in_place else self.temporary
-        return path.open("a", encoding="utf-8")
-
-    def _unwritable(self, error: OSError) -> CommandError:
-        return CommandError(f"Cannot write --json {self.name}: {error.strerror or error}.")
+            message = f"Cannot write --json {self._destination.name}: {why(error)}."
+            raise CommandError(message) from error
