@@ -41,6 +41,7 @@ class Recording:
         self._report: Report | None = None
         self._token: Token[Scope | None] | None = current_scope.set(scope)
         self._lock = threading.Lock()
+        scope.recording = self
 
     @property
     def report(self) -> Report:
@@ -56,13 +57,23 @@ class Recording:
         """End the scope and judge it. Calling it again returns the same report."""
         with self._lock:
             if self._report is None:
+                self._close_inner()
                 self.suspend()
                 self.scope.wall_time = time.perf_counter() - self.scope.opened
                 self.scope.closed = True
                 self._report = build(self.scope)
                 adopt(self.scope, self._report)
                 self.scope.root = None
+                self.scope.recording = None
             return self._report
+
+    def _close_inner(self) -> None:
+        """Close the scopes that were opened inside this one and left open."""
+        inner = current_scope.get()
+        while inner is not None and self.scope in inner.ancestors:
+            if inner.recording is not None:
+                inner.recording.close()
+            inner = inner.parent
 
     def suspend(self) -> None:
         """Take the scope out of this context, for instance between two streamed chunks."""
@@ -84,7 +95,7 @@ class Recording:
     @property
     def query_count(self) -> int:
         """Queries so far, without transaction control."""
-        return self.scope.query_count
+        return self._report.query_count if self._report else self.scope.query_count
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -133,6 +133,19 @@ def test_block_between_unit_and_test_hands_on_what_it_adopted() -> None:
     assert len(block.findings) == len(outer.findings) == 1
 
 
+def test_scopes_left_open_inside_are_closed_with_the_outer_one() -> None:
+    populate(3)
+    with watch("test") as outer:
+        left_open = open_scope("GET /", "request")
+        for author in Author.objects.all():
+            author.entries.count()
+    assert left_open.closed
+    assert current_scope.get() is None
+    assert len(outer.findings) == 1
+    Author.objects.count()
+    assert outer.query_count == left_open.query_count == 4
+
+
 def test_threads_have_scopes_of_their_own() -> None:
     seen: dict[str, int] = {}
 

@@ -78,7 +78,9 @@ class Judge:
         known = self._locations.get(id(group))
         if known is None:
             known = self._locations[id(group)] = locate(self.scope, group)
-            self.reached += [site for site in (known.site, known.loop) if site is not None]
+            # One turn is no evidence against an ignore: small data needs none.
+            if group.count >= self.policy.threshold:
+                self.reached += [site for site in (known.site, known.loop) if site is not None]
         return known
 
     # --- candidates -------------------------------------------------------------------

@@ -151,6 +151,7 @@ class Scope:
         "query_time",
         "reads",
         "recorders",
+        "recording",
         "root",
         "root_code",
         "root_line",
@@ -183,6 +184,8 @@ class Scope:
         #: The line that opened the scope: a loop around it is not inside the scope.
         self.root_line = root.f_lineno if root is not None else 0
         self.task: Any = None
+        #: What closes the scope, while it is open.
+        self.recording: Any = None
         self.lock = threading.RLock()
         self.closed = False
         self.opened = time.perf_counter()
