@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         NPlusOneGuardError,
         NPlusOneWarning,
     )
+    from nplusone_guard.growth import aassert_constant_queries, assert_constant_queries
     from nplusone_guard.guard import watch
     from nplusone_guard.ignores import ignore
     from nplusone_guard.report.model import Report
@@ -25,6 +26,8 @@ __all__ = [
     "NPlusOneGuardError",
     "NPlusOneWarning",
     "Report",
+    "aassert_constant_queries",
+    "assert_constant_queries",
     "assert_max_queries",
     "ignore",
     "watch",
@@ -37,6 +40,8 @@ _HOMES = {
     "NPlusOneGuardError": "exceptions",
     "NPlusOneWarning": "exceptions",
     "Report": "report.model",
+    "aassert_constant_queries": "growth",
+    "assert_constant_queries": "growth",
     "assert_max_queries": "budgets",
     "ignore": "ignores",
     "watch": "guard",

@@ -6,9 +6,10 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable
 from types import FrameType, TracebackType
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import wrapt
+from asgiref.sync import iscoroutinefunction
 
 from nplusone_guard.capture.scope import Scope
 from nplusone_guard.exceptions import ConfigError, MaxQueriesExceeded
@@ -23,8 +24,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 #: unittest leaves the frames of this module out of its tracebacks.
 __unittest = True
 
-_NAME: Final = "assert_max_queries"
-
 
 class QueryBudget:
     """What ``assert_max_queries(...)`` returns: a context manager and a decorator."""
@@ -38,17 +37,20 @@ class QueryBudget:
         info: str = "",
         transactions: bool = False,
         verbose: bool = False,
+        name: str = "assert_max_queries",
     ) -> None:
-        check_count(allowed, "the number of queries", _NAME)
-        _check_flags(exact=exact, transactions=transactions, verbose=verbose)
+        check_count(allowed, "the number of queries", name)
+        _check_flags(name, exact=exact, transactions=transactions, verbose=verbose)
         if not isinstance(info, str):
-            raise ConfigError(f"{_NAME}(): info is {info!r}. Allowed: a text.")
+            raise ConfigError(f"{name}(): info is {info!r}. Allowed: a text.")
         self.allowed = allowed
-        self.using = aliases(using, _NAME)
+        self.using = aliases(using, name)
         self.exact = exact
         self.info = info
         self.transactions = transactions
         self.verbose = verbose
+        #: What error messages call it.
+        self.name = name
         self._recordings: list[Recording] = []
 
     def __enter__(self) -> Recording:
@@ -83,16 +85,18 @@ class QueryBudget:
         callee = getattr(function, "__func__", function)
         if inspect.isgeneratorfunction(callee) or inspect.isasyncgenfunction(callee):
             raise ConfigError(
-                f"{_NAME}() decorates the generator {_name_of(callee)}, whose queries are sent "
+                f"{self.name}() decorates the generator {_name_of(callee)}, whose queries are sent "
                 "while it is iterated. Allowed: functions; put `with` around the iteration."
             )
         if inspect.isclass(function) or not callable(callee):
-            raise ConfigError(f"{_NAME}() decorates {function!r}. Allowed: functions and methods.")
+            raise ConfigError(
+                f"{self.name}() decorates {function!r}. Allowed: functions and methods."
+            )
         return wrapt.FunctionWrapper(function, self._call)  # type: ignore[return-value]
 
     def check_aliases(self) -> None:
         """Raise ``ConfigError`` where ``using`` names a database that there is not."""
-        check_aliases(self.using, _NAME)
+        check_aliases(self.using, self.name)
 
     def _check(self, recording: Recording) -> None:
         __tracebackhide__ = True
@@ -115,7 +119,7 @@ class QueryBudget:
 
     def _open(self, root: FrameType) -> Recording:
         self.check_aliases()
-        recording = open_scope(self.info or _NAME, root=root)
+        recording = open_scope(self.info or self.name, root=root)
         self._recordings.append(recording)
         return recording
 
@@ -128,11 +132,12 @@ class QueryBudget:
             info=self.info,
             transactions=self.transactions,
             verbose=self.verbose,
+            name=self.name,
         )
 
     def _call(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         __tracebackhide__ = True
-        if inspect.iscoroutinefunction(wrapped):
+        if iscoroutinefunction(wrapped):
             return self._call_async(wrapped, args, kwargs)
         with self._again():
             return wrapped(*args, **kwargs)
@@ -234,10 +239,10 @@ def check_aliases(using: tuple[str, ...] | None, name: str) -> None:
             )
 
 
-def _check_flags(**flags: object) -> None:
+def _check_flags(name: str, /, **flags: object) -> None:
     for flag, value in flags.items():
         if not isinstance(value, bool):
-            raise ConfigError(f"{_NAME}(): {flag} is {value!r}. Allowed: True or False.")
+            raise ConfigError(f"{name}(): {flag} is {value!r}. Allowed: True or False.")
 
 
 def _name_of(function: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +18,7 @@ from nplusone_guard.report.text import (
     _Row,
     _row,
     _same_line,
+    _short_places,
     _source,
     _to_change,
     counted,
@@ -104,15 +105,42 @@ def render_groups(
 def _lines(group: QueryGroup, page: _Page, told: set[str], *, verbose: bool) -> Iterator[str]:
     yield page.line(f" {page.times_of(group.count, group.headline)}{_aside(group, page)}")
     if verbose:
-        yield from _sql(group, page)
-    for finding in group.findings[:MAX_SITES]:
-        if finding.id not in told:
-            told.add(finding.id)
-            yield from _fix(finding, page, 2)
-    yield from _aligned([*_sites(group, page), *_loops(group, page)], page)
+        yield from _sql(group.fingerprint, page)
+    yield from _details(group.sites, group.findings[:MAX_SITES], told, page)
     more = ", ".join(page.place(site) for site in group.sites[MAX_SITES:])
     if more:
         yield page.line(_row("also", f"{len(group.sites) - MAX_SITES} more: {more}"))
+
+
+def _details(
+    sites: Sequence[Site], findings: Sequence[Finding], told: set[str], page: _Page
+) -> Iterator[str]:
+    """Fix, call sites and loops; fixes that were ``told`` are not told again."""
+    for finding in findings:
+        if finding.id not in told:
+            told.add(finding.id)
+            yield from _fix(finding, page, 2)
+    yield from _aligned([*_site_rows(sites, page), *_loop_rows(sites, findings, page)], page)
+
+
+def detail_rows(
+    head: Callable[[str], str],
+    site: Site,
+    finding: Finding | None,
+    told: set[str],
+    *,
+    sql: str = "",
+    width: int = 100,
+    base_dir: str | None = None,
+) -> list[str]:
+    """One shape at one call site: ``head`` of the short name of that place, then details."""
+    page = _page(width, base_dir, "utf-8")
+    findings = [finding] if finding is not None else []
+    return [
+        page.line(f" {page.clean(head(_short_places(site, page)[-1]))}"),
+        *(_sql(sql, page) if sql else ()),
+        *_details([site], findings, told, page),
+    ]
 
 
 def _aside(group: QueryGroup, page: _Page) -> str:
@@ -121,29 +149,25 @@ def _aside(group: QueryGroup, page: _Page) -> str:
     return (f" ({page.clean(', '.join(notes))})" if notes else "") + rules
 
 
-def _sql(group: QueryGroup, page: _Page) -> Iterator[str]:
+def _sql(text: str, page: _Page) -> Iterator[str]:
     room = page.width - len(_row("", "."))
-    text = page.clean(group.fingerprint)
-    for index, line in enumerate(columns.wrap(text, room, MAX_SQL_LINES, page.ellipsis)):
+    lines = columns.wrap(page.clean(text), room, MAX_SQL_LINES, page.ellipsis)
+    for index, line in enumerate(lines):
         yield _row("" if index else "sql", line)
 
 
-def _sites(group: QueryGroup, page: _Page) -> Iterator[_Row]:
-    for index, site in enumerate(group.sites[:MAX_SITES]):
+def _site_rows(sites: Sequence[Site], page: _Page) -> Iterator[_Row]:
+    for index, site in enumerate(sites[:MAX_SITES]):
         yield "" if index else "query", page.place(site), _source(site, page)
 
 
-def _loops(group: QueryGroup, page: _Page) -> Iterator[_Row]:
-    """The loops of the group, and where their parents were loaded, each place once."""
-    told: set[_Row] = set()
-    for finding in group.findings[:MAX_SITES]:
-        for row in _loop_rows(finding, group.sites, page):
-            if row not in told:
-                told.add(row)
-                yield row
+def _loop_rows(sites: Sequence[Site], findings: Iterable[Finding], page: _Page) -> Iterator[_Row]:
+    """The loops, and where their parents were loaded, each place once."""
+    rows = (row for finding in findings for row in _rows_of_loop(finding, sites, page))
+    yield from dict.fromkeys(rows)
 
 
-def _loop_rows(finding: Finding, sites: Sequence[Site], page: _Page) -> Iterator[_Row]:
+def _rows_of_loop(finding: Finding, sites: Sequence[Site], page: _Page) -> Iterator[_Row]:
     loop, origin = finding.loop, finding.origin
     if loop is not None and any(_same_line(loop, site) for site in sites):
         yield "loop", f"same line, {page.clean(loop.kind)}", ""

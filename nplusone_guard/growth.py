@@ -1,0 +1,310 @@
+"""Proof of growth: ``assert_constant_queries`` runs the same code over more and more rows."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
+
+from nplusone_guard.budgets import aliases, check_aliases, check_count
+from nplusone_guard.capture.scope import current_scope
+from nplusone_guard.exceptions import ConfigError, MaxQueriesExceeded
+from nplusone_guard.guard import watch
+from nplusone_guard.report.growth import Growth, render_growth
+from nplusone_guard.report.model import Report
+
+#: unittest leaves the frames of this module out of its tracebacks.
+__unittest = True
+
+_NAME: Final = "assert_constant_queries"
+
+
+def assert_constant_queries(
+    populate: Any,
+    run: Callable[[], Any],
+    *,
+    sizes: Sequence[int] = (2, 4),
+    linear: float = 0,
+    using: str | Iterable[str] | None = None,
+    warm_up: bool = True,
+    info: str = "",
+    verbose: bool = False,
+) -> Growth:
+    """``run()`` sends as many queries over four rows as over two.
+
+    For each of the ``sizes``, ``populate(size)`` makes the rows and ``run()`` is counted,
+    inside a transaction or savepoint of every database that is rolled back afterwards.
+    Before that both run once uncounted, which fills caches, unless ``warm_up`` is false.
+    ``populate`` may also be a factory with ``create_batch(size)``, or a recipe with
+    ``make(_quantity=size)``; both may be async functions.
+
+    ``linear`` is the number of queries that each row more may add; ``using`` names the
+    database or databases that count, by default all; ``info`` is shown with the failure.
+    Returns the growth with its reports. Raises ``MaxQueriesExceeded``, an
+    ``AssertionError``, with the growth of each statement; its ``report`` is that of the
+    largest size. Inside an event loop: ``await aassert_constant_queries(...)``.
+    """
+    __tracebackhide__ = True
+    proof = _Proof(populate, run, sizes, linear, using, warm_up, info, verbose)
+    _check_no_loop()
+    return proof.judge([report for size in proof.plan() for report in proof.reports_at(size)])
+
+
+async def aassert_constant_queries(
+    populate: Any,
+    run: Callable[[], Any],
+    *,
+    sizes: Sequence[int] = (2, 4),
+    linear: float = 0,
+    using: str | Iterable[str] | None = None,
+    warm_up: bool = True,
+    info: str = "",
+    verbose: bool = False,
+) -> Growth:
+    """As ``assert_constant_queries``, to be awaited in async tests."""
+    __tracebackhide__ = True
+    proof = _Proof(populate, run, sizes, linear, using, warm_up, info, verbose)
+    reports = [report for size in proof.plan() for report in await proof.areports_at(size)]
+    return proof.judge(reports)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One size to run at; the warm-up is not counted."""
+
+    size: int
+    counted: bool = True
+
+
+class _Proof:
+    """The arguments, checked, and how they are run."""
+
+    def __init__(
+        self,
+        populate: Any,
+        run: Any,
+        sizes: Any,
+        linear: Any,
+        using: Any,
+        warm_up: Any,
+        info: str,
+        verbose: bool,
+    ) -> None:
+        self.populate = _populator(populate)
+        self.run = _runner(run)
+        self.sizes = _sizes(sizes)
+        self.linear = _linear(linear)
+        self.using = aliases(using, _NAME)
+        self.warm_up = warm_up
+        self.info = info
+        self.verbose = verbose
+        check_aliases(self.using, _NAME)
+
+    def plan(self) -> list[_Step]:
+        warm_up = [_Step(self.sizes[0], counted=False)] if self.warm_up else []
+        return warm_up + [_Step(size) for size in self.sizes]
+
+    def reports_at(self, step: _Step) -> list[Report]:
+        """What ``run`` has sent at one size; nothing for the warm-up."""
+        with _undone():
+            with _unwatched():
+                _settled(self.populate(step.size))
+                if not step.counted:
+                    _settled(self.run())
+                    return []
+            # A unit: scopes around must not take its turns for those of a loop.
+            with watch(_name_of(step), kind="task") as recording:
+                _check_read(_settled(self.run()))
+            return [recording.report]
+
+    async def areports_at(self, step: _Step) -> list[Report]:
+        """As ``reports_at``, in an event loop."""
+        async with _aundone():
+            with _unwatched():
+                await _awaited(self.populate, step.size)
+                if not step.counted:
+                    await _awaited(self.run)
+                    return []
+            async with watch(_name_of(step), kind="task") as recording:
+                _check_read(await _awaited(self.run))
+            return [recording.report]
+
+    def judge(self, reports: Sequence[Report]) -> Growth:
+        """The growth, if it is within bounds."""
+        __tracebackhide__ = True
+        growth = Growth(self.sizes, tuple(reports), self.using)
+        if growth.is_within(self.linear):
+            return growth
+        text = render_growth(growth, linear=self.linear, info=self.info, verbose=self.verbose)
+        raise MaxQueriesExceeded(text, reports[-1])
+
+
+def _name_of(step: _Step) -> str:
+    return f"run at {step.size}"
+
+
+# ── running ─────────────────────────────────────────────────────────────────────────
+
+
+def _settled(result: Any) -> Any:
+    """``result``, awaited if it has to be."""
+    return async_to_sync(_await)(result) if inspect.isawaitable(result) else result
+
+
+async def _await(result: Awaitable[Any]) -> Any:
+    return await result
+
+
+async def _awaited(function: Callable[..., Any], *args: Any) -> Any:
+    """The result of a sync or async function; sync ones may ask the database, too."""
+    if iscoroutinefunction(function):
+        return await function(*args)
+    result = await sync_to_async(function)(*args)
+    return await result if inspect.isawaitable(result) else result
+
+
+@contextmanager
+def _unwatched() -> Iterator[None]:
+    """No scope counts what runs in here: it is set-up."""
+    token = current_scope.set(None)
+    try:
+        yield
+    finally:
+        current_scope.reset(token)
+
+
+@contextmanager
+def _undone() -> Iterator[None]:
+    """Whatever runs in here is rolled back, in every database that the test may use."""
+    with _transactions():
+        yield
+
+
+@asynccontextmanager
+async def _aundone() -> AsyncIterator[None]:
+    """As ``_undone``: transactions belong to the thread that async queries are sent from."""
+    opened = await sync_to_async(_transactions)()
+    try:
+        yield
+    finally:
+        await sync_to_async(opened.close)()
+
+
+def _transactions() -> ExitStack:
+    """A transaction or savepoint on every database that can be reached; to be closed."""
+    from django.db import connections
+
+    with ExitStack() as opened:
+        for alias in connections:
+            atomic = _begun(alias)
+            if atomic is not None:
+                opened.callback(_roll_back, alias, atomic)
+        return opened.pop_all()
+
+
+def _begun(alias: str) -> Any:
+    """The open ``atomic()`` block; ``None``, as a test need not be able to reach every database."""
+    from django.db import DEFAULT_DB_ALIAS, OperationalError, transaction
+    from django.test.testcases import DatabaseOperationForbidden  # type: ignore[attr-defined]
+
+    atomic: Any = transaction.atomic(using=alias)
+    # As Django's own TestCase does, so that durable blocks may run inside.
+    atomic._from_testcase = True  # noqa: SLF001
+    try:
+        atomic.__enter__()
+    except (DatabaseOperationForbidden, OperationalError):
+        if alias == DEFAULT_DB_ALIAS:
+            raise
+        return None
+    return atomic
+
+
+def _roll_back(alias: str, atomic: Any) -> None:
+    from django.db import transaction
+
+    if transaction.get_connection(alias).in_atomic_block:
+        transaction.set_rollback(True, using=alias)
+    atomic.__exit__(None, None, None)
+
+
+# ── arguments ───────────────────────────────────────────────────────────────────────
+
+
+def _populator(populate: Any) -> Callable[[int], Any]:
+    """``populate`` as a function of the number of rows, whatever makes them."""
+    if callable(getattr(populate, "create_batch", None)):
+        batch: Callable[[int], Any] = populate.create_batch
+        return batch
+    if callable(populate) and _takes(populate, 2):
+        function: Callable[[int], Any] = populate
+        return function
+    if not callable(populate) and callable(getattr(populate, "make", None)):
+        return lambda size: populate.make(_quantity=size)
+    raise ConfigError(
+        f"{_NAME}(): populate is {populate!r}. Allowed: a function of the number of rows, "
+        "a factory with create_batch(), or a recipe with make()."
+    )
+
+
+def _runner(run: Any) -> Callable[[], Any]:
+    if callable(run) and _takes(run):
+        function: Callable[[], Any] = run
+        return function
+    raise ConfigError(f"{_NAME}(): run is {run!r}. Allowed: a function without arguments.")
+
+
+def _takes(function: Callable[..., Any], *args: object) -> bool:
+    try:
+        inspect.signature(function).bind(*args)
+    except TypeError:
+        return False
+    except ValueError:  # written in C, without a signature
+        return True
+    return True
+
+
+def _sizes(sizes: Any) -> tuple[int, ...]:
+    known = tuple(sizes) if isinstance(sizes, (tuple, list, range)) else ()
+    for size in known:
+        check_count(size, "one of the sizes", _NAME, 1)
+    if len(known) < 2 or list(known) != sorted(set(known)):
+        raise ConfigError(
+            f"{_NAME}(): sizes is {sizes!r}. Allowed: two or more numbers of rows, growing."
+        )
+    return known
+
+
+def _linear(linear: Any) -> float:
+    number = isinstance(linear, (int, float)) and not isinstance(linear, bool)
+    if not number or not math.isfinite(linear) or linear < 0:
+        raise ConfigError(
+            f"{_NAME}(): linear is {linear!r}. "
+            "Allowed: the number of queries that each row may add, 0 or more."
+        )
+    return float(linear)
+
+
+def _check_no_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise ConfigError(f"{_NAME}() runs in an event loop. Allowed there: await a{_NAME}(...).")
+
+
+def _check_read(result: object) -> None:
+    """A queryset or generator that nobody reads has not sent its queries yet."""
+    from django.db.models import QuerySet
+
+    unread = isinstance(result, QuerySet) and result._result_cache is None  # noqa: SLF001
+    if unread or inspect.isgenerator(result) or inspect.isasyncgen(result):
+        raise ConfigError(
+            f"{_NAME}(): run returned a {type(result).__name__} that nobody has read, so its "
+            "queries were not sent. Put list() around it."
+        )

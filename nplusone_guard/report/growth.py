@@ -1,0 +1,154 @@
+"""How the queries of one piece of code grow with its data: reports at several sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from nplusone_guard.analysis.findings import Finding, Shape, Site
+from nplusone_guard.analysis.merging import shape_key
+from nplusone_guard.report.groups import MAX_GROUPS, detail_rows, sends
+from nplusone_guard.report.model import Report
+from nplusone_guard.report.text import counted
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeGrowth:
+    """The queries of one shape, sent from one call site, at each size."""
+
+    headline: str
+    fingerprint: str
+    database: str
+    site: Site
+    #: Queries at each size, in the order of the sizes.
+    counts: tuple[int, ...]
+    #: Queries more for each row more; negative where they get fewer.
+    per_row: float
+    #: The loop that sends them, if the run at the largest size has shown one.
+    finding: Finding | None
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """The reports of the same code at growing sizes of its data."""
+
+    #: Rows, ascending.
+    sizes: tuple[int, ...]
+    reports: tuple[Report, ...]
+    #: The databases that count; ``None``: all.
+    using: tuple[str, ...] | None = None
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Queries at each size."""
+        return tuple(_count(report, self.using) for report in self.reports)
+
+    @property
+    def per_row(self) -> float:
+        """Queries more for each row more."""
+        return _slope(self.sizes, self.counts)
+
+    @property
+    def shapes(self) -> tuple[ShapeGrowth, ...]:
+        """The shapes whose number changes with the size, the fastest growing first."""
+        changing = [shape for shape in self._all_shapes() if len(set(shape.counts)) > 1]
+        return tuple(sorted(changing, key=lambda shape: -shape.per_row))
+
+    def is_within(self, linear: float) -> bool:
+        """Whether no size takes more than ``linear`` queries a row more than the smallest.
+
+        With 0, the number of queries must be the same at every size.
+        """
+        if not linear:
+            return len(set(self.counts)) == 1
+        return self.per_row <= linear
+
+    def _all_shapes(self) -> Iterator[ShapeGrowth]:
+        known: dict[object, tuple[Shape, list[int]]] = {}
+        for index, report in enumerate(self.reports):
+            for shape in report.shapes:
+                if self.using is None or shape.database in self.using:
+                    none = [0] * len(self.sizes)
+                    known.setdefault(shape_key(shape), (shape, none))[1][index] += shape.count
+        for shape, counts in known.values():
+            yield ShapeGrowth(
+                headline=shape.headline,
+                fingerprint=shape.fingerprint,
+                database=shape.database,
+                site=shape.site,
+                counts=tuple(counts),
+                per_row=_slope(self.sizes, counts),
+                finding=_finding_of(shape, self.reports[-1]),
+            )
+
+
+def _count(report: Report, using: Collection[str] | None) -> int:
+    if using is None:
+        return report.query_count
+    return sum(report.databases.get(alias, 0) for alias in using)
+
+
+def _slope(sizes: Sequence[int], counts: Sequence[int]) -> float:
+    """The steepest way from the smallest size to another: up, if one leads up."""
+    slopes = [
+        (count - counts[0]) / (size - sizes[0])
+        for size, count in zip(sizes[1:], counts[1:], strict=True)
+    ]
+    return max(slopes) if max(slopes) > 0 else min(slopes)
+
+
+def _finding_of(shape: Shape, report: Report) -> Finding | None:
+    same = [one for one in report.findings if sends(one, shape.database, shape.fingerprint)]
+    here = [one for one in same if any(each.site == shape.site for each in one.statements)]
+    return next(iter((*here, *same)), None)
+
+
+def render_growth(
+    growth: Growth,
+    *,
+    linear: float = 0,
+    info: str = "",
+    verbose: bool = False,
+    width: int = 100,
+    base_dir: str | None = None,
+) -> str:
+    """``5 queries at 2, 9 at 4``, then each shape that grows, with its site and its loop."""
+    lines = [_headline(growth, linear) + (f": {info}" if info else "")]
+    shapes = growth.shapes
+    shown = shapes if verbose else shapes[:MAX_GROUPS]
+    told: set[str] = set()
+    for shape in shown:
+        lines += detail_rows(
+            partial(_of_shape, shape),
+            shape.site,
+            shape.finding,
+            told,
+            sql=shape.fingerprint if verbose else "",
+            width=width,
+            base_dir=base_dir,
+        )
+    if len(shown) < len(shapes):
+        lines.append(f" {counted(len(shapes) - len(shown), 'more statement')}: -v shows all")
+    if growth.per_row < 0:
+        lines.append(" fewer queries with more rows: is a cache filled while it is counted?")
+    return "\n".join(lines)
+
+
+def _headline(growth: Growth, linear: float) -> str:
+    (first, *more), (smallest, *sizes) = growth.counts, growth.sizes
+    texts = [f"{counted(first, 'query', 'queries')} at {smallest:,}"]
+    texts += [f"{count:,} at {size:,}" for count, size in zip(more, sizes, strict=True)]
+    grown = f"{_signed(growth.per_row)} per row"
+    limit = f", at most {_signed(linear)} allowed" if linear else ""
+    return f"{', '.join(texts)}: {grown}{limit}"
+
+
+def _of_shape(shape: ShapeGrowth, place: str) -> str:
+    where = f" to {shape.database}" if shape.database not in ("", "default") else ""
+    return f"{_signed(shape.per_row)} {shape.headline}{where} per row, {place}"
+
+
+def _signed(number: float) -> str:
+    """``+2.0``; two digits that say something where it is small."""
+    return f"{number:+.1f}" if not number or abs(number) >= 0.1 else f"{number:+.2g}"

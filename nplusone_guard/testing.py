@@ -1,0 +1,61 @@
+"""Budgets and proofs of growth as methods of a Django ``TestCase``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from nplusone_guard.budgets import QueryBudget
+from nplusone_guard.growth import assert_constant_queries
+from nplusone_guard.report.growth import Growth
+
+#: unittest leaves the frames of this module out of its tracebacks.
+__unittest = True
+
+
+class QueryAssertions:
+    """A mixin: ``class ReportTests(QueryAssertions, TestCase)``."""
+
+    def assertMaxQueries(  # noqa: N802 - named as Django's assertNumQueries
+        self,
+        allowed: int,
+        *,
+        using: str | Iterable[str] | None = None,
+        exact: bool = False,
+        info: str = "",
+        transactions: bool = False,
+        verbose: bool = False,
+    ) -> QueryBudget:
+        """``assert_max_queries``: ``with self.assertMaxQueries(5):``, ``async with`` alike."""
+        return QueryBudget(
+            allowed,
+            using=using,
+            exact=exact,
+            info=info,
+            transactions=transactions,
+            verbose=verbose,
+        )
+
+    def assertConstantQueries(  # noqa: N802 - as above
+        self,
+        populate: Any,
+        run: Callable[[], Any],
+        *,
+        sizes: Sequence[int] = (2, 4),
+        linear: float = 0,
+        using: str | Iterable[str] | None = None,
+        warm_up: bool = True,
+        info: str = "",
+        verbose: bool = False,
+    ) -> Growth:
+        """``assert_constant_queries``: the queries of ``run`` do not grow with its rows."""
+        return assert_constant_queries(
+            populate,
+            run,
+            sizes=sizes,
+            linear=linear,
+            using=using,
+            warm_up=warm_up,
+            info=info,
+            verbose=verbose,
+        )

@@ -1,0 +1,62 @@
+"""The fixtures. Each imports what it needs when a test first asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from nplusone_guard.budgets import QueryBudget
+    from nplusone_guard.report.growth import Growth
+
+
+@pytest.fixture(scope="session")
+def assert_max_queries(pytestconfig: pytest.Config) -> Callable[..., QueryBudget]:
+    """A block keeps to its query budget.
+
+    ``with assert_max_queries(5): client.get("/books/")``
+    """
+    from nplusone_guard.budgets import assert_max_queries
+
+    return partial(assert_max_queries, verbose=is_verbose(pytestconfig))
+
+
+@pytest.fixture(scope="session")
+def assert_constant_queries(pytestconfig: pytest.Config) -> Callable[..., Growth]:
+    """The queries of a function do not grow with its rows.
+
+    ``assert_constant_queries(populate=make_books, run=lambda: client.get("/books/"))``
+    """
+    from nplusone_guard.growth import assert_constant_queries
+
+    return partial(assert_constant_queries, verbose=is_verbose(pytestconfig))
+
+
+@pytest.fixture(scope="session")
+def aassert_constant_queries(pytestconfig: pytest.Config) -> Callable[..., Any]:
+    """The queries of a function do not grow with its rows, for async tests.
+
+    ``await aassert_constant_queries(populate=make_books, run=report)``
+    """
+    from nplusone_guard.growth import aassert_constant_queries
+
+    return partial(aassert_constant_queries, verbose=is_verbose(pytestconfig))
+
+
+@pytest.fixture(scope="session")
+def nplusone_watch() -> Callable[..., Any]:
+    """A report of the queries of a block and of its loops.
+
+    ``with nplusone_watch("books") as report: client.get("/books/")``
+    """
+    from nplusone_guard.guard import watch
+
+    return watch
+
+
+def is_verbose(config: pytest.Config) -> bool:
+    """Whether failures are shown in full."""
+    return config.get_verbosity() > 0
