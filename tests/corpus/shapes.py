@@ -217,15 +217,15 @@ def reduce_function_joined(n):
 def grouped_by_key(n):
     entries = Entry.objects.order_by("author")  # assigned
     # loop site origin
-    for _name, group in itertools.groupby(entries, key=lambda entry: entry.author.name):
-        list(group)  # loop
+    for _name, _group in itertools.groupby(entries, key=lambda entry: entry.author.name):
+        pass
 
 
 @healthy(twin=grouped_by_key)
 def grouped_by_key_joined(n):
     entries = Entry.objects.order_by("author").select_related("author")
-    for _name, group in itertools.groupby(entries, key=lambda entry: entry.author.name):
-        list(group)
+    for _name, _group in itertools.groupby(entries, key=lambda entry: entry.author.name):
+        pass
 
 
 @loop("lazy-relation", relation="corpus.Entry.author", loop_kind="call")
