@@ -39,11 +39,12 @@ test-postgres: ## Run the tests that depend on the engine on PostgreSQL (comes i
 test-mariadb: ## Run the tests that depend on the engine on MariaDB (see `make services`).
 
 lint: $(VENV)/.made-dev ## Check style, types, the direction of imports, and that the docs build.
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	@$(MAKE) --no-print-directory docs
+	@status=0; \
+	for check in "ruff check" "ruff format --check" mypy lint-imports; do \
+		echo "$(BIN)/$$check"; $(BIN)/$$check || status=1; \
+	done; \
+	$(MAKE) --no-print-directory docs || status=1; \
+	exit $$status
 
 docs: $(VENV)/.made-dev ## Build the documentation into docs/_build/html.
 	$(BIN)/sphinx-build -q -n -W --keep-going -b html docs docs/_build/html
