@@ -17,7 +17,8 @@ pytestmark = pytest.mark.database
 
 def marked(pattern: Pattern, *values: int) -> object:
     """The parameters of one test, with the databases that the pattern needs."""
-    marks = [pytest.mark.django_db(databases=list(pattern.databases))]
+    databases = list(pattern.databases)
+    marks = [pytest.mark.django_db(databases=databases, transaction=pattern.transactional)]
     if not pattern.available:
         marks.append(pytest.mark.skip(reason="not in this version of Python or Django"))
     name = "-".join([str(pattern), *map(str, values)])

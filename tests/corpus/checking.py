@@ -17,7 +17,7 @@ from django.contrib.sites.models import Site
 from django.db import connections, transaction
 
 from tests.corpus.data import populate
-from tests.corpus.labels import HERE, KINDS, MODULES, Expected, Pattern, labels, lines
+from tests.corpus.labels import HERE, KINDS, MODULES, Expected, Pattern, identity, labels, lines
 
 #: The modules whose lines count as the user's own.
 SOURCES = {*MODULES, "models"}
@@ -30,6 +30,7 @@ _CONTROL = re.compile(r"(SAVEPOINT|RELEASE|ROLLBACK|BEGIN|COMMIT|SET )", re.IGNO
 
 def prepare(pattern: Pattern, n: int) -> Any:
     """Make the data and empty Django's caches; what the pattern is to be called with."""
+    ContentType.objects.clear_cache()
     for alias in pattern.databases:
         populate(n, alias)
     ContentType.objects.clear_cache()
@@ -145,7 +146,7 @@ def _finding_mismatches(pattern: Pattern, expected: Expected, n: int, finding: A
         *_wrong_counts(expected, n, finding),
         *_wrong_sites(pattern, expected, finding),
         *_wrong_loop(pattern, expected, finding),
-        *_wrong_origin(pattern, expected, finding),
+        *_wrong_origin(pattern, expected, n, finding),
     ]
 
 
@@ -199,7 +200,7 @@ def _wrong_loop(pattern: Pattern, expected: Expected, finding: Any) -> list[str]
     return wrong
 
 
-def _wrong_origin(pattern: Pattern, expected: Expected, finding: Any) -> list[str]:
+def _wrong_origin(pattern: Pattern, expected: Expected, n: int, finding: Any) -> list[str]:
     labelled = lines(pattern, expected, "origin")
     origin = finding.origin
     if origin is None:
@@ -210,6 +211,8 @@ def _wrong_origin(pattern: Pattern, expected: Expected, finding: Any) -> list[st
     if not labelled:
         return []
     wrong = []
+    if origin.parents != n and expected.turns is identity:
+        wrong.append(f"{origin.parents} parents, expected {n}")
     if _place(origin.site) not in labelled:
         wrong.append(f"origin {_show({_place(origin.site)})}, labelled {_show(labelled)}")
     if expected.assigned == "optional" or not finding.loop or finding.loop.kind in _NO_NAME:

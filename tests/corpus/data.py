@@ -25,7 +25,9 @@ def populate(n: int, using: str = "default") -> None:
     The statements are made once, and sent again whenever the same data is wanted.
     """
     connection = connections[using]
-    key = n, using, connection.settings_dict["NAME"]
+    # A flushed database gives its content types new keys.
+    types = ContentType.objects.db_manager(using).get_for_models(m.Entry, m.Author)
+    key = n, using, connection.settings_dict["NAME"], *(each.pk for each in types.values())
     if key in _recorded:
         with connection.cursor() as cursor:
             for sql, params in _recorded[key]:
@@ -39,11 +41,11 @@ def populate(n: int, using: str = "default") -> None:
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(record):
-        _create_all(n, using)
+        _create_all(n, types, using)
     _recorded[key] = statements
 
 
-def _create_all(n, using):
+def _create_all(n, types, using):
     numbers = range(n)
 
     def create(objects):
@@ -97,7 +99,7 @@ def _create_all(n, using):
     create(m.Book(title=f"Book {i}", writer=authors[i]) for i in numbers)
     tickets = create(m.Ticket(subject=f"Ticket {i}") for i in numbers)
     create(m.Message(ticket=ticket, text=ticket.subject) for ticket in tickets)
-    create(_remarks(entries, authors, using))
+    create(_remarks(entries, authors, types))
     _create_places(authors, create, using)
     create(m.Memo(created_by=author, text=author.slug) for author in authors)
     clubs = create(m.Club(name=f"Club {i}") for i in numbers)
@@ -121,20 +123,15 @@ def _category(slug, parent=None):
     return m.Category(id=uuid.uuid5(uuid.NAMESPACE_OID, slug), slug=slug, parent=parent)
 
 
-def _remarks(entries, authors, using):
-    manager = ContentType.objects.db_manager(using)
-    entry_type = manager.get_for_model(m.Entry)
-    author_type = manager.get_for_model(m.Author)
+def _remarks(entries, authors, types):
+    def remark(target, topic):
+        return m.Remark(content_type=types[type(target)], object_id=target.pk, topic=topic)
 
-    def remark(target, topic, content_type):
-        return m.Remark(content_type=content_type, object_id=target.pk, topic=topic)
-
-    on_entries = [remark(entry, "entries", entry_type) for entry in entries]
-    mixed = [
-        (remark(entry, "mixed", entry_type), remark(author, "mixed", author_type))
-        for entry, author in zip(entries, authors, strict=True)
+    mixed = chain.from_iterable(zip(entries, authors, strict=True))
+    return [
+        *(remark(entry, "entries") for entry in entries),
+        *(remark(target, "mixed") for target in mixed),
     ]
-    return on_entries + list(chain.from_iterable(mixed))
 
 
 def _create_places(authors, create, using):

@@ -82,6 +82,8 @@ class Pattern:
     #: Called with ``n`` before the scope opens; its result is handed to the pattern.
     setup: Function | None = None
     available: bool = True
+    #: Whether it opens transactions of its own, not only savepoints.
+    transactional: bool = False
 
     @property
     def module(self) -> str:
@@ -114,6 +116,7 @@ def loop(
     databases: tuple[str, ...] = ("default",),
     setup: Function | None = None,
     available: bool = True,
+    transactional: bool = False,
     **expected: Any,
 ) -> Callable[[Function], Function]:
     """Expect one finding of one of the ``rules``; ``expected`` are fields of `Expected`."""
@@ -126,6 +129,7 @@ def loop(
         pattern.databases = databases
         pattern.setup = setup
         pattern.available = available
+        pattern.transactional = transactional
         return function
 
     return decorate
@@ -139,6 +143,7 @@ def healthy(
     databases: tuple[str, ...] = ("default",),
     setup: Function | None = None,
     available: bool = True,
+    transactional: bool = False,
 ) -> Callable[[Function], Function]:
     """Expect no finding; with ``cleared``, a cleared group with one of these reasons."""
 
@@ -152,6 +157,7 @@ def healthy(
             databases=databases,
             setup=setup,
             available=available,
+            transactional=transactional,
         )
         return function
 

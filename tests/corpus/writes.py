@@ -1,6 +1,6 @@
 """Rows written one by one."""
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Case, F, Value, When
 from django.db.models.signals import post_save
 
@@ -412,3 +412,24 @@ def validation_per_row(n):
 def validation_without_queries(n):
     for i in range(n):
         Option(name=f"option-{i}", value="x").clean_fields()
+
+
+@loop("write-in-loop", origin=False, transactional=True)
+def transaction_per_turn(n):
+    for i in range(n):  # loop
+        with transaction.atomic():
+            Note.objects.filter(slug=f"n{i}").update(text="x")  # site
+
+
+@healthy(twin=transaction_per_turn, transactional=True)
+def one_transaction(n):
+    with transaction.atomic():
+        Note.objects.filter(slug__in=[f"n{i}" for i in range(n)]).update(text="x")
+
+
+@healthy(transactional=True)
+def transactions_without_queries(n):
+    for _i in range(n):
+        with transaction.atomic():
+            connection.ensure_connection()
+    Note.objects.count()
