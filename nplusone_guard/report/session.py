@@ -1,0 +1,320 @@
+"""Reports of many scopes as one: each finding once, with the scopes that reach it.
+
+A session is a set of facts about named scopes, so joining is like joining sets: the order
+does not matter, and what is joined twice counts once. A test that ran again, or a file
+that two CI jobs both hand in, changes nothing. Of two sightings of one thing the worse
+one stays.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar
+
+from nplusone_guard.analysis.findings import Cleared, Finding, Site, UnusedIgnore
+from nplusone_guard.report import json as report_json
+from nplusone_guard.report import records
+from nplusone_guard.report.model import Report
+
+SCHEMA_VERSION: Final = 1
+#: What a document's ``kind`` says, where a report names the kind of its scope.
+KIND: Final = "session"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeSummary:
+    """One scope of a session in numbers. It is known by its kind and name."""
+
+    name: str
+    #: ``block request task command test``.
+    kind: str
+    query_count: int
+    transaction_count: int = 0
+    failed_count: int = 0
+    #: Seconds in the database.
+    query_time: float = 0.0
+    #: Seconds from the opening of the scope to its end.
+    wall_time: float = 0.0
+    late_queries: int = 0
+    unjudged_queries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One scope that a finding was seen in: how many queries there, how many to save."""
+
+    scope: str
+    count: int
+    saves: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFinding:
+    """A finding as it was at its worst, and every scope that reaches it, by name.
+
+    Where the same loop was seen on several lines, the others are in
+    ``finding.also_at``.
+    """
+
+    finding: Finding
+    sightings: tuple[Sighting, ...]
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The names of the scopes that reach it, in their order."""
+        return tuple(dict.fromkeys(sighting.scope for sighting in self.sightings))
+
+    @property
+    def saves(self) -> int:
+        """Queries that the fix saves, in all these scopes together."""
+        return sum(sighting.saves for sighting in self.sightings)
+
+    @property
+    def count(self) -> int:
+        """Queries that the finding is about, in all these scopes together."""
+        return sum(sighting.count for sighting in self.sightings)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReport:
+    """What happened in many scopes. A collection of distinct findings, worst first."""
+
+    scopes: tuple[ScopeSummary, ...] = ()
+    findings: tuple[SessionFinding, ...] = ()
+    #: Each healthy repetition once, as often as it ran in one scope at most.
+    cleared: tuple[Cleared, ...] = ()
+    #: Ignores that suppressed nothing in one scope; see ``idle_ignores``.
+    unused_ignores: tuple[UnusedIgnore, ...] = ()
+    #: Errors inside the guard, one line each.
+    internal_errors: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.findings)
+
+    def __iter__(self) -> Iterator[SessionFinding]:
+        return iter(self.findings)
+
+    def __getitem__(self, index: int) -> SessionFinding:
+        return self.findings[index]
+
+    def __bool__(self) -> bool:
+        """A session is always true; ask ``session.findings`` whether it found anything."""
+        return True
+
+    @property
+    def query_count(self) -> int:
+        """Queries of all scopes, without transaction control."""
+        return sum(scope.query_count for scope in self.scopes)
+
+    @property
+    def query_time(self) -> float:
+        """Seconds in the database, all scopes together."""
+        return sum(scope.query_time for scope in self.scopes)
+
+    @property
+    def saves(self) -> int:
+        """Queries that all fixes together save."""
+        return sum(entry.saves for entry in self.findings)
+
+    @property
+    def cleared_reasons(self) -> dict[str, int]:
+        """How many distinct repetitions were cleared, by reason, the most frequent first."""
+        reasons = Counter(each.reason for each in self.cleared)
+        return dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
+
+    @property
+    def idle_ignores(self) -> tuple[UnusedIgnore, ...]:
+        """Ignores that suppressed nothing in any scope."""
+        used = [each for each in self.cleared if each.reason == "ignored"]
+        return tuple(
+            ignore
+            for ignore in self.unused_ignores
+            if not any(_is_of(each, ignore) for each in used)
+        )
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """The session as JSON text."""
+        return records.dumps(self, indent, schema_version=SCHEMA_VERSION, kind=KIND)
+
+    @classmethod
+    def from_json(cls, text: str) -> SessionReport:
+        """The session that ``to_json`` wrote, or one of the single report in ``text``.
+
+        Raises ``ConfigError`` for anything else.
+        """
+        with records.naming("session JSON"):
+            return _read(records.parse(text))
+
+
+def _is_of(cleared: Cleared, ignore: UnusedIgnore) -> bool:
+    """Whether it was ``ignore`` that ``cleared`` a loop: a comment, a block or an entry."""
+    places = (site for site in (cleared.site, cleared.loop) if site is not None)
+    if any(ignore.where == f"{site.file}:{site.line}" for site in places):
+        return True
+    return cleared.detail.startswith(f"{ignore.where}: ")
+
+
+def _read(document: Any) -> SessionReport:
+    if document.get("kind") != KIND:
+        return session_of(report_json.read(document))
+    records.check_version(document, SCHEMA_VERSION)
+    # Joined anew, for a document may come from elsewhere.
+    return _joined(records.read(SessionReport, document))
+
+
+# ── joining ─────────────────────────────────────────────────────────────────────────
+
+
+def session_of(*reports: Report | SessionReport) -> SessionReport:
+    """``reports`` as one session, whatever their order."""
+    return _joined(
+        *(each if isinstance(each, SessionReport) else _single(each) for each in reports)
+    )
+
+
+def merge(one: SessionReport, other: SessionReport) -> SessionReport:
+    """Both sessions as one."""
+    return _joined(one, other)
+
+
+def _single(report: Report) -> SessionReport:
+    return SessionReport(
+        scopes=(_summary(report),),
+        findings=tuple(_seen(finding, report.name) for finding in report.findings),
+        cleared=report.cleared,
+        unused_ignores=report.unused_ignores,
+        internal_errors=report.internal_errors,
+    )
+
+
+def _summary(report: Report) -> ScopeSummary:
+    return ScopeSummary(
+        name=report.name,
+        kind=report.kind,
+        query_count=report.query_count,
+        transaction_count=report.transaction_count,
+        failed_count=report.failed_count,
+        query_time=report.query_time,
+        wall_time=report.wall_time,
+        late_queries=report.late_queries,
+        unjudged_queries=report.unjudged_queries,
+    )
+
+
+def _seen(finding: Finding, scope: str) -> SessionFinding:
+    sighting = Sighting(scope, finding.count, finding.advice.saves)
+    return SessionFinding(finding, (sighting,))
+
+
+def _joined(*sessions: SessionReport) -> SessionReport:
+    findings = [entry for session in sessions for entry in session.findings]
+    return SessionReport(
+        scopes=_worst_of(
+            (scope for session in sessions for scope in session.scopes),
+            key=lambda scope: (scope.kind, scope.name),
+            rank=lambda scope: scope.query_count,
+        ),
+        findings=tuple(sorted(_distinct(findings), key=_worst_first)),
+        cleared=_worst_of(
+            (each for session in sessions for each in session.cleared),
+            key=_cleared_key,
+            rank=lambda each: each.count,
+        ),
+        unused_ignores=_union(each for session in sessions for each in session.unused_ignores),
+        internal_errors=_union(each for session in sessions for each in session.internal_errors),
+    )
+
+
+def _worst_of(
+    entries: Iterable[T], *, key: Callable[[T], Hashable], rank: Callable[[T], int]
+) -> tuple[T, ...]:
+    """One entry a key, that of the highest rank, in the order of the keys."""
+    worst: dict[Hashable, T] = {}
+    for entry in entries:
+        name = key(entry)
+        known = worst.setdefault(name, entry)
+        if known is not entry and _weight(entry, rank) > _weight(known, rank):
+            worst[name] = entry
+    return tuple(worst[name] for name in sorted(worst, key=repr))
+
+
+def _weight(entry: T, rank: Callable[[T], int]) -> tuple[int, str]:
+    # The text decides between equals, so that the order of joining does not.
+    return rank(entry), repr(entry)
+
+
+def _union(entries: Iterable[T]) -> tuple[T, ...]:
+    return tuple(sorted(set(entries), key=repr))
+
+
+def _cleared_key(cleared: Cleared) -> Hashable:
+    return (cleared.reason, cleared.detail, cleared.fingerprint, cleared.site, cleared.loop)
+
+
+def _worst_first(entry: SessionFinding) -> tuple[object, ...]:
+    """Errors before warnings, then by queries that could be saved, then by place."""
+    finding, site = entry.finding, entry.finding.site
+    return (
+        finding.severity != "error",
+        -entry.saves,
+        -entry.count,
+        (site.file, site.line, finding.rule, finding.id),
+    )
+
+
+def _distinct(entries: Iterable[SessionFinding]) -> Iterator[SessionFinding]:
+    same: dict[str, list[SessionFinding]] = {}
+    for entry in entries:
+        same.setdefault(entry.finding.id, []).append(entry)
+    return map(_one, same.values())
+
+
+def _one(entries: list[SessionFinding]) -> SessionFinding:
+    """Sightings of one finding as one entry."""
+    findings = [entry.finding for entry in entries]
+    worst = max(findings, key=_severity)
+    sites = {site for finding in findings for site in (finding.site, *finding.also_at)}
+    also = tuple(sorted(sites - {worst.site}, key=_place))
+    sightings = _worst_of(
+        (sighting for entry in entries for sighting in entry.sightings),
+        key=lambda sighting: sighting.scope,
+        rank=lambda sighting: sighting.count,
+    )
+    return SessionFinding(replace(worst, also_at=also), sightings)
+
+
+def _severity(finding: Finding) -> tuple[bool, int, int, str]:
+    # What was joined before must weigh the same: also_at is what joining adds to.
+    alone = replace(finding, also_at=())
+    return finding.severity == "error", finding.advice.saves, finding.count, repr(alone)
+
+
+def _place(site: Site) -> tuple[str, int, str]:
+    return site.file, site.line, repr(site)
+
+
+# ── comparing ───────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDiff:
+    """How two sessions differ in their findings; ``kept`` are as the later one has them."""
+
+    new: tuple[SessionFinding, ...]
+    gone: tuple[SessionFinding, ...]
+    kept: tuple[SessionFinding, ...]
+
+
+def diff(old: SessionReport, new: SessionReport) -> SessionDiff:
+    """The findings that came, went and stayed, by id, each list worst first."""
+    before = {entry.finding.id for entry in old}
+    after = {entry.finding.id for entry in new}
+    return SessionDiff(
+        new=tuple(entry for entry in new if entry.finding.id not in before),
+        gone=tuple(entry for entry in old if entry.finding.id not in after),
+        kept=tuple(entry for entry in new if entry.finding.id in before),
+    )

@@ -1,0 +1,261 @@
+"""Many reports as one: each finding once, with the scopes that reach it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nplusone_guard.analysis.findings import Advice, UnusedIgnore
+from nplusone_guard.exceptions import ConfigError
+from nplusone_guard.report import summary
+from nplusone_guard.report.session import SessionReport, Sighting, diff, merge, session_of
+from tests.report.factory import cleared, finding, report, site, statement, wellness
+from tests.report.strategies import REPORTS
+
+SESSIONS = st.lists(REPORTS, max_size=3).map(lambda reports: session_of(*reports))
+
+
+def seen(count: int, test: str, **facts):
+    """A report of one test that sends ``count`` queries in the wellness loop."""
+    advice = Advice("use select_related()", count - 1, count)
+    found = finding("lazy-relation", statement(count), advice=advice, **facts)
+    return report(found, name=test, kind="test", query_count=count + 1)
+
+
+# --- joining --------------------------------------------------------------------------------
+
+
+def test_a_finding_is_told_once_with_the_tests_that_reach_it():
+    session = session_of(seen(3, "b"), seen(20, "a"), report(name="c", kind="test"))
+    assert len(session) == 1
+    assert session[0].scopes == ("a", "b")
+    assert session[0].finding.count == 20
+    assert (session[0].count, session[0].saves) == (23, 21)
+    assert [scope.name for scope in session.scopes] == ["a", "b", "c"]
+    assert session.query_count == 21 + 4 + 22
+
+
+def test_a_test_that_ran_again_counts_once():
+    once = session_of(seen(20, "a"))
+    assert session_of(seen(20, "a"), seen(20, "a")) == once
+    assert session_of(seen(3, "a"), seen(20, "a")) == once
+
+
+def test_the_worst_comes_first():
+    one = seen(3, "a", id="a")
+    warning = report(finding("write-in-loop", statement(90), id="w"), name="w")
+    session = session_of(one, warning, seen(9, "b", id="b"))
+    assert [entry.finding.id for entry in session] == ["b", "a", "w"]
+
+
+def test_other_lines_of_one_finding_are_kept_beside_it():
+    session = session_of(
+        report(finding(), finding(site=site(70)), name="a"), report(finding(site=site(65)))
+    )
+    assert len(session) == 1
+    kept = session[0].finding
+    assert {kept.site.line, *(each.line for each in kept.also_at)} == {61, 65, 70}
+
+
+def test_a_healthy_repetition_is_listed_once():
+    session = session_of(
+        report(cleared=(cleared(count=4), cleared("paged"))),
+        report(cleared=(cleared(count=9),), name="b"),
+    )
+    assert [each.count for each in session.cleared] == [9, 40]
+    assert session.cleared_reasons == {"batched": 1, "paged": 1}
+
+
+COMMENT = UnusedIgnore("a.py:60", "# nplusone: ignore[lazy-relation] small", "suppressed nothing")
+ENTRY = UnusedIgnore("settings", "rule lazy-relation", "suppressed nothing")
+
+
+@pytest.mark.parametrize(
+    ("ignore", "used", "idle"),
+    [
+        (COMMENT, cleared("ignored", detail="comment: small", site=site(60, file="a.py")), False),
+        (COMMENT, cleared("ignored", detail="comment: small", loop=site(60, file="a.py")), False),
+        (COMMENT, cleared("ignored", detail="comment: small", site=site(61, file="a.py")), True),
+        (COMMENT, cleared("batched", site=site(60, file="a.py")), True),
+        (ENTRY, cleared("ignored", detail="settings: small"), False),
+        (ENTRY, cleared("ignored", detail="comment: small"), True),
+    ],
+)
+def test_an_ignore_that_another_scope_needed_is_not_idle(ignore, used, idle):
+    session = session_of(report(unused_ignores=(ignore,)), report(cleared=(used,), name="b"))
+    assert bool(session.idle_ignores) is idle
+
+
+@settings(max_examples=25)
+@given(SESSIONS, SESSIONS, SESSIONS)
+def test_the_order_of_joining_does_not_matter(a, b, c):
+    assert merge(a, b) == merge(b, a)
+    assert merge(merge(a, b), c) == merge(a, merge(b, c)) == session_of(a, b, c)
+
+
+@settings(max_examples=25)
+@given(SESSIONS)
+def test_what_is_joined_twice_counts_once(session):
+    assert merge(session, session) == session
+    assert merge(session, SessionReport()) == session
+
+
+# --- JSON -----------------------------------------------------------------------------------
+
+
+@settings(max_examples=25)
+@given(SESSIONS)
+def test_a_session_survives_the_round_trip(session):
+    text = session.to_json()
+    assert SessionReport.from_json(text) == session
+    assert SessionReport.from_json(text).to_json() == text
+
+
+def test_the_version_and_the_kind_come_first():
+    document = json.loads(session_of(wellness()).to_json())
+    assert list(document) == [
+        "schema_version",
+        "kind",
+        "scopes",
+        "findings",
+        "cleared",
+        "unused_ignores",
+        "internal_errors",
+    ]
+    assert (document["schema_version"], document["kind"]) == (1, "session")
+
+
+def test_a_single_report_is_a_session_of_one_scope():
+    assert SessionReport.from_json(wellness().to_json()) == session_of(wellness())
+
+
+def changed(key, value):
+    return json.dumps(json.loads(session_of(wellness()).to_json()) | {key: value})
+
+
+NEWER = (
+    "/schema_version is 2, but this release of nplusone-guard reads version 1; "
+    "read it with a newer release"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (changed("scopes", [{"name": "a"}]), "/scopes/0/kind is missing; allowed: a string"),
+        (changed("findings", [{"finding": 1}]), "/findings/0/finding is 1; allowed: an object"),
+        (changed("schema_version", 0), "/schema_version is 0; allowed: 1"),
+        (changed("kind", 7), "/name is missing; allowed: a string"),
+        (changed("schema_version", 2), NEWER),
+        ("[]", "the document is []; allowed: an object"),
+        ("<", "not JSON: Expecting value: line 1 column 1 (char 0)"),
+    ],
+)
+def test_what_is_no_session_is_refused(text, message):
+    with pytest.raises(ConfigError) as caught:
+        SessionReport.from_json(text)
+    assert str(caught.value) == f"session JSON: {message}"
+
+
+def test_keys_that_a_later_release_adds_are_passed_over():
+    assert SessionReport.from_json(changed("color", "red")) == session_of(wellness())
+
+
+# --- comparing ------------------------------------------------------------------------------
+
+
+def test_a_difference_is_by_id():
+    old = session_of(seen(3, "a", id="gone"), seen(3, "a", id="kept"))
+    new = session_of(seen(9, "b", id="kept", site=site(99)), seen(3, "a", id="new"))
+    difference = diff(old, new)
+    assert [entry.finding.id for entry in difference.new] == ["new"]
+    assert [entry.finding.id for entry in difference.gone] == ["gone"]
+    assert [entry.sightings for entry in difference.kept] == [(Sighting("b", 9, 8),)]
+
+
+@settings(max_examples=25)
+@given(SESSIONS)
+def test_a_session_differs_from_itself_in_nothing(session):
+    difference = diff(session, session)
+    assert (difference.new, difference.gone) == ((), ())
+    assert difference.kept == session.findings
+
+
+# --- as text --------------------------------------------------------------------------------
+
+
+def test_the_summary_tells_each_finding_once():
+    tests = [seen(20, f"tests/test_wellness.py::test_{name}") for name in "abcde"]
+    session = session_of(*tests, report(name="x", kind="test", cleared=(cleared(), cleared())))
+    assert (
+        summary.render(session, width=120)
+        == """\
+6 tests: 127 queries in 128 ms, 1 query loop, 95 queries avoidable
+ lazy-relation  20 × SELECT peoples_people  18.2 ms  19 of 20 queries avoidable  [3f9c2a1b7d04]
+   fix     use select_related()
+   query   background_tasks/journal_wellness_tasks.py:61  User.objects.filter(tenant=tenant)
+   loop    background_tasks/journal_wellness_tasks.py:60  for tenant in tenants:
+   loaded  background_tasks/journal_wellness_tasks.py:58  20 tenants.Tenant  tenants = Tenant.objects.prefetch_related(…
+   tests   tests/test_wellness.py::test_a, tests/test_wellness.py::test_b, tests/test_wellness.py::test_c and 2 more
+ cleared: 1 batched"""
+    )
+    assert summary.render(session).split("\n")[-2] == (
+        "   tests   tests/test_wellness.py::test_a, tests/test_wellness.py::test_b and 3 more"
+    )
+
+
+def test_scopes_beyond_the_first_are_counted():
+    session = session_of(*(seen(3, name) for name in "abcde"))
+    assert "   tests   a, b, c and 2 more" in summary.render(session)
+    assert "   tests   a and 4 more" in summary.render(session, max_scopes=1)
+
+
+def test_a_session_without_findings_says_so():
+    assert summary.render(session_of(report())) == "1 scope: 22 queries in 21.4 ms, no query loop"
+    assert summary.render(SessionReport()) == "0 scopes: 0 queries, no query loop"
+
+
+def test_what_was_cleared_is_shown_on_request():
+    text = summary.render(session_of(report(cleared=(cleared(),))), width=120, show_cleared=True)
+    assert (
+        text.partition("\n")[2]
+        == """\
+ cleared: 1 batched
+   batched  40 × SELECT journal_entry, IN lists of 500  background_tasks/journal_wellness_tasks.py:90"""
+    )
+
+
+def test_notes_tell_what_else_to_know():
+    one = report(
+        unjudged_queries=3, late_queries=1, internal_errors=("analysis: KeyError",), name="a"
+    )
+    assert summary.render(session_of(one, wellness())).split("\n")[-4:] == [
+        " 3 queries not judged: more code paths than MAX_GROUPS keeps",
+        " queries ran after their scope had closed: a",
+        " 1 error inside nplusone-guard, the application went on: analysis: KeyError",
+        " unused ignore at settings: suppressed nothing here; remove it.  rule query-in-loop",
+    ]
+
+
+def test_a_difference_tells_the_new_ones_in_full():
+    old, new = session_of(seen(3, "a", id="gone")), session_of(seen(9, "a", id="new"))
+    lines = summary.render_diff(diff(old, new)).split("\n")
+    assert lines[:3] == [
+        "1 new finding, 1 gone, 0 kept",
+        "new:",
+        " lazy-relation  9 × SELECT peoples_people  18.2 ms  8 of 9 queries avoidable  [new]",
+    ]
+    assert lines[-2] == "gone:"
+    assert lines[-1].endswith(":61  [gone]")
+    assert summary.render_diff(diff(new, new)) == "0 new findings, 0 gone, 1 kept"
+
+
+@settings(max_examples=25)
+@given(SESSIONS, st.sampled_from([60, 100]))
+def test_no_line_is_too_wide_or_obeyed_by_a_terminal(session, width):
+    for line in summary.render(session, width=width, show_cleared=True).split("\n"):
+        assert len(line) <= width
+        assert line.isprintable()
