@@ -21,9 +21,6 @@ from nplusone_guard.report.text import counted
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: unittest leaves the frames of this module out of its tracebacks.
-__unittest = True
-
 
 class QueryBudget:
     """What ``assert_max_queries(...)`` returns: a context manager and a decorator."""

@@ -19,9 +19,6 @@ from nplusone_guard.guard import watch
 from nplusone_guard.report.growth import Growth, render_growth
 from nplusone_guard.report.model import Report
 
-#: unittest leaves the frames of this module out of its tracebacks.
-__unittest = True
-
 _NAME: Final = "assert_constant_queries"
 
 

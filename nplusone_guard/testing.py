@@ -9,9 +9,6 @@ from nplusone_guard.budgets import QueryBudget
 from nplusone_guard.growth import assert_constant_queries
 from nplusone_guard.report.growth import Growth
 
-#: unittest leaves the frames of this module out of its tracebacks.
-__unittest = True
-
 
 class QueryAssertions:
     """A mixin: ``class ReportTests(QueryAssertions, TestCase)``."""

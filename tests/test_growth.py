@@ -1,0 +1,419 @@
+"""``assert_constant_queries``: what it runs, what it undoes, what counts as growth."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import re
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.db import connections, transaction
+from django.db.utils import IntegrityError
+
+from nplusone_guard import (
+    ConfigError,
+    MaxQueriesExceeded,
+    aassert_constant_queries,
+    assert_constant_queries,
+    watch,
+)
+from nplusone_guard.report.growth import Growth, _signed
+from tests.corpus.data import populate
+from tests.corpus.models import Author, Country, Entry
+
+pytestmark = pytest.mark.django_db(databases=["default", "other"])
+
+
+def loop() -> list[str]:
+    return [entry.author.name for entry in Entry.objects.all()]
+
+
+def joined() -> list[str]:
+    return [entry.author.name for entry in Entry.objects.select_related("author")]
+
+
+def growth(error: pytest.ExceptionInfo[BaseException]) -> str:
+    """The text of a failure, with the numbers of lines as ``N``."""
+    return re.sub(r"\.py:\d+", ".py:N", str(error.value))
+
+
+def headline(error: pytest.ExceptionInfo[BaseException]) -> str:
+    return str(error.value).partition("\n")[0]
+
+
+def nothing(size: int) -> None:
+    """Populate with nothing."""
+
+
+# --- growth -----------------------------------------------------------------------------
+
+
+def test_what_does_not_grow_passes():
+    result = assert_constant_queries(populate, joined)
+    assert isinstance(result, Growth)
+    assert (result.sizes, result.counts, result.per_row) == ((2, 4), (1, 1), 0)
+    assert [report.query_count for report in result.reports] == [1, 1]
+    assert result.shapes == ()
+
+
+def test_a_loop_fails_with_its_growth():
+    with pytest.raises(MaxQueriesExceeded) as error:
+        assert_constant_queries(populate, loop)
+    source = "return [entry.author.name for entry in Entry.objects.all()]"
+    assert growth(error) == (
+        "3 queries at 2, 5 at 4: +1.0 per row\n"
+        " +1.0 SELECT corpus_author per row, test_growth.py:N\n"
+        '   fix     add .select_related("author") to the queryset at test_growth.py:N\n'
+        f"   query   tests/test_growth.py:N  {source}\n"
+        "   loop    same line, comprehension\n"
+        "   loaded  tests/test_growth.py:N  4 corpus.Entry"
+    )
+
+
+def test_the_report_of_the_largest_size_is_carried():
+    with pytest.raises(AssertionError) as error:
+        assert_constant_queries(populate, loop, sizes=[2, 3, 7])
+    assert error.value.report.query_count == 8
+    assert [finding.rule for finding in error.value.report] == ["lazy-relation"]
+    assert headline(error) == "3 queries at 2, 4 at 3, 8 at 7: +1.0 per row"
+
+
+def test_each_statement_has_its_own_growth():
+    def run():
+        for entry in Entry.objects.all():
+            entry.author.name
+            entry.author.country.name
+            Author.objects.filter(pk=1).exists()
+            Author.objects.filter(pk=2).exists()
+
+    with pytest.raises(MaxQueriesExceeded) as error:
+        assert_constant_queries(populate, run)
+    lines = growth(error).splitlines()
+    assert [line for line in lines if line.startswith(" +")] == [
+        " +1.0 SELECT corpus_author per row, test_growth.py:N",
+        " +1.0 SELECT corpus_country per row, test_growth.py:N",
+        " +1.0 SELECT corpus_author per row, test_growth.py:N",
+        " +1.0 SELECT corpus_author per row, test_growth.py:N",
+    ]
+    assert headline(error) == "9 queries at 2, 17 at 4: +4.0 per row"
+
+
+def test_growth_without_a_loop_that_is_seen():
+    """Rows make the difference, and no line is run twice."""
+
+    def run():
+        if Entry.objects.count() > 3:
+            Country.objects.first()
+
+    with pytest.raises(MaxQueriesExceeded) as error:
+        assert_constant_queries(populate, run)
+    assert growth(error) == (
+        "1 query at 2, 2 at 4: +0.5 per row\n"
+        " +0.5 SELECT corpus_country per row, test_growth.py:N\n"
+        "   query   tests/test_growth.py:N  Country.objects.first()"
+    )
+
+
+def test_fewer_queries_are_a_difference():
+    def run():
+        if Entry.objects.count() < 3:
+            Country.objects.first()
+
+    with pytest.raises(MaxQueriesExceeded) as error:
+        assert_constant_queries(populate, run)
+    assert growth(error).splitlines() == [
+        "2 queries at 2, 1 at 4: -0.5 per row",
+        " -0.5 SELECT corpus_country per row, test_growth.py:N",
+        "   query   tests/test_growth.py:N  Country.objects.first()",
+        " fewer queries with more rows: is a cache filled while it is counted?",
+    ]
+
+
+def test_a_stated_slope():
+    assert assert_constant_queries(populate, loop, linear=1).per_row == 1
+    with pytest.raises(MaxQueriesExceeded) as error:
+        assert_constant_queries(populate, lambda: [loop(), loop()], linear=1)
+    assert headline(error) == "6 queries at 2, 10 at 4: +2.0 per row, at most +1.0 allowed"
+
+
+def test_no_size_may_be_above_the_slope():
+    def run():
+        rows = Entry.objects.count()
+        for _ in range(3 if rows == 3 else 0):
+            Country.objects.first()
+
+    assert_constant_queries(populate, run, sizes=(2, 4))
+    with pytest.raises(MaxQueriesExceeded, match=r"^1 query at 2, 4 at 3, 1 at 4: \+3.0 per row"):
+        assert_constant_queries(populate, run, sizes=(2, 3, 4), linear=2)
+
+
+def test_info_and_statements():
+    with pytest.raises(MaxQueriesExceeded) as error:
+        assert_constant_queries(populate, loop, info="the entries", verbose=True)
+    lines = growth(error).splitlines()
+    assert lines[0] == "3 queries at 2, 5 at 4: +1.0 per row: the entries"
+    assert lines[2].startswith('   sql     SELECT "corpus_author"."id", ')
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (2.0, "+2.0"),
+        (0.5, "+0.5"),
+        (0.04, "+0.04"),
+        (1 / 300, "+0.0033"),
+        (-1, "-1.0"),
+        (0, "+0.0"),
+    ],
+)
+def test_small_slopes_are_still_to_be_seen(number, text):
+    assert _signed(number) == text
+
+
+def test_a_database_that_counts():
+    def run():
+        list(Country.objects.using("other"))
+        loop()
+
+    assert_constant_queries(populate, run, using="other")
+    with pytest.raises(MaxQueriesExceeded, match=r"^3 queries at 2, 5 at 4"):
+        assert_constant_queries(populate, run, using=("default",))
+
+
+# --- what is run, and undone ------------------------------------------------------------------
+
+
+class Calls(list):
+    """Notes what is called, and with how many rows in place."""
+
+    def populate(self, size):
+        self.append(("populate", size, Country.objects.count()))
+        populate(size)
+
+    def run(self):
+        self.append(("run", Country.objects.count()))
+
+
+def test_it_warms_up_and_starts_from_nothing_each_time():
+    calls = Calls()
+    assert_constant_queries(calls.populate, calls.run)
+    assert calls == [
+        *[("populate", 2, 0), ("run", 2)],
+        *[("populate", 2, 0), ("run", 2)],
+        *[("populate", 4, 0), ("run", 4)],
+    ]
+    assert Country.objects.count() == 0
+
+
+def test_rows_that_are_there_already_stay():
+    Country.objects.create(code="there", name="Already there")
+    calls = Calls()
+    assert_constant_queries(calls.populate, calls.run, warm_up=False)
+    assert [call[-1] for call in calls] == [1, 3, 1, 5]
+    assert Country.objects.count() == 1
+
+
+def test_caches_are_filled_by_the_warm_up():
+    cache = []
+
+    def run():
+        if not cache:
+            cache.append(Country.objects.first())
+
+    assert_constant_queries(populate, run)
+    cache.clear()
+    with pytest.raises(MaxQueriesExceeded, match=r"^1 query at 2, 0 at 4: -0.5 per row"):
+        assert_constant_queries(populate, run, warm_up=False)
+
+
+def test_every_database_is_rolled_back():
+    def fill(size):
+        populate(size)
+        populate(size, "other")
+
+    assert_constant_queries(fill, lambda: Country.objects.using("other").first())
+    assert Country.objects.using("other").count() == 0
+
+
+@pytest.mark.django_db(databases=["default"])
+def test_a_database_that_the_test_may_not_use():
+    assert_constant_queries(populate, joined)
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "other"])
+def test_without_a_transaction_around():
+    with pytest.raises(MaxQueriesExceeded):
+        assert_constant_queries(populate, loop)
+    assert Country.objects.count() == 0
+    assert not any(connections[alias].in_atomic_block for alias in ("default", "other"))
+
+
+def test_durable_blocks_may_run():
+    def run():
+        with transaction.atomic(durable=True):
+            Country.objects.first()
+
+    assert_constant_queries(populate, run)
+
+
+@pytest.mark.parametrize("failing", ["populate", "run"])
+def test_an_error_inside_stands_alone(failing):
+    def fill(size):
+        populate(size)
+        if failing == "populate":
+            Country.objects.create(code="c00")
+
+    def run():
+        Country.objects.create(code="c00")
+
+    with pytest.raises(IntegrityError):
+        assert_constant_queries(fill, run)
+    assert Country.objects.count() == 0
+
+
+def test_scopes_around_see_the_runs_as_units():
+    with watch() as report:
+        assert_constant_queries(populate, joined)
+    assert report.query_count == 2
+    assert not report.findings
+
+
+def test_requests_inside(client):
+    assert_constant_queries(populate, lambda: client.get("/nowhere/"))
+
+
+# --- who populates ----------------------------------------------------------------------------
+
+
+class Factory:
+    """As factory_boy's classes: callable, for one object, and with ``create_batch``."""
+
+    def __new__(cls):
+        raise AssertionError("one object is not asked for")
+
+    @classmethod
+    def create_batch(cls, size):
+        populate(size)
+
+
+class Recipe:
+    """As model_bakery's recipes."""
+
+    def make(self, _quantity=None):
+        populate(_quantity)
+
+
+def make(model, _quantity=None):
+    """As model_bakery's ``baker.make``."""
+    populate(_quantity)
+
+
+class Filler:
+    def __call__(self, size):
+        populate(size)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [Factory, Factory.create_batch, Recipe(), functools.partial(make, Country), Filler()],
+)
+def test_factories(source):
+    with pytest.raises(MaxQueriesExceeded, match=r"^3 queries at 2, 5 at 4"):
+        assert_constant_queries(source, loop)
+
+
+# --- async ------------------------------------------------------------------------------------
+
+
+async def apopulate(size: int) -> None:
+    for index in range(size):
+        await Country.objects.acreate(code=f"c{index}", name="name")
+
+
+async def aloop() -> None:
+    async for country in Country.objects.all():
+        await country.authors.acount()
+
+
+async def ajoined() -> None:
+    [country async for country in Country.objects.all()]
+
+
+def test_async_functions_are_run():
+    assert_constant_queries(apopulate, ajoined)
+    with pytest.raises(MaxQueriesExceeded) as error:
+        assert_constant_queries(apopulate, aloop)
+    assert growth(error).splitlines()[:2] == [
+        "3 queries at 2, 5 at 4: +1.0 per row",
+        " +1.0 SELECT corpus_author per row, test_growth.py:N",
+    ]
+    assert Country.objects.count() == 0
+
+
+@pytest.mark.parametrize("fill", [apopulate, populate, lambda size: apopulate(size)])
+def test_in_an_event_loop(fill):
+    async def prove(run):
+        return await aassert_constant_queries(fill, run)
+
+    assert async_to_sync(prove)(ajoined).counts == (1, 1)
+    assert async_to_sync(prove)(lambda: ajoined()).counts == (1, 1)
+    assert async_to_sync(prove)(lambda: Country.objects.count()).counts == (1, 1)
+    with pytest.raises(MaxQueriesExceeded, match=r"^3 queries at 2, 5 at 4"):
+        async_to_sync(prove)(aloop)
+    assert Country.objects.count() == 0
+
+
+def test_the_sync_one_does_not_block_an_event_loop():
+    async def prove():
+        assert_constant_queries(apopulate, ajoined)
+
+    with pytest.raises(ConfigError) as error:
+        asyncio.run(prove())
+    assert str(error.value) == (
+        "assert_constant_queries() runs in an event loop. "
+        "Allowed there: await aassert_constant_queries(...)."
+    )
+
+
+# --- arguments --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"populate": None}, "populate is None. Allowed: a function of the number of rows, "),
+        ({"populate": lambda: None}, "populate is <function "),
+        ({"run": 5}, "run is 5. Allowed: a function without arguments."),
+        ({"run": nothing}, "run is <function nothing at "),
+        ({"sizes": (2,)}, "sizes is (2,). Allowed: two or more numbers of rows, growing."),
+        ({"sizes": (4, 2)}, "sizes is (4, 2). Allowed: two or more numbers of rows, growing."),
+        ({"sizes": (2, 2)}, "sizes is (2, 2). Allowed: two or more numbers of rows, growing."),
+        ({"sizes": 4}, "sizes is 4. Allowed: two or more numbers of rows, growing."),
+        ({"sizes": (0, 2)}, "one of the sizes is 0. Allowed: a whole number of 1 or more."),
+        ({"sizes": (2, "4")}, "one of the sizes is '4'. Allowed: a whole number of 1 or more."),
+        ({"linear": -1}, "linear is -1. Allowed: the number of queries that each row may add, 0"),
+        ({"linear": "1"}, "linear is '1'. Allowed: "),
+        ({"linear": True}, "linear is True. Allowed: "),
+        ({"linear": float("nan")}, "linear is nan. Allowed: "),
+        ({"using": "zz"}, "using names 'zz', which is not in DATABASES. Known: default, other."),
+        ({"using": ()}, "using is (). Allowed: the alias of a database, or a list of them."),
+    ],
+)
+def test_wrong_arguments(options, problem):
+    with pytest.raises(ConfigError) as error:
+        assert_constant_queries(**{"populate": nothing, "run": joined, **options})
+    assert str(error.value).startswith(f"assert_constant_queries(): {problem}")
+
+
+@pytest.mark.parametrize(
+    ("run", "kind"),
+    [(Entry.objects.all, "QuerySet"), (lambda: (entry for entry in ()), "generator")],
+)
+def test_a_result_that_nobody_has_read(run, kind):
+    with pytest.raises(ConfigError) as error:
+        assert_constant_queries(populate, run)
+    assert str(error.value) == (
+        f"assert_constant_queries(): run returned a {kind} that nobody has read, so its queries "
+        "were not sent. Put list() around it."
+    )
