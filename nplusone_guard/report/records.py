@@ -13,7 +13,7 @@ import dataclasses
 import json
 import math
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -122,7 +122,7 @@ def read(kind: type[T], value: object, where: str = "", *, strict: bool = False)
     if not isinstance(value, dict):
         raise fault(where, value, "an object")
     if strict:
-        _refuse_unknown(kind, value, where)
+        check_keys(value, [name for name, _, _ in _fields(cast("Any", kind))], where)
     return kind(**_values(kind, value, where))
 
 
@@ -134,8 +134,8 @@ def _values(kind: Any, value: Mapping[str, object], where: str) -> dict[str, Any
     }
 
 
-def _refuse_unknown(kind: Any, value: Mapping[str, object], where: str) -> None:
-    known = [name for name, _, _ in _fields(kind)]
+def check_keys(value: Mapping[str, object], known: Collection[str], where: str = "") -> None:
+    """Refuse a key that is not ``known``: people misspell."""
     for key in value:
         if key not in known:
             at = columns.clean(pointer(where, key))

@@ -147,7 +147,12 @@ class SessionReport:
         Raises ``ConfigError`` for anything else.
         """
         with records.naming("session JSON"):
-            return _read(records.parse(text))
+            return cls.read(text)
+
+    @classmethod
+    def read(cls, text: str) -> SessionReport:
+        """As ``from_json``, for callers that name the file themselves in what is wrong."""
+        return _read(records.parse(text))
 
 
 def _is_of(cleared: Cleared, ignore: UnusedIgnore) -> bool:

@@ -1,0 +1,229 @@
+"""The ratchet: a file of the findings a team knows of, so that only new ones fail.
+
+The file is written for people and for merges: one finding a line, sorted by place, with
+no line number and no count in it, so that it changes only where findings come and go.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+
+from nplusone_guard.files import read_text, write_text
+from nplusone_guard.policy import RULES
+from nplusone_guard.report import places, records
+from nplusone_guard.report.session import SessionFinding
+
+SCHEMA_VERSION: Final = 1
+
+#: What an update does with new findings and with stale entries.
+UpdateMode = Literal["all", "new-only", "prune"]
+UPDATE_MODES: Final[tuple[UpdateMode, ...]] = ("all", "new-only", "prune")
+
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One known finding. ``reason`` and ``until`` are written by people."""
+
+    id: str
+    rule: str
+    #: Relative to the repository, with forward slashes.
+    file: str
+    #: The qualified name.
+    function: str
+    #: The test or scope that first met it.
+    test: str = ""
+    reason: str = ""
+    #: The last day (``YYYY-MM-DD``) on which the finding passes; empty: for good.
+    until: str = ""
+
+    def expired(self, today: datetime.date) -> bool:
+        """Whether the last day has passed."""
+        return bool(self.until) and datetime.date.fromisoformat(self.until) < today
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The known findings, sorted by place. A collection of entries."""
+
+    entries: tuple[Entry, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+    def __contains__(self, finding_id: object) -> bool:
+        return any(entry.id == finding_id for entry in self.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A session held against a baseline."""
+
+    #: In no entry: these fail.
+    new: tuple[SessionFinding, ...] = ()
+    #: In an entry that has not expired: these pass.
+    known: tuple[SessionFinding, ...] = ()
+    #: In an entry whose last day has passed: these fail.
+    expired: tuple[tuple[SessionFinding, Entry], ...] = ()
+    #: Entries that nothing was found for; empty after a run that did not collect everything.
+    stale: tuple[Entry, ...] = ()
+
+    def fails(self, *, strict: bool = False) -> bool:
+        """Whether a finding is new or expired or, where ``strict``, an entry is stale."""
+        return bool(self.new or self.expired or (strict and self.stale))
+
+
+def compare(
+    baseline: Baseline,
+    findings: Iterable[SessionFinding],
+    *,
+    today: datetime.date,
+    complete: bool,
+) -> Comparison:
+    """Hold ``findings`` against ``baseline``.
+
+    ``complete`` says that everything ran: else nothing is called stale, for it may only
+    not have been reached. An expired entry that nothing was found for is stale.
+    """
+    entries = {entry.id: entry for entry in baseline}
+    found = list(findings)
+    met = [(each, entries[each.finding.id]) for each in found if each.finding.id in entries]
+    return Comparison(
+        new=tuple(each for each in found if each.finding.id not in entries),
+        known=tuple(each for each, entry in met if not entry.expired(today)),
+        expired=tuple((each, entry) for each, entry in met if entry.expired(today)),
+        stale=_stale(baseline, found) if complete else (),
+    )
+
+
+def _stale(baseline: Baseline, found: Iterable[SessionFinding]) -> tuple[Entry, ...]:
+    ids = {each.finding.id for each in found}
+    return tuple(entry for entry in baseline if entry.id not in ids)
+
+
+def update(
+    baseline: Baseline,
+    findings: Iterable[SessionFinding],
+    mode: UpdateMode = "all",
+    *,
+    base_dir: str,
+    complete: bool,
+) -> Baseline:
+    """``baseline`` brought up to date: entries for new findings, stale entries dropped.
+
+    ``new-only`` drops nothing and ``prune`` adds nothing. Entries that stay keep what
+    people wrote in them, also a last day that has passed: whoever wants it moved moves
+    it. After a run that did not collect everything no entry is dropped.
+    """
+    found = list(findings)
+    gone = _stale(baseline, found) if complete and mode != "new-only" else ()
+    kept = [entry for entry in baseline if entry not in gone]
+    known = {entry.id for entry in baseline}
+    new = [each for each in found if each.finding.id not in known] if mode != "prune" else []
+    return _sorted([*kept, *(_entry(each, base_dir) for each in new)])
+
+
+def _entry(found: SessionFinding, base_dir: str) -> Entry:
+    finding = found.finding
+    site = finding.site
+    file = places.relative(site.file, base_dir) or site.file.replace(os.sep, "/")
+    test = found.scopes[0] if found.scopes else ""
+    return Entry(finding.id, finding.rule, file, site.function, test)
+
+
+def _sorted(entries: Iterable[Entry]) -> Baseline:
+    """``entries`` by place; each id once."""
+    unique = {entry.id: entry for entry in entries}
+    return Baseline(tuple(sorted(unique.values(), key=_place)))
+
+
+def _place(entry: Entry) -> tuple[str, ...]:
+    return (entry.file, entry.function, entry.rule, entry.id)
+
+
+# ── the file ────────────────────────────────────────────────────────────────────────
+
+
+def load(path: str | os.PathLike[str]) -> Baseline:
+    """The baseline in the file ``path``. Raises ``ConfigError``, which names the file."""
+    return loads(read_text(path), os.fspath(path))
+
+
+def save(path: str | os.PathLike[str], baseline: Baseline) -> None:
+    """Write ``baseline`` to ``path``, whole or not at all. Raises ``ConfigError``."""
+    write_text(path, dumps(baseline))
+
+
+def dumps(baseline: Baseline) -> str:
+    """The text of a baseline file: one entry a line, what is empty left out."""
+    lines = [f"    {_line(entry)}" for entry in _sorted(baseline)]
+    entries = "\n" + ",\n".join(lines) + "\n  " if lines else ""
+    return f'{{\n  "schema_version": {SCHEMA_VERSION},\n  "findings": [{entries}]\n}}\n'
+
+
+def _line(entry: Entry) -> str:
+    written = {
+        key: value
+        for key, value in records.plain(entry).items()
+        if value or key in ("id", "rule", "file", "function")
+    }
+    return json.dumps(written)
+
+
+def loads(text: str, name: str = "baseline") -> Baseline:
+    """The baseline that ``dumps`` wrote, as people may have edited it.
+
+    Raises ``ConfigError``, naming the file, the key, the value and what is allowed; also
+    for a key that is not known, which may be ``until`` misspelled.
+    """
+    with records.naming(name):
+        return _read(records.parse(text))
+
+
+def _read(document: Mapping[str, Any]) -> Baseline:
+    records.check_version(document, SCHEMA_VERSION)
+    records.check_keys(document, ("schema_version", "findings"))
+    listed = document.get("findings", records.MISSING)
+    if not isinstance(listed, list):
+        raise records.fault("/findings", listed, "a list")
+    entries = [_read_entry(each, f"/findings/{index}") for index, each in enumerate(listed)]
+    _refuse_twins(entries)
+    return _sorted(entries)
+
+
+def _read_entry(value: object, where: str) -> Entry:
+    entry = records.read(Entry, value, where, strict=True)
+    if not entry.id:
+        raise records.fault(f"{where}/id", entry.id, "the id of a finding")
+    if entry.rule not in RULES:
+        raise records.fault(f"{where}/rule", entry.rule, ", ".join(RULES))
+    if entry.until and not _is_day(entry.until):
+        raise records.fault(f"{where}/until", entry.until, "a date, YYYY-MM-DD")
+    # White space and nothing are the same to people.
+    return replace(entry, reason=entry.reason.strip())
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return bool(_DAY.fullmatch(text) and datetime.date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
+def _refuse_twins(entries: Iterable[Entry]) -> None:
+    seen: set[str] = set()
+    for index, entry in enumerate(entries):
+        if entry.id in seen:
+            where = f"/findings/{index}/id"
+            raise records.fault(where, entry.id, "an id that no other entry has")
+        seen.add(entry.id)

@@ -1,0 +1,286 @@
+"""``nplusone-guard``: what reports in JSON become after the run that wrote them.
+
+It asks no project for settings and imports no Django.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from nplusone_guard.exceptions import ConfigError
+from nplusone_guard.files import read_text, write_text
+from nplusone_guard.report import github, gitlab, markdown, records, sarif, summary
+from nplusone_guard.report.columns import ERRORS
+from nplusone_guard.report.session import SessionDiff, SessionReport, diff, session_of
+
+OK: Final = 0
+#: ``diff --fail`` found a new finding of severity ``error``.
+FAILED: Final = 1
+#: A wrong option or file; argparse ends with the same status.
+USAGE: Final = 2
+
+_EXIT_CODES = """\
+exit codes:
+  0  done
+  1  diff --fail: there are new findings of severity "error"
+  2  wrong options, or a file that cannot be read or written
+"""
+
+_EXAMPLES = """\
+examples:
+  nplusone-guard merge shard-*.json -o all.json
+  nplusone-guard diff main.json all.json --fail
+  nplusone-guard render all.json --markdown -o summary.md
+
+A FILE is a report or a session in JSON; "-" is standard input.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command of ``arguments`` (default: those of the process); its exit code."""
+    options = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return run(options)
+    except ConfigError as error:
+        sys.stderr.write(f"nplusone-guard: error: {error}\n")
+        return USAGE
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+
+
+# ── commands ────────────────────────────────────────────────────────────────────────
+
+
+def _merge(options: argparse.Namespace) -> int:
+    session = session_of(*map(_load, options.files))
+    _put(options, session.to_json(indent=2) + "\n")
+    return OK
+
+
+def _diff(options: argparse.Namespace) -> int:
+    difference = diff(_load(options.old), _load(options.new))
+    _put(options, _diff_text(difference, options))
+    failing = any(entry.finding.severity == "error" for entry in difference.new)
+    return FAILED if options.fail and failing else OK
+
+
+def _diff_text(difference: SessionDiff, options: argparse.Namespace) -> str:
+    base_dir = _base_dir(options)
+    if options.format == "markdown":
+        return markdown.render_diff(difference, base_dir, source_url=_source_url())
+    return summary.render_diff(difference, width=_width(options), base_dir=base_dir) + "\n"
+
+
+def _render(options: argparse.Namespace) -> int:
+    session = session_of(*map(_load, options.files))
+    _put(options, _FORMATS[options.format](session, options))
+    return OK
+
+
+def _text(session: SessionReport, options: argparse.Namespace) -> str:
+    text = summary.render(
+        session,
+        width=_width(options),
+        base_dir=_base_dir(options),
+        show_cleared=options.show_cleared,
+    )
+    return text + "\n"
+
+
+def _markdown(session: SessionReport, options: argparse.Namespace) -> str:
+    return markdown.render(session, _base_dir(options), source_url=_source_url())
+
+
+_FORMATS: Final[dict[str, Callable[[SessionReport, argparse.Namespace], str]]] = {
+    "text": _text,
+    "markdown": _markdown,
+    "sarif": lambda session, options: sarif.render(session, _base_dir(options)),
+    "github": lambda session, options: github.render(session, _base_dir(options)),
+    "gitlab": lambda session, options: gitlab.render(session, _base_dir(options)),
+    "json": lambda session, options: session.to_json(indent=2) + "\n",
+}
+
+
+# ── files and surroundings ──────────────────────────────────────────────────────────
+
+
+def _load(path: str) -> SessionReport:
+    text = _standard_input() if path == "-" else read_text(path)
+    with records.naming("standard input" if path == "-" else path):
+        return SessionReport.read(text)
+
+
+def _standard_input() -> str:
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"standard input is not UTF-8: byte {error.start} cannot be read"
+        raise ConfigError(message) from error
+
+
+def _put(options: argparse.Namespace, text: str) -> None:
+    if options.output:
+        write_text(options.output, text)
+        return
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, ERRORS).decode(encoding))
+    sys.stdout.flush()
+
+
+def _width(options: argparse.Namespace) -> int:
+    """That of the terminal; of a file the default."""
+    return 100 if options.output else shutil.get_terminal_size((100, 24)).columns
+
+
+def _base_dir(options: argparse.Namespace) -> str:
+    return options.base_dir or os.environ.get("GITHUB_WORKSPACE") or os.getcwd()
+
+
+def _source_url() -> str:
+    """Where GitHub shows the files of the commit that is built."""
+    names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_SHA")
+    server, repository, commit = (os.environ.get(name, "") for name in names)
+    known = server and repository and commit
+    return f"{server}/{repository}/blob/{commit}" if known else ""
+
+
+# ── options ─────────────────────────────────────────────────────────────────────────
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nplusone-guard",
+        description="Merge, compare and render the JSON reports of nplusone-guard.",
+        epilog=f"{_EXAMPLES}\n{_EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version, help="show the version and exit")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_merge(commands)
+    _add_diff(commands)
+    _add_render(commands)
+    return parser
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when asked: that takes longer than all else."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:  # noqa: A002 - argparse's name
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        parser.exit(message=f"nplusone-guard {version('nplusone-guard')}\n")
+
+
+_Commands = argparse._SubParsersAction  # noqa: SLF001 - the only name argparse has for it
+
+
+def _add_merge(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _command(
+        commands,
+        "merge",
+        _merge,
+        "Join reports into one session.",
+        "Each finding is kept once, as it was at its worst, with all scopes that reach it. A scope "
+        "that is in several files counts once, so shards may overlap.",
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="reports or sessions in JSON")
+
+
+def _add_diff(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _command(
+        commands,
+        "diff",
+        _diff,
+        "Show the findings that came and went.",
+        "Findings are compared by id, which holds no line numbers and no counts.",
+    )
+    parser.add_argument("old", metavar="OLD", help="a report or session in JSON")
+    parser.add_argument("new", metavar="NEW", help="a later one")
+    parser.add_argument(
+        "--fail", action="store_true", help="exit with 1 if new findings are errors"
+    )
+    _add_format(parser, ("text", "markdown"))
+    _add_base_dir(parser)
+
+
+def _add_render(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _command(
+        commands,
+        "render",
+        _render,
+        "Show reports as text, Markdown, SARIF or for a CI service.",
+        "Several files are merged first.",
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="reports or sessions in JSON")
+    _add_format(parser, tuple(_FORMATS))
+    parser.add_argument(
+        "--show-cleared", action="store_true", help="in text, list healthy repetitions, too"
+    )
+    _add_base_dir(parser)
+
+
+def _command(
+    commands: _Commands[argparse.ArgumentParser],
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    brief: str,
+    more: str,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=brief[0].lower() + brief[1:-1],
+        description=f"{brief} {more}",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write to FILE, whole or not at all (default: stdout)",
+    )
+    return parser
+
+
+_FORMAT_HELP: Final = {
+    "text": "plain text for a terminal (the default)",
+    "markdown": "Markdown, as for $GITHUB_STEP_SUMMARY",
+    "sarif": "SARIF 2.1.0, as for code scanning",
+    "github": "annotations of GitHub Actions; print these to the job's log",
+    "gitlab": "a code quality report of GitLab",
+    "json": "a session in JSON",
+}
+
+
+def _add_format(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
+    group = parser.add_mutually_exclusive_group()
+    for name in formats:
+        flags = ["--markdown", "--md"] if name == "markdown" else [f"--{name}"]
+        group.add_argument(
+            *flags, dest="format", action="store_const", const=name, help=_FORMAT_HELP[name]
+        )
+    parser.set_defaults(format="text")
+
+
+def _add_base_dir(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--base-dir",
+        metavar="DIR",
+        help="show paths relative to DIR (default: $GITHUB_WORKSPACE, or the working directory)",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
