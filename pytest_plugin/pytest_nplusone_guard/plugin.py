@@ -10,28 +10,38 @@ from collections.abc import Generator
 
 import pytest
 
-from pytest_nplusone_guard import budgets
+from pytest_nplusone_guard import budgets, marks
+from pytest_nplusone_guard.detection import Suite
 from pytest_nplusone_guard.fixtures import (
     aassert_constant_queries,
     assert_constant_queries,
     assert_max_queries,
     nplusone_watch,
 )
+from pytest_nplusone_guard.options import add_options
 
 __all__ = [
     "aassert_constant_queries",
     "assert_constant_queries",
     "assert_max_queries",
     "nplusone_watch",
+    "pytest_addoption",
     "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_runtest_call",
 ]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options and their ini names."""
+    add_options(parser)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the markers, for ``--strict-markers`` and ``--markers``."""
-    config.addinivalue_line("markers", budgets.DECLARATION)
+    """Declare the markers, for ``--strict-markers`` and ``--markers``; watch the suite."""
+    for declaration in (budgets.DECLARATION, marks.DECLARATION):
+        config.addinivalue_line("markers", declaration)
+    config.pluginmanager.register(Suite(config), "nplusone_guard_suite")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

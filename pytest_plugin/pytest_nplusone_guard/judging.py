@@ -1,0 +1,116 @@
+"""One test under watch: its scopes, what they found, and what of that fails it.
+
+Imported when the first test is watched, and not before: it needs Django.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from nplusone_guard.analysis.findings import Finding, UnusedIgnore
+from nplusone_guard.guard import Recording, default_policy, open_scope
+from nplusone_guard.ignores import describe
+from nplusone_guard.middleware import connect_signals
+from nplusone_guard.policy import IgnoreEntry, Policy
+from nplusone_guard.report import text
+from nplusone_guard.report.model import Report
+from nplusone_guard.report.session import SessionReport, session_of
+from pytest_nplusone_guard.testcode import TestCode, clear_test_code
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def policy_for(config: pytest.Config, ignores: tuple[IgnoreEntry, ...]) -> Policy:
+    """The policy of the Django settings, with the ignores of one test before its own."""
+    policy = default_policy()
+    return replace(
+        policy,
+        ignores=(*ignores, *policy.ignores),
+        base_dir=policy.base_dir or str(config.rootpath),
+    )
+
+
+class Watched:
+    """The scopes of one test: one, or with Hypothesis one for each example."""
+
+    def __init__(self, name: str, policy: Policy, code: TestCode) -> None:
+        self.name = name
+        self.policy = policy
+        self.code = code
+        #: Each scope once; of several, the report of each example is judged alone.
+        self.session = SessionReport()
+        self.shown: Report | None = None
+        #: Whether the failure of the test is what was found.
+        self.told = False
+        # Requests are units of their own also where the application is not installed.
+        connect_signals()
+
+    def opening(self) -> Opening:
+        """A new scope for one call of the test's function."""
+        return Opening(self.name, self.policy, self.take)
+
+    def take(self, recording: Recording) -> None:
+        """Keep what one call has found."""
+        report = clear_test_code(recording.close(), recording.scope, self.code)
+        if self.shown is None or len(report) > len(self.shown):
+            self.shown = report
+        self.session = session_of(self.session, report)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Every finding of the test."""
+        return tuple(entry.finding for entry in self.session)
+
+    def failing(self, known: Collection[str]) -> tuple[Finding, ...]:
+        """The findings that fail the test: by the policy, and not ``known`` by their id."""
+        return tuple(
+            finding
+            for finding in self.findings
+            if self.policy.fails(finding.rule, finding.severity) and finding.id not in known
+        )
+
+    def note_ignores(self, ignores: tuple[IgnoreEntry, ...]) -> None:
+        """Let the session know the ignores of markers; it tells those without use."""
+        unused = tuple(
+            UnusedIgnore(entry.where, describe(entry), "suppressed nothing; remove it.")
+            for entry in ignores
+        )
+        self.session = replace(self.session, unused_ignores=(*self.session.unused_ignores, *unused))
+
+    def render(self, findings: tuple[Finding, ...], *, width: int = 100) -> str:
+        """``findings`` in full, below a line on the whole test."""
+        report = self.shown
+        if report is None:
+            return ""
+        shown = replace(report, findings=findings, unused_ignores=(), name=self.name)
+        return text.render(shown, width=width, base_dir=self.policy.base_dir)
+
+
+class Opening:
+    """A scope as a context manager; the frame that enters it bounds its call paths."""
+
+    __slots__ = ("_name", "_policy", "_recording", "_take")
+
+    def __init__(self, name: str, policy: Policy, take: Callable[[Recording], None]) -> None:
+        self._name = name
+        self._policy = policy
+        self._take = take
+        self._recording: Recording | None = None
+
+    def __enter__(self) -> None:
+        root = sys._getframe(1)  # noqa: SLF001 - inspect.currentframe is this, optional
+        self._recording = open_scope(self._name, "test", self._policy, root=root)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._recording is not None:
+            self._take(self._recording)
