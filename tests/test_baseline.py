@@ -1,0 +1,277 @@
+"""The ratchet: known findings pass, new ones fail, fixed ones are stale."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nplusone_guard import baseline
+from nplusone_guard.baseline import Baseline, Entry, compare, dumps, loads, update
+from nplusone_guard.exceptions import ConfigError
+from nplusone_guard.policy import RULES
+from nplusone_guard.report.session import session_of
+from tests.report.factory import finding, report, site
+
+TODAY = datetime.date(2026, 3, 1)
+
+
+def found(*ids, test="tests/test_a.py::test_a", **facts):
+    return session_of(report(*(finding(id=each, **facts) for each in ids), name=test)).findings
+
+
+def entry(finding_id, **facts):
+    facts = {"rule": "lazy-relation", "file": "app/views.py", "function": "index"} | facts
+    return Entry(finding_id, **facts)
+
+
+def ids(entries):
+    return [getattr(each, "finding", each).id for each in entries]
+
+
+# --- comparing ------------------------------------------------------------------------------
+
+
+def test_known_findings_pass_and_new_ones_fail():
+    known = Baseline((entry("known"),))
+    outcome = compare(known, found("known", "new"), today=TODAY, complete=True)
+    assert (ids(outcome.known), ids(outcome.new)) == (["known"], ["new"])
+    assert outcome.fails()
+    assert not compare(known, found("known"), today=TODAY, complete=True).fails()
+
+
+def test_an_entry_without_a_finding_is_stale_after_a_complete_run():
+    known = Baseline((entry("gone"),))
+    outcome = compare(known, (), today=TODAY, complete=True)
+    assert ids(outcome.stale) == ["gone"]
+    assert (outcome.fails(), outcome.fails(strict=True)) == (False, True)
+    partial = compare(known, (), today=TODAY, complete=False)
+    assert (partial.stale, partial.fails(strict=True)) == ((), False)
+
+
+@pytest.mark.parametrize(
+    ("until", "fails"), [("2026-02-28", True), ("2026-03-01", False), ("", False)]
+)
+def test_an_entry_passes_up_to_its_last_day(until, fails):
+    known = Baseline((entry("a", until=until),))
+    outcome = compare(known, found("a"), today=TODAY, complete=True)
+    assert (outcome.fails(), len(outcome.expired), len(outcome.known)) == (fails, fails, not fails)
+    assert compare(known, (), today=TODAY, complete=True).expired == ()
+
+
+# --- updating -------------------------------------------------------------------------------
+
+OLD = Baseline((entry("gone"), entry("known", reason="legacy", until="2020-01-01")))
+
+
+@pytest.mark.parametrize(
+    ("mode", "complete", "left"),
+    [
+        ("all", True, {"known", "new"}),
+        ("all", False, {"gone", "known", "new"}),
+        ("new-only", True, {"gone", "known", "new"}),
+        ("prune", True, {"known"}),
+        ("prune", False, {"gone", "known"}),
+    ],
+)
+def test_an_update_adds_and_drops_by_its_mode(mode, complete, left):
+    updated = update(OLD, found("known", "new"), mode, base_dir="/work", complete=complete)
+    assert set(ids(updated)) == left
+
+
+def test_an_update_keeps_what_people_wrote():
+    updated = update(OLD, found("known"), "all", base_dir="/work", complete=True)
+    assert list(updated) == [OLD.entries[1]]
+
+
+def test_a_new_entry_names_place_and_test_and_no_line():
+    place = site(61, file="/work/app/views.py", function="Index.get")
+    (new,) = update(Baseline(), found("a", site=place), base_dir="/work", complete=True)
+    assert new == Entry(
+        "a", "bypassed-prefetch", "app/views.py", "Index.get", "tests/test_a.py::test_a"
+    )
+
+
+@given(st.sets(st.sampled_from("abcdef")), st.sets(st.sampled_from("abcdef")))
+def test_after_an_update_nothing_is_new_or_stale(before, now):
+    old = Baseline(tuple(map(entry, sorted(before))))
+    updated = update(old, found(*now), "all", base_dir="/work", complete=True)
+    outcome = compare(updated, found(*now), today=TODAY, complete=True)
+    assert not outcome.fails(strict=True)
+    assert update(updated, found(*now), "all", base_dir="/work", complete=True) == updated
+
+
+# --- the file -------------------------------------------------------------------------------
+
+
+def test_the_file_has_one_finding_a_line_sorted_by_place():
+    entries = (
+        entry("b", file="b.py", test="t::é", reason="slow page", until="2026-12-31"),
+        entry("a", file="b.py", function="a"),
+        entry("c", file="a.py"),
+    )
+    assert dumps(Baseline(entries)) == textwrap.dedent("""\
+        {
+          "schema_version": 1,
+          "findings": [
+            {"id": "c", "rule": "lazy-relation", "file": "a.py", "function": "index"},
+            {"id": "a", "rule": "lazy-relation", "file": "b.py", "function": "a"},
+            {"id": "b", "rule": "lazy-relation", "file": "b.py", "function": "index", \
+"test": "t::\\u00e9", "reason": "slow page", "until": "2026-12-31"}
+          ]
+        }
+    """)
+    assert dumps(Baseline()) == '{\n  "schema_version": 1,\n  "findings": []\n}\n'
+
+
+ENTRIES = st.builds(
+    Entry,
+    id=st.text(min_size=1),
+    rule=st.sampled_from(sorted(RULES)),
+    file=st.text(),
+    function=st.text(),
+    test=st.text(),
+    reason=st.text().map(str.strip),
+    until=st.just("") | st.dates().map(str),
+)
+BASELINES = st.lists(ENTRIES, unique_by=lambda each: each.id).map(baseline._sorted)
+
+
+@given(BASELINES)
+def test_a_baseline_survives_the_round_trip(one):
+    assert loads(dumps(one)) == one
+    assert dumps(loads(dumps(one))) == dumps(one)
+
+
+@given(BASELINES)
+def test_each_entry_has_its_own_line(one):
+    text = dumps(one)
+    assert text.isascii()
+    assert text.count("\n") == 4 + (1 + len(one) if one.entries else 0)
+
+
+def edited(**facts):
+    document = json.loads(dumps(Baseline((entry("a"),))))
+    (first,) = document["findings"]
+    first |= facts
+    for key in [key for key, value in facts.items() if value is ...]:
+        del first[key]
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (edited(until="soon"), '/findings/0/until is "soon"; allowed: a date, YYYY-MM-DD'),
+        (
+            edited(until="2026-02-30"),
+            '/findings/0/until is "2026-02-30"; allowed: a date, YYYY-MM-DD',
+        ),
+        (
+            edited(until="20260228"),
+            '/findings/0/until is "20260228"; allowed: a date, YYYY-MM-DD',
+        ),
+        (
+            edited(untill="2026-02-28"),
+            (
+                "/findings/0/untill is not a key; "
+                "allowed: id, rule, file, function, test, reason, until"
+            ),
+        ),
+        (edited(id=""), '/findings/0/id is ""; allowed: the id of a finding'),
+        (edited(id=7), "/findings/0/id is 7; allowed: a string"),
+        (edited(file=...), "/findings/0/file is missing; allowed: a string"),
+        (
+            edited(rule="lazy"),
+            f'/findings/0/rule is "lazy"; allowed: {", ".join(RULES)}',
+        ),
+        (
+            '{"schema_version": 2}',
+            (
+                "/schema_version is 2, but this release of nplusone-guard reads version 1; "
+                "read it with a newer release"
+            ),
+        ),
+        ("{}", "/schema_version is missing; allowed: 1"),
+        ('{"schema_version": 1}', "/findings is missing; allowed: a list"),
+        (
+            '{"schema_version": 1, "findings": [], "finding": []}',
+            "/finding is not a key; allowed: schema_version, findings",
+        ),
+        ('{"schema_version": 1, "findings": [5]}', "/findings/0 is 5; allowed: an object"),
+        ("[]", "the document is []; allowed: an object"),
+        ("", "not JSON: Expecting value: line 1 column 1 (char 0)"),
+        (
+            "{\n<<<<<<< HEAD\n}",
+            "not JSON: Expecting property name enclosed in double quotes: line 2 column 1 (char 2)",
+        ),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_named(tmp_path, monkeypatch, text, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nplusone-baseline.json").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        baseline.load("nplusone-baseline.json")
+    assert str(caught.value) == f"nplusone-baseline.json: {message}"
+
+
+def test_one_finding_twice_is_refused():
+    text = dumps(Baseline((entry("a"), entry("b")))).replace('"b"', '"a"')
+    with pytest.raises(ConfigError) as caught:
+        loads(text)
+    expected = 'baseline: /findings/1/id is "a"; allowed: an id that no other entry has'
+    assert str(caught.value) == expected
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        baseline.load("nowhere.json")
+    assert str(caught.value) == "nowhere.json cannot be read: No such file or directory"
+
+
+def test_a_file_may_be_edited_on_windows(tmp_path):
+    text = dumps(OLD).replace("\n", "\r\n")
+    (tmp_path / "a.json").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert baseline.load(tmp_path / "a.json") == OLD
+
+
+FOREVER = """
+    import itertools, sys
+    from nplusone_guard.baseline import Baseline, Entry, save
+
+    for size in itertools.cycle([1, 9_000]):
+        entries = (Entry(str(n), "lazy-relation", "a.py", "f") for n in range(size))
+        baseline = Baseline(tuple(entries))
+        print(size, flush=True)
+        save(sys.argv[1], baseline)
+"""
+
+
+def test_the_file_is_never_damaged_however_the_process_ends(tmp_path):
+    path = tmp_path / "nplusone-baseline.json"
+    baseline.save(path, Baseline())
+    for attempt in range(6):
+        arguments = [sys.executable, "-c", textwrap.dedent(FOREVER), path]
+        with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as writer:
+            writer.stdout.readline()
+            writer.stdout.readline()
+            time.sleep(0.011 * attempt)
+            writer.send_signal(signal.SIGKILL)
+        assert len(baseline.load(path)) in {0, 1, 9_000}
+
+
+@settings(max_examples=20)
+@given(BASELINES)
+def test_saved_is_loaded(tmp_path_factory, one):
+    path = tmp_path_factory.mktemp("baseline") / "a.json"
+    baseline.save(path, one)
+    assert baseline.load(path) == one
