@@ -9,6 +9,7 @@ import argparse
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -240,7 +241,7 @@ def _command(
     parser = commands.add_parser(
         name,
         help=brief[0].lower() + brief[1:-1],
-        description=f"{brief} {more}",
+        description=textwrap.fill(f"{brief} {more}", 78),
         epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

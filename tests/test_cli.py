@@ -1,0 +1,296 @@
+"""``nplusone-guard``: merge, diff and render, without Django."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+from nplusone_guard import cli
+from nplusone_guard.report.session import SessionReport, session_of
+from tests.report.factory import finding, report, statement, wellness
+
+
+@dataclass
+class Done:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Runs the program in a directory with ``a.json``, ``b.json`` and ``wellness.json``."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("GITHUB_WORKSPACE", "GITHUB_SERVER_URL", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+    a = report(finding(id="a"), finding(id="both"), name="test_a", kind="test")
+    b = report(finding(id="b"), finding(id="both"), name="test_b", kind="test")
+    for name, one in (("a", a), ("b", b), ("wellness", wellness())):
+        (tmp_path / f"{name}.json").write_text(one.to_json())
+
+    def run(*arguments):
+        try:
+            code = cli.main(arguments)
+        except SystemExit as end:
+            code = end.code
+        return Done(code, *capsys.readouterr())
+
+    return run
+
+
+# --- merge ----------------------------------------------------------------------------------
+
+
+def test_merge_writes_a_session(run, tmp_path):
+    assert run("merge", "a.json", "b.json", "-o", "all.json") == Done(0, "", "")
+    session = SessionReport.from_json((tmp_path / "all.json").read_text())
+    assert {entry.finding.id: entry.scopes for entry in session} == {
+        "a": ("test_a",),
+        "b": ("test_b",),
+        "both": ("test_a", "test_b"),
+    }
+
+
+def test_merge_prints_where_no_file_is_named(run):
+    done = run("merge", "wellness.json")
+    assert SessionReport.from_json(done.out) == session_of(wellness())
+
+
+def test_merging_again_changes_nothing(run, tmp_path):
+    run("merge", "a.json", "b.json", "-o", "all.json")
+    once = (tmp_path / "all.json").read_text()
+    run("merge", "b.json", "all.json", "a.json", "-o", "all.json")
+    assert (tmp_path / "all.json").read_text() == once
+
+
+# --- diff -----------------------------------------------------------------------------------
+
+
+def test_diff_tells_what_came_and_went(run):
+    done = run("diff", "a.json", "b.json")
+    lines = done.out.splitlines()
+    assert (done.code, done.err) == (0, "")
+    assert lines[0] == "1 new finding, 1 gone, 1 kept"
+    assert lines[2].endswith("[b]")
+    assert lines[-1].endswith("[a]")
+
+
+def test_diff_fails_where_asked(run):
+    assert run("diff", "a.json", "b.json", "--fail").code == 1
+    assert run("diff", "a.json", "a.json", "--fail").code == 0
+
+
+def test_a_new_warning_is_no_failure(run, tmp_path):
+    warned = report(finding("write-in-loop", statement(), id="w"))
+    (tmp_path / "w.json").write_text(warned.to_json())
+    done = run("diff", "a.json", "w.json", "--fail")
+    assert (done.code, done.out.split("\n")[0]) == (0, "1 new finding, 2 gone, 0 kept")
+
+
+def test_diff_in_markdown(run, tmp_path):
+    assert run("diff", "a.json", "b.json", "--markdown", "-o", "diff.md", "--fail").code == 1
+    assert (tmp_path / "diff.md").read_text().startswith("## nplusone-guard\n\n1 new finding, 1 ")
+
+
+# --- render ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("option", "start"),
+    [
+        ((), "1 scope: 22 queries in 21.4 ms, 1 query loop, 20 queries avoidable\n bypassed"),
+        (("--text",), "1 scope: 22 queries"),
+        (("--md",), "## nplusone-guard\n\n1 scope: 22 queries"),
+        (("--markdown",), "## nplusone-guard\n\n1 scope: 22 queries"),
+        (("--sarif",), '{\n  "$schema": '),
+        (("--github",), "::error file=background_tasks/journal_wellness_tasks.py,line=61,"),
+        (("--gitlab",), '[\n  {\n    "type": "issue",'),
+        (("--json",), '{\n  "schema_version": 1,\n  "kind": "session"'),
+    ],
+)
+def test_render_in_each_format(run, tmp_path, option, start):
+    printed = run("render", "wellness.json", *option)
+    assert (printed.code, printed.err) == (0, "")
+    assert printed.out.startswith(start)
+    assert run("render", "wellness.json", *option, "-o", "out") == Done(0, "", "")
+    assert (tmp_path / "out").read_text().startswith(start[:40])
+
+
+def test_render_merges_several_files(run):
+    assert run("render", "a.json", "b.json").out.startswith("2 tests: 44 queries in 42.8 ms, 3 ")
+
+
+def test_render_shows_what_was_cleared_on_request(run):
+    assert "   batched  4 ×" in run("render", "wellness.json", "--show-cleared").out
+    assert "   batched  4 ×" not in run("render", "wellness.json").out
+
+
+def test_a_file_may_come_from_standard_input(run, monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(wellness().to_json().encode()))
+    monkeypatch.setattr("sys.stdin", stream)
+    assert run("render", "-").out.startswith("1 scope: 22 queries")
+
+
+def test_paths_are_relative_to_the_workspace(run, tmp_path, monkeypatch):
+    text = wellness().to_json().replace("background_tasks/", "/srv/app/tasks/")
+    (tmp_path / "abs.json").write_text(text)
+    assert "::error title=" in run("render", "abs.json", "--github").out
+    given = run("render", "abs.json", "--github", "--base-dir", "/srv/app").out
+    assert given.startswith("::error file=tasks/journal_wellness_tasks.py,line=61,")
+    monkeypatch.setenv("GITHUB_WORKSPACE", "/srv")
+    assert "::error file=app/tasks/" in run("render", "abs.json", "--github").out
+
+
+def test_on_github_markdown_links_to_the_commit(run, monkeypatch):
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.com")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "owner/name")
+    monkeypatch.setenv("GITHUB_SHA", "c0ffee")
+    link = (
+        "(https://github.com/owner/name/blob/c0ffee/background_tasks/journal_wellness_tasks.py#L61)"
+    )
+    assert link in run("render", "wellness.json", "--md").out
+
+
+# --- what is wrong --------------------------------------------------------------------------
+
+NEWER = (
+    "/schema_version is 9, but this release of nplusone-guard reads version 1; "
+    "read it with a newer release"
+)
+WRONG = {
+    "text.json": ("<html>", "not JSON: Expecting value: line 1 column 1 (char 0)"),
+    "list.json": ("[]", "the document is []; allowed: an object"),
+    "key.json": ('{"schema_version": 1, "name": 5}', "/name is 5; allowed: a string"),
+    "version.json": ('{"schema_version": 9}', NEWER),
+    "session.json": (
+        '{"schema_version": 1, "kind": "session", "scopes": 1}',
+        "/scopes is 1; allowed: a list",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize("command", ["merge", "render", "diff"])
+def test_a_bad_file_is_one_clear_error(run, tmp_path, command, name):
+    text, message = WRONG[name]
+    (tmp_path / name).write_text(text)
+    done = run(command, "a.json", name)
+    assert done == Done(2, "", f"nplusone-guard: error: {name}: {message}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("merge", "nowhere.json"), "nowhere.json cannot be read: No such file or directory"),
+        (("merge", "."), ". cannot be read: Is a directory"),
+        (
+            ("merge", "a.json", "-o", "no/x.json"),
+            "no/x.json cannot be written: No such file or directory",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_one_clear_error(run, arguments, message):
+    assert run(*arguments) == Done(2, "", f"nplusone-guard: error: {message}\n")
+
+
+def test_standard_input_that_is_no_text(run, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xff")))
+    message = "standard input is not UTF-8: byte 0 cannot be read"
+    assert run("render", "-") == Done(2, "", f"nplusone-guard: error: {message}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "the following arguments are required: COMMAND"),
+        (("rendre", "a.json"), "argument COMMAND: invalid choice: 'rendre'"),
+        (("render",), "the following arguments are required: FILE"),
+        (("render", "a.json", "--md", "--sarif"), "not allowed with argument"),
+        (("diff", "a.json"), "the following arguments are required: NEW"),
+    ],
+)
+def test_wrong_options_are_told_with_the_usage(run, arguments, message):
+    done = run(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("usage: nplusone-guard")
+    assert message in done.err
+
+
+# --- help -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [(), ("merge",), ("diff",), ("render",)])
+def test_help_tells_the_exit_codes(run, arguments):
+    done = run(*arguments, "--help")
+    assert (done.code, done.err) == (0, "")
+    assert "\nexit codes:\n  0  done\n" in done.out
+
+
+def test_every_line_of_help_fits_a_terminal(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for arguments in ((), ("merge",), ("diff",), ("render",)):
+        assert max(map(len, run(*arguments, "--help").out.splitlines())) <= 80
+
+
+def test_the_version(run, monkeypatch):
+    monkeypatch.setattr("importlib.metadata.version", {"nplusone-guard": "1.2.3"}.__getitem__)
+    assert run("--version") == Done(0, "nplusone-guard 1.2.3\n", "")
+
+
+# --- as a program ---------------------------------------------------------------------------
+
+
+def program(*arguments, **options):
+    command = [sys.executable, "-m", "nplusone_guard.cli", *arguments]
+    return subprocess.run(command, check=False, capture_output=True, timeout=60, **options)
+
+
+def test_it_imports_no_django():
+    code = "import sys, nplusone_guard.cli; print(*{name.split('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {"django", "sqlparse", "wrapt", "asgiref"}.isdisjoint(done.stdout.split())
+
+
+def test_output_is_spelled_in_the_encoding_of_the_stream(tmp_path):
+    (tmp_path / "a.json").write_text(wellness().to_json())
+    done = program(
+        "render", "a.json", cwd=tmp_path, env={**os.environ, **path(), "PYTHONIOENCODING": "ascii"}
+    )
+    assert b"20 x SELECT peoples_people" in done.stdout
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path):
+    (tmp_path / "a.json").write_text(report(*(finding(id=str(n)) for n in range(2000))).to_json())
+    command = f"{sys.executable} -m nplusone_guard.cli render a.json | head -1"
+    done = subprocess.run(
+        command,
+        shell=True,
+        check=False,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, **path()},
+    )
+    assert done.stdout.startswith("1 scope: ")
+    assert done.stderr == ""
+
+
+def path():
+    return {"PYTHONPATH": os.path.dirname(os.path.dirname(cli.__file__))}
+
+
+def test_the_program_is_installed_by_its_name():
+    root = os.path.dirname(os.path.dirname(cli.__file__))
+    with open(os.path.join(root, "pyproject.toml")) as file:
+        assert '[project.scripts]\nnplusone-guard = "nplusone_guard.cli:main"\n' in file.read()
+
+
+def test_json_output_is_json(run):
+    assert json.loads(run("render", "a.json", "--gitlab").out)[0]["fingerprint"] == "a"
