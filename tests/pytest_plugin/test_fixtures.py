@@ -1,0 +1,192 @@
+"""The fixtures: budgets, growth and reports in tests of a small project."""
+
+from __future__ import annotations
+
+from tests.pytest_plugin.conftest import section
+
+
+def test_a_budget_names_loop_and_fix(sample):
+    result = sample.run(
+        """
+        import pytest
+        from shelf.data import make_books
+
+        pytestmark = pytest.mark.django_db
+
+        def test_books(client, assert_max_queries):
+            make_books(3)
+            with assert_max_queries(2):
+                client.get("/books/")
+
+        def test_joined(client, assert_max_queries):
+            make_books(3)
+            with assert_max_queries(1, exact=True, using="default"):
+                client.get("/joined/")
+        """
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    _, marker, text = section(result, "test_books").partition(">       ")
+    assert marker + text == (
+        ">       with assert_max_queries(2):\n"
+        "E       nplusone_guard.MaxQueriesExceeded: 4 queries, at most 2 allowed\n"
+        "E        3 × SELECT shelf_author  lazy-relation\n"
+        'E          fix     add .select_related("author") to the queryset at views.py:6\n'
+        "E          query   shelf/views.py:7  names.append(book.author.name)\n"
+        "E          loop    shelf/views.py:6  for book in Book.objects.all():\n"
+        "E          loaded  shelf/views.py:6  3 shelf.Book\n"
+        "E        1 × SELECT shelf_book\n"
+        "E          query   shelf/views.py:6  for book in Book.objects.all():\n"
+        "\n"
+        "test_shelf.py:8: MaxQueriesExceeded"
+    )
+
+
+MANY = """
+    import pytest
+    from django.db import connection
+
+    pytestmark = pytest.mark.django_db
+
+    def test_many(assert_max_queries):
+        with assert_max_queries(5), connection.cursor() as cursor:
+            for index in range(25):
+                cursor.execute(f"SELECT {'1, ' * index} 1")
+    """
+
+
+def test_twenty_statements_are_shown(sample):
+    text = section(sample.run(MANY), "test_many")
+    assert text.count(" 1 × SELECT") == 20
+    assert "E        5 more statements with 5 queries: -v shows all\n" in text
+    assert " sql " not in text
+
+
+def test_verbose_shows_them_all_with_their_sql(sample):
+    text = section(sample.run(MANY, "-v"), "test_many")
+    assert text.count(" 1 × SELECT") == 25
+    assert text.count("E          sql     SELECT ?") == 25
+
+
+def test_the_error_of_the_block_stands_alone(sample):
+    result = sample.run(
+        """
+        import pytest
+        from shelf.models import Book
+
+        @pytest.mark.django_db
+        def test_mine(assert_max_queries):
+            with assert_max_queries(0):
+                Book.objects.count()
+                raise KeyError("mine")
+        """
+    )
+    result.assert_outcomes(failed=1)
+    assert "MaxQueriesExceeded" not in result.stdout.str()
+    result.stdout.fnmatch_lines(["E           KeyError: 'mine'"])
+
+
+def test_growth(sample):
+    result = sample.run(
+        """
+        import pytest
+        from shelf.data import make_books
+        from shelf.models import Book
+
+        pytestmark = pytest.mark.django_db
+
+        @pytest.fixture
+        def populate():
+            return make_books
+
+        def test_books(client, assert_constant_queries, populate):
+            assert_constant_queries(populate, lambda: client.get("/books/"))
+
+        def test_joined(client, assert_constant_queries, populate):
+            growth = assert_constant_queries(populate, run=lambda: client.get("/joined/"))
+            assert growth.counts == (1, 1)
+            assert Book.objects.count() == 0
+
+        def test_linear(client, assert_constant_queries, populate):
+            assert_constant_queries(populate, lambda: client.get("/books/"), linear=1)
+        """
+    )
+    result.assert_outcomes(failed=1, passed=2)
+    _, marker, text = section(result, "test_books").partition(">       ")
+    assert marker + text == (
+        '>       assert_constant_queries(populate, lambda: client.get("/books/"))\n'
+        "E       nplusone_guard.MaxQueriesExceeded: 3 queries at 2, 5 at 4: +1.0 per row\n"
+        "E        +1.0 SELECT shelf_author per row, views.py:7\n"
+        'E          fix     add .select_related("author") to the queryset at views.py:6\n'
+        "E          query   shelf/views.py:7  names.append(book.author.name)\n"
+        "E          loop    shelf/views.py:6  for book in Book.objects.all():\n"
+        "E          loaded  shelf/views.py:6  4 shelf.Book\n"
+        "\n"
+        "test_shelf.py:12: MaxQueriesExceeded"
+    )
+
+
+def test_a_report(sample):
+    result = sample.run(
+        """
+        import pytest
+        from shelf.data import make_books
+
+        @pytest.mark.django_db
+        def test_books(client, nplusone_watch):
+            make_books(3)
+            with nplusone_watch("books") as report:
+                client.get("/books/")
+            assert report.query_count == 4
+            assert [finding.rule for finding in report] == ["lazy-relation"]
+        """
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_async_tests(sample):
+    """Each runs in an event loop, on a thread and in a context of its own."""
+    result = sample.run(
+        """
+        import pytest
+        from shelf.models import Author, Book
+
+        pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anyio]
+
+        @pytest.fixture
+        def anyio_backend():
+            return "asyncio"
+
+        async def make(count):
+            for _ in range(count):
+                await Book.objects.acreate(author=await Author.objects.acreate())
+
+        async def authors():
+            return [await Author.objects.aget(pk=book.author_id) async for book in Book.objects.all()]
+
+        async def test_budget(assert_max_queries):
+            await make(3)
+            async with assert_max_queries(2):
+                await authors()
+
+        @pytest.mark.max_queries(2)
+        async def test_marker():
+            await make(1)
+            await authors()
+
+        @pytest.mark.max_queries(4, exact=True)
+        async def test_marker_kept():
+            await make(1)
+            await authors()
+
+        async def test_growth(aassert_constant_queries):
+            await aassert_constant_queries(make, authors)
+        """,
+    )
+    result.assert_outcomes(failed=3, passed=1)
+    assert "E       nplusone_guard.MaxQueriesExceeded: 4 queries, at most 2 allowed\n" in (
+        section(result, "test_budget[asyncio]")
+    )
+    assert section(result, "test_marker[asyncio]").startswith("4 queries, at most 2 allowed\n")
+    assert "E       nplusone_guard.MaxQueriesExceeded: 3 queries at 2, 5 at 4: +1.0 per row\n" in (
+        section(result, "test_growth[asyncio]")
+    )
