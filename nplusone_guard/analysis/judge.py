@@ -337,7 +337,7 @@ def _may_duplicate(group: Group) -> bool:
         and not group.many
         and not facts.cached
         and facts.operation not in rules.WRITE_OPERATIONS
-        and facts.operation != "refresh_from_db"
+        and facts.operation not in {"refresh_from_db", "prefetch"}
     )
 
 

@@ -92,7 +92,11 @@ def _evaluated_on(read: Group, loop_place: callpath.Place, lines: set[int]) -> b
 def _earlier_reads(scope: Scope, group: Group) -> list[Group]:
     """Reads that came before ``group``, the earliest first."""
     reads = (read for reads in scope.reads.values() for read in reads)
-    earlier = (read for read in reads if read.sequence < group.sequence)
+    # The same statement is no parent: Python 3.10 compiles the test of a ``while`` twice.
+    shape = group.fingerprint.text
+    earlier = (
+        read for read in reads if read.sequence < group.sequence and read.fingerprint.text != shape
+    )
     return sorted(earlier, key=lambda read: read.sequence)
 
 

@@ -82,6 +82,8 @@ class Pattern:
     #: Called with ``n`` before the scope opens; its result is handed to the pattern.
     setup: Function | None = None
     available: bool = True
+    #: The smallest size at which there is more than one turn to see.
+    smallest: int = 0
     #: Whether it opens transactions of its own, not only savepoints.
     transactional: bool = False
 
@@ -116,6 +118,7 @@ def loop(
     databases: tuple[str, ...] = ("default",),
     setup: Function | None = None,
     available: bool = True,
+    smallest: int = 0,
     transactional: bool = False,
     **expected: Any,
 ) -> Callable[[Function], Function]:
@@ -129,6 +132,7 @@ def loop(
         pattern.databases = databases
         pattern.setup = setup
         pattern.available = available
+        pattern.smallest = smallest
         pattern.transactional = transactional
         return function
 

@@ -99,6 +99,7 @@ def recursion_of_a_generator_in_memory(n):
     statements=None,
     origin="optional",
     any_line=True,
+    smallest=5,  # two links in, each function has run once inside the other
 )
 def mutual_recursion(n):
     def even(category):
