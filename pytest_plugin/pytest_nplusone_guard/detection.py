@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from pytest_nplusone_guard.collecting import Collected, Ran, is_complete
 from pytest_nplusone_guard.items import around_function
 from pytest_nplusone_guard.marks import Marked, marked_key, read_markers
 from pytest_nplusone_guard.options import Mode, Options, django_is_configured, read_options
@@ -14,11 +17,12 @@ from pytest_nplusone_guard.options import Mode, Options, django_is_configured, r
 if TYPE_CHECKING:
     from nplusone_guard.report.session import SessionReport
     from pytest_nplusone_guard.judging import Watched
+    from pytest_nplusone_guard.ratchet import Outcome, Ratchet
     from pytest_nplusone_guard.testcode import TestCode
 
 #: What a test was found to do, until its report is made.
 watched_key: Final = pytest.StashKey["Watched"]()
-#: The attribute of a report that carries a session as JSON from worker to controller.
+#: The attribute of a report that carries what was found, as JSON, from any process.
 ATTRIBUTE: Final = "nplusone_guard"
 TITLE: Final = "query loops"
 PROPERTIES: Final = ("nplusone_queries", "nplusone_findings")
@@ -31,9 +35,17 @@ class Suite:
         self.config = config
         self.options = Options("off")
         self.is_worker = hasattr(config, "workerinput")
-        #: Whether anything is or was watched in this run.
-        self.active = False
+        self.collected = Collected()
+        self.ran = Ran()
+        #: Ids of the findings that fail by the policy, whether they are known or not.
+        self.judged: set[str] = set()
+        self.counts: dict[str, int] = {}
         self.parts: list[SessionReport] = []
+        self.session: SessionReport | None = None
+        self.outcome: Outcome | None = None
+        self.problems: list[str] = []
+        #: What was recorded; there once anything is watched.
+        self._ratchet: Ratchet | None = None
         self._code: TestCode | None = None
 
     # ── before the tests ──────────────────────────────────────────────────────────────
@@ -55,11 +67,28 @@ class Suite:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Read the markers; one that asks for a test to be watched switches on."""
         read_markers(items)
-        if not self.active and any(self._mode(item) != "off" for item in items):
+        if self._ratchet is None and any(self._mode(item) != "off" for item in items):
             self._activate()
 
-    def _activate(self) -> None:
-        self.active = True
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        """Note that not everything runs."""
+        self.collected.deselected += len(items)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note what could not be collected."""
+        self.collected.errors += report.failed
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note how many tests there are; a controller of workers has none."""
+        self.collected.tests = len(session.items)
+
+    def _activate(self) -> Ratchet:
+        from pytest_nplusone_guard import outputs, ratchet
+
+        self._ratchet = ratchet.load(self.options, str(self.config.rootpath))
+        if not self.is_worker:
+            outputs.check(self.options.reports)
+        return self._ratchet
 
     def _mode(self, item: pytest.Item) -> Mode:
         if self.options.barred or not isinstance(item, pytest.Function):
@@ -73,16 +102,13 @@ class Suite:
         """Watch the test itself, and fail it, where it passed, with all it has found."""
         if watched_key in item.stash:  # of a run before: the test is run again
             del item.stash[watched_key]
-        mode = self._mode(item) if self.active else "off"
-        if mode == "off" or not django_is_configured():
+        if self._ratchet is None or self._mode(item) == "off" or not django_is_configured():
             return (yield)
         watched = self._watch(item)
         with around_function(item, watched.opening):
             result = yield
-        failing = watched.failing(self.known) if mode == "fail" else ()
-        if failing and not _has_failed(item):
-            watched.told = True
-            pytest.fail(watched.render(failing), pytrace=False)
+        if self._mode(item) == "fail" and not _has_failed(item):
+            self._fail(watched, self._ratchet)
         return result
 
     def _watch(self, item: pytest.Item) -> Watched:
@@ -96,10 +122,16 @@ class Suite:
         watched = item.stash[watched_key] = judging.Watched(item.nodeid, policy, self._code)
         return watched
 
-    @property
-    def known(self) -> frozenset[str]:
-        """The ids of findings that pass."""
-        return frozenset()
+    def _fail(self, watched: Watched, ratchet: Ratchet) -> None:
+        __tracebackhide__ = True
+        failing = tuple(each for each in watched.judged if not ratchet.passes(each))
+        excess = ratchet.excess(watched.name, watched.query_count)
+        told = [excess] if excess else []
+        if failing:
+            watched.told = True
+            told.append(watched.render(failing))
+        if told:
+            pytest.fail("\n".join(told), pytrace=False)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -109,34 +141,126 @@ class Suite:
         watched = item.stash.get(watched_key, None) if call.when == "call" else None
         if watched is None:
             return (yield)
-        marked = item.stash.get(marked_key, Marked())
-        watched.note_ignores(marked.ignores)
+        watched.note_ignores(item.stash.get(marked_key, Marked()).ignores)
         _note_properties(item, watched)
         report = yield
-        setattr(report, ATTRIBUTE, watched.session.to_json())
+        setattr(report, ATTRIBUTE, self._parcel(item, watched))
         if watched.findings and not watched.told:
             report.sections.append((TITLE, watched.render(watched.findings)))
         return report
 
+    def _parcel(self, item: pytest.Item, watched: Watched) -> str:
+        """What was found, as text: reports go from process to process and into files."""
+        # A test that is marked to report only is none that the ratchet holds.
+        held = self._mode(item) == "fail" or self.options.mode == "report"
+        judged = [each.id for each in watched.judged] if held else []
+        return json.dumps([judged, watched.query_count, watched.session.to_json()])
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Gather what the tests have found, of whatever process they ran in."""
-        found = getattr(report, ATTRIBUTE, None)
-        if found is not None and not self.is_worker:
-            from nplusone_guard.report.session import SessionReport
+        if self.is_worker:
+            return
+        if report.when == "call" and report.passed:
+            self.ran.passed.add(report.nodeid)
+        parcel = getattr(report, ATTRIBUTE, None)
+        if parcel is not None:
+            self._gather(report, parcel)
 
-            self.active = True
-            self.parts.append(SessionReport.from_json(found))
+    def _gather(self, report: pytest.TestReport, parcel: str) -> None:
+        from nplusone_guard.report.session import SessionReport
+
+        judged, count, session = json.loads(parcel)
+        self.judged.update(judged)
+        if report.passed:
+            self.counts[report.nodeid] = count
+        self.parts.append(SessionReport.from_json(session))
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        """Note that a test has run; a controller hears of those of its workers."""
+        self.ran.finished.add(nodeid)
 
     # ── after the tests ───────────────────────────────────────────────────────────────
 
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Show each finding once."""
-        if self.is_worker or not self.parts:
-            return
-        from nplusone_guard.report.session import session_of
-        from pytest_nplusone_guard.summary import write_summary
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Add what a worker of pytest-xdist has collected."""
+        data = getattr(node, "workeroutput", {}).get(ATTRIBUTE)
+        if data is not None:
+            self.collected.add(data)
+        else:
+            self.collected.errors += 1  # it died, and what it held is lost
 
-        write_summary(terminalreporter, session_of(*self.parts))
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Hold everything against what is recorded, and write what was asked for."""
+        if self.is_worker:
+            self.collected.idle = self._idle_ignores()
+            output: dict[str, Any] = self.config.workeroutput  # type: ignore[attr-defined]
+            output[ATTRIBUTE] = self.collected.to_data()
+        elif (self._ratchet is not None or self.parts) and exitstatus in (0, 1, 2, 5):
+            self._finish(session, self._ratchet or self._activate())
+
+    def _finish(self, session: pytest.Session, ratchet: Ratchet) -> None:
+        from nplusone_guard.exceptions import ConfigError
+        from nplusone_guard.report.session import session_of
+        from pytest_nplusone_guard import outputs
+
+        tests = {entry.test for entry in ratchet.findings or ()} | {*(ratchet.queries or ())}
+        complete = is_complete(self.config, self.collected, self.ran, tests)
+        found = session_of(*self.parts)
+        self.session = found if complete else replace(found, unused_ignores=())
+        try:
+            self.outcome = self._judge(self.session, ratchet, complete)
+        except ConfigError as error:
+            self.problems.append(str(error))
+        base_dir = outputs.workspace(str(self.config.rootpath))
+        self.problems += outputs.write(self.options.reports, self.session, base_dir)
+        self.problems += outputs.add_step_summary(self.session, base_dir)
+        stale = self.outcome is not None and self.outcome.stale and not self.options.update
+        if (self.problems or (stale and self.options.strict)) and session.exitstatus in (0, 5):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _judge(self, session: SessionReport, ratchet: Ratchet, complete: bool) -> Outcome:
+        from pytest_nplusone_guard.ratchet import Tests
+
+        tests = Tests(self.counts, self.ran.unproven)
+        return ratchet.judge(session, self.judged, tests, complete=complete)
+
+    def _idle_ignores(self) -> list[list[str]]:
+        if self._ratchet is None or not django_is_configured():
+            return []
+        from nplusone_guard.guard import default_policy
+        from nplusone_guard.ignores import unused_settings_ignores
+
+        return [[each.where, each.text] for each in unused_settings_ignores(default_policy())]
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Show each finding once, and how the run stands against what is recorded."""
+        if self.is_worker or self.session is None or self._ratchet is None:
+            return
+        from pytest_nplusone_guard import outputs
+
+        terminalreporter.section(TITLE, sep="=")
+        for line in self._summary(terminalreporter, self.session, self._ratchet):
+            terminalreporter.line(line)
+        if outputs.on_github():
+            root = outputs.workspace(str(self.config.rootpath))
+            known = self.outcome.known if self.outcome is not None else frozenset()
+            new = [each for each in self.session if each.finding.id not in known]
+            outputs.annotate(terminalreporter, replace(self.session, findings=tuple(new)), root)
+
+    def _summary(
+        self, terminal: Any, session: SessionReport, ratchet: Ratchet
+    ) -> Generator[str, None, None]:
+        from pytest_nplusone_guard import summary
+
+        outcome = self.outcome
+        yield from summary.lines(terminal, session, outcome.known if outcome else ())
+        if outcome is not None:
+            verbose = self.config.get_verbosity() > 0
+            yield from outcome.lines(strict=self.options.strict, verbose=verbose)
+        for problem in (*ratchet.missing, *self.problems):
+            yield f" {problem}"
 
 
 def _has_failed(item: pytest.Item) -> bool:
@@ -147,6 +271,5 @@ def _has_failed(item: pytest.Item) -> bool:
 def _note_properties(item: pytest.Item, watched: Watched) -> None:
     """Numbers for JUnit's file; those of a run before, where the test is run again, go."""
     kept = [each for each in item.user_properties if each[0] not in PROPERTIES]
-    queries = sum(scope.query_count for scope in watched.session.scopes)
-    values = (queries, " ".join(finding.id for finding in watched.findings))
+    values = (watched.query_count, " ".join(finding.id for finding in watched.findings))
     item.user_properties[:] = [*kept, *zip(PROPERTIES, values, strict=True)]

@@ -6,7 +6,7 @@ Imported when the first test is watched, and not before: it needs Django.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -66,13 +66,19 @@ class Watched:
         """Every finding of the test."""
         return tuple(entry.finding for entry in self.session)
 
-    def failing(self, known: Collection[str]) -> tuple[Finding, ...]:
-        """The findings that fail the test: by the policy, and not ``known`` by their id."""
+    @property
+    def judged(self) -> tuple[Finding, ...]:
+        """The findings that fail by the policy, unless they are known."""
         return tuple(
             finding
             for finding in self.findings
-            if self.policy.fails(finding.rule, finding.severity) and finding.id not in known
+            if self.policy.fails(finding.rule, finding.severity)
         )
+
+    @property
+    def query_count(self) -> int:
+        """Queries of the test; of several examples, those of the worst."""
+        return sum(scope.query_count for scope in self.session.scopes)
 
     def note_ignores(self, ignores: tuple[IgnoreEntry, ...]) -> None:
         """Let the session know the ignores of markers; it tells those without use."""

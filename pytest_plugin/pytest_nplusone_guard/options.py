@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 
 import pytest
 
@@ -108,6 +108,8 @@ def read_options(config: pytest.Config) -> Options:
                 "Allowed with it: --nplusone=report or --nplusone=fail."
             )
         mode, source = "report", "--nplusone-update-baseline"
+    if mode == "off" and not source:
+        _refuse_idle(config)
     options = Options(
         mode=mode,
         source=source,
@@ -127,13 +129,23 @@ def read_options(config: pytest.Config) -> Options:
     return options
 
 
+def _refuse_idle(config: pytest.Config) -> None:
+    """An option that has no effect would leave somebody believe that all is well."""
+    for name in ("baseline", "strict", "budgets", "allow", "report"):
+        if config.getoption(f"--nplusone-{name}"):
+            raise pytest.UsageError(
+                f"--nplusone-{name} has no effect while nplusone is off. "
+                "Add --nplusone=report or --nplusone=fail."
+            )
+
+
 def _mode(config: pytest.Config) -> tuple[Mode, str]:
     stated = config.getoption("--nplusone")
     if stated:
         return stated, "--nplusone"
     stated = config.getini("nplusone")
     if stated:
-        return _checked(stated, "nplusone", os.path.basename(config.inipath or "the ini file"))
+        return _checked(str(stated), "nplusone", os.path.basename(config.inipath or "the ini file"))
     stated = _of_django()
     if stated is not None:
         where = f'NPLUSONE_GUARD["{SETTING_KEY}"]'
@@ -145,7 +157,7 @@ def _checked(stated: object, key: str, source: str) -> tuple[Mode, str]:
     if stated not in MODES:
         place = "" if source == key else f"{source}: "
         raise pytest.UsageError(f"{place}{key} is {stated!r}. Allowed: {_ALLOWED}.")
-    return cast("Mode", stated), source
+    return stated, source
 
 
 def _of_django() -> Any:

@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from nplusone_guard.report import summary
-
-if TYPE_CHECKING:
-    from nplusone_guard.report.session import SessionReport
+from nplusone_guard.report.session import SessionReport
 
 #: Findings that are told in full without ``-v``.
 MAX_FINDINGS: Final = 20
 
 
-def write_summary(terminal: Any, session: SessionReport) -> None:
-    """Write what all tests together have found."""
-    terminal.section("query loops", sep="=")
-    for line in _lines(terminal, session):
-        terminal.line(line)
-
-
-def _lines(terminal: Any, session: SessionReport) -> list[str]:
+def lines(terminal: Any, session: SessionReport, known: Collection[str]) -> Iterator[str]:
+    """What all tests together have found; what is ``known`` is counted, without ``-v``."""
     verbose = terminal.config.get_verbosity() > 0
-    most = len(session) if verbose else MAX_FINDINGS
-    shown = replace(session, findings=session.findings[:most])
+    told = [each for each in session if verbose or each.finding.id not in known]
+    most = len(told) if verbose else MAX_FINDINGS
     text = summary.render(
-        shown,
-        width=max(terminal._tw.fullwidth, 60),
+        replace(session, findings=tuple(told[:most])),
+        # pytest has no other name for it.
+        width=max(terminal._tw.fullwidth, 60),  # noqa: SLF001
         base_dir=str(terminal.config.rootpath),
         show_cleared=verbose,
     )
-    lines = [summary.totals(session), *text.split("\n")[1:]]
-    more = len(session) - most
-    if more > 0:
-        lines.append(f" {more:,} more: -v shows them all")
-    return lines
+    yield summary.totals(session)
+    yield from text.split("\n")[1:]
+    hidden = len(told) - most
+    if hidden > 0:
+        yield f" {hidden:,} more: -v shows them, --nplusone-report=FILE.md writes them"

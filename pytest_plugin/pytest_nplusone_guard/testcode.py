@@ -109,8 +109,11 @@ def _is_asked_by_test(finding: Finding, scope: Scope, code: TestCode) -> bool:
     paths = [_outwards(group) for group in scope.all_groups() if _is_of(group, finding)]
     if len(paths) < 2:
         return False
-    common = os.path.commonprefix(paths)
-    return all(len(path) > len(common) and path[len(common)][0] in code for path in paths)
+    common = next(
+        (at for at, lines in enumerate(zip(*paths, strict=False)) if len(set(lines)) > 1),
+        min(map(len, paths)),
+    )
+    return all(len(path) > common and path[common][0] in code for path in paths)
 
 
 def _is_of(group: Any, finding: Finding) -> bool:

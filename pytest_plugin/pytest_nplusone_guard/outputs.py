@@ -1,0 +1,89 @@
+"""What a run leaves for other tools: report files, GitHub's annotations and summary."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+import pytest
+
+from nplusone_guard.exceptions import ConfigError
+from nplusone_guard.files import write_text
+from nplusone_guard.report import github, gitlab, markdown, sarif
+from nplusone_guard.report.session import SessionReport
+from pytest_nplusone_guard.ratchet import check_writable
+
+Render = Callable[[SessionReport, str], str]
+
+#: The longest ending first: ``.gitlab.json`` is no ``.json``.
+RENDERERS: Final[dict[str, Render]] = {
+    ".gitlab.json": gitlab.render,
+    ".json": lambda session, base_dir: session.to_json(indent=1),
+    ".sarif": sarif.render,
+    ".md": lambda session, base_dir: markdown.render(session, base_dir=base_dir),
+}
+#: GitHub refuses a longer summary of one step, in bytes.
+MAX_SUMMARY: Final = 1_000_000
+
+
+def check(paths: Iterable[str]) -> None:
+    """Raise ``UsageError`` for a report that cannot be written."""
+    for path in paths:
+        if _renderer(path) is None:
+            allowed = ", ".join(sorted(RENDERERS))
+            raise pytest.UsageError(
+                f"--nplusone-report: {os.path.basename(path)} has no known ending. "
+                f"Allowed: {allowed}."
+            )
+        check_writable("--nplusone-report", path)
+
+
+def _renderer(path: str) -> Render | None:
+    return next((RENDERERS[each] for each in RENDERERS if path.endswith(each)), None)
+
+
+def write(paths: Sequence[str], session: SessionReport, base_dir: str) -> list[str]:
+    """Write the reports; returns what went wrong, one line each."""
+    problems = []
+    for path in paths:
+        render = _renderer(path)
+        assert render is not None
+        try:
+            write_text(path, render(session, base_dir))
+        except ConfigError as error:
+            problems.append(str(error))
+    return problems
+
+
+def workspace(root: str) -> str:
+    """The directory that other tools name files relative to."""
+    return os.environ.get("GITHUB_WORKSPACE") or os.environ.get("CI_PROJECT_DIR") or root
+
+
+def on_github() -> bool:
+    """Whether this is a job of GitHub Actions."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+def annotate(terminal: Any, session: SessionReport, base_dir: str) -> None:
+    """Write GitHub's annotations: commands count at the beginning of a line only."""
+    terminal.ensure_newline()
+    for line in github.render(session, base_dir).splitlines():
+        # Past the terminal writer, which might wrap or colour it.
+        terminal._tw._file.write(f"{line}\n")  # noqa: SLF001
+    terminal.flush()
+
+
+def add_step_summary(session: SessionReport, base_dir: str) -> list[str]:
+    """Add markdown to the summary of GitHub's step; returns what went wrong."""
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not path or not session.findings:
+        return []
+    text = markdown.render(session, base_dir=base_dir).encode("utf-8", "replace")
+    try:
+        with open(path, "ab") as stream:
+            stream.write(text[:MAX_SUMMARY] + b"\n")
+    except OSError as error:
+        return [f"GITHUB_STEP_SUMMARY: {path} cannot be written: {error.strerror}"]
+    return []

@@ -1,0 +1,218 @@
+"""The ratchet: findings and query counts held against what is recorded of them.
+
+Imported when detection is on: it needs the core, though not Django.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+import pytest
+
+from nplusone_guard import baseline, budget_file
+from nplusone_guard.analysis.findings import Finding
+from nplusone_guard.exceptions import ConfigError
+from nplusone_guard.files import Destination, why
+from nplusone_guard.report.session import SessionFinding, SessionReport
+from pytest_nplusone_guard.options import Options
+
+#: Stale entries that are named without ``-v``.
+MAX_STALE: Final = 20
+
+
+@dataclass(slots=True)
+class Ratchet:
+    """The recorded findings and counts of one run, and what may go beyond them."""
+
+    options: Options
+    base_dir: str
+    findings: baseline.Baseline | None = None
+    queries: dict[str, int] | None = None
+    allowance: budget_file.Allowance = field(default_factory=budget_file.Allowance)
+    #: Files that are not there, by name.
+    missing: list[str] = field(default_factory=list)
+    today: datetime.date = field(default_factory=datetime.date.today)
+
+    # ── each test ─────────────────────────────────────────────────────────────────────
+
+    def passes(self, finding: Finding) -> bool:
+        """Whether ``finding`` is known, or is going to be."""
+        if self.findings is None:
+            return False
+        entry = next((each for each in self.findings if each.id == finding.id), None)
+        if entry is None:
+            return bool(self.options.baseline) and self.options.update in ("all", "new-only")
+        return not entry.expired(self.today)
+
+    def excess(self, test: str, count: int) -> str:
+        """What to tell of a test that sends more queries than it may; else nothing."""
+        if self.queries is None or self.options.update == "all" or test not in self.queries:
+            return ""
+        recorded = self.queries[test]
+        limit = self.allowance.limit(recorded)
+        if count <= limit:
+            return ""
+        allowed = f", {limit:,} allowed" if limit > recorded else ""
+        name = os.path.basename(self.options.budgets)
+        return f"{test}: {count:,} queries, {recorded:,} recorded in {name}{allowed}"
+
+    # ── after all tests ───────────────────────────────────────────────────────────────
+
+    def judge(
+        self, session: SessionReport, judged: Collection[str], tests: Tests, *, complete: bool
+    ) -> Outcome:
+        """Hold everything that was found against the record, and bring it up to date."""
+        found = [entry for entry in session if entry.finding.id in judged]
+        outcome = Outcome(update=self.options.update)
+        if self.findings is not None:
+            outcome.name = os.path.basename(self.options.baseline)
+            compared = baseline.compare(self.findings, found, today=self.today, complete=complete)
+            outcome.compared = compared
+            outcome.stale = [each for each in compared.stale if each.test not in tests.unproven]
+            if self.options.update:
+                self._update_findings(found, outcome, complete)
+        if self.queries is not None:
+            self._judge_queries(tests.counts, outcome, complete)
+        return outcome
+
+    def _update_findings(
+        self, found: Iterable[SessionFinding], outcome: Outcome, complete: bool
+    ) -> None:
+        old = self.findings or baseline.Baseline()
+        mode = cast("baseline.UpdateMode", self.options.update)
+        new = baseline.update(old, found, mode, base_dir=self.base_dir, complete=complete)
+        stale = {each.id for each in outcome.stale}
+        # What only was not proven to be gone stays.
+        kept = [each for each in old if each.id not in new and each.id not in stale]
+        new = baseline.Baseline((*new, *kept))
+        baseline.save(self.options.baseline, new)
+        outcome.written.append(f"{outcome.name}: {len(new):,} findings")
+
+    def _judge_queries(self, counts: Mapping[str, int], outcome: Outcome, complete: bool) -> None:
+        recorded = self.queries or {}
+        compared = budget_file.compare(recorded, counts, self.allowance, complete=complete)
+        outcome.lower = len(compared.lower)
+        if self.options.update:
+            mode = cast("baseline.UpdateMode", self.options.update)
+            new = budget_file.update(recorded, counts, mode, complete=complete)
+            budget_file.save(self.options.budgets, new)
+            name = os.path.basename(self.options.budgets)
+            outcome.written.append(f"{name}: {len(new):,} tests")
+
+
+@dataclass(slots=True)
+class Tests:
+    """What became of the tests."""
+
+    #: Queries of the tests that passed.
+    counts: Mapping[str, int]
+    #: Tests that did not run to their end, so that what they do is not known.
+    unproven: Collection[str]
+
+    __test__ = False
+
+
+@dataclass(slots=True)
+class Outcome:
+    """A run held against the record."""
+
+    update: str = ""
+    name: str = ""
+    compared: baseline.Comparison | None = None
+    stale: list[baseline.Entry] = field(default_factory=list)
+    #: Tests that sent fewer queries than recorded.
+    lower: int = 0
+    written: list[str] = field(default_factory=list)
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The ids of findings that pass because they are recorded."""
+        known = self.compared.known if self.compared is not None else ()
+        return frozenset(each.finding.id for each in known)
+
+    def lines(self, *, strict: bool, verbose: bool) -> Iterator[str]:
+        """The outcome in words."""
+        if self.compared is not None:
+            yield f" baseline {self.name}: {', '.join(self._counts())}"
+            yield from self._expired()
+            if not self.update:
+                yield from self._stale(strict, verbose)
+        if self.lower and not self.update:
+            many = f"{self.lower:,} test{'s' * (self.lower > 1)}"
+            yield f" budgets: {many} below the record; --nplusone-update-baseline tightens it"
+        for written in self.written:
+            yield f" written {written}"
+
+    def _counts(self) -> Iterator[str]:
+        compared = self.compared
+        assert compared is not None
+        yield f"{len(compared.known):,} known"
+        yield f"{len(compared.new):,} new"
+        if compared.expired:
+            yield f"{len(compared.expired):,} expired"
+        if self.stale:
+            yield f"{len(self.stale):,} stale"
+
+    def _expired(self) -> Iterator[str]:
+        for _, entry in self.compared.expired if self.compared is not None else ():
+            yield f"   expired {entry.until}  {_told(entry)}"
+
+    def _stale(self, strict: bool, verbose: bool) -> Iterator[str]:
+        shown = self.stale if verbose else self.stale[:MAX_STALE]
+        for entry in shown:
+            yield f"   stale  {_told(entry)}"
+        more = len(self.stale) - len(shown)
+        if more:
+            yield f"   and {more:,} more"
+        if self.stale:
+            fails = "; fails by --nplusone-strict" if strict else ""
+            yield f"   no longer found: --nplusone-update-baseline=prune removes them{fails}"
+
+
+def _told(entry: baseline.Entry) -> str:
+    return f"{entry.rule}  {entry.file} {entry.function}  [{entry.id}]"
+
+
+def load(options: Options, base_dir: str) -> Ratchet:
+    """Read the recorded files. Raises ``UsageError`` for one that is wrong, or not there in CI."""
+    ratchet = Ratchet(options, base_dir)
+    try:
+        if options.allow:
+            ratchet.allowance = budget_file.parse_allowance(options.allow, "--nplusone-allow")
+        if options.baseline:
+            there = _is_there(ratchet, "--nplusone-baseline", options.baseline)
+            ratchet.findings = baseline.load(options.baseline) if there else baseline.Baseline()
+        if options.budgets:
+            there = _is_there(ratchet, "--nplusone-budgets", options.budgets)
+            ratchet.queries = budget_file.load(options.budgets) if there else {}
+    except ConfigError as error:
+        raise pytest.UsageError(str(error)) from error
+    return ratchet
+
+
+def _is_there(ratchet: Ratchet, option: str, path: str) -> bool:
+    there = os.path.exists(path)
+    if ratchet.options.update:
+        check_writable(option, path)
+    elif not there and os.environ.get("CI", "").lower() in ("1", "true"):
+        raise pytest.UsageError(
+            f"{option}: {path} does not exist. Write it with --nplusone-update-baseline, and "
+            "commit it."
+        )
+    elif not there:
+        ratchet.missing.append(
+            f"{option}: {path} does not exist; --nplusone-update-baseline writes it"
+        )
+    return there
+
+
+def check_writable(option: str, path: str) -> None:
+    """Raise ``UsageError`` now for a file that could not be written when all is done."""
+    try:
+        Destination(path).check()
+    except OSError as error:
+        raise pytest.UsageError(f"{option}: {path} cannot be written: {why(error)}") from error
