@@ -9,8 +9,9 @@ from types import FrameType, TracebackType
 from typing import Any, TypeVar
 
 import wrapt
-from asgiref.sync import iscoroutinefunction
+from asgiref.sync import iscoroutinefunction, sync_to_async
 
+from nplusone_guard.capture import hook
 from nplusone_guard.capture.scope import Scope
 from nplusone_guard.exceptions import ConfigError, MaxQueriesExceeded
 from nplusone_guard.guard import Recording, open_scope
@@ -51,7 +52,7 @@ class QueryBudget:
         self._recordings: list[Recording] = []
 
     def __enter__(self) -> Recording:
-        return self._open(sys._getframe(1))  # noqa: SLF001 - call paths end here
+        return self._enter(sys._getframe(1))  # noqa: SLF001 - call paths end here
 
     def __exit__(
         self,
@@ -61,12 +62,13 @@ class QueryBudget:
     ) -> None:
         __tracebackhide__ = True
         recording = self._recordings.pop()
-        recording.close()
-        if error is None:
-            self._check(recording)
+        report = recording.close()
+        if error is None and (excess := self.excess(recording)):
+            raise MaxQueriesExceeded(excess, report)
 
     async def __aenter__(self) -> Recording:
-        return self._open(sys._getframe(1))  # noqa: SLF001 - call paths end here
+        await sync_to_async(attach)()
+        return self._enter(sys._getframe(1))  # noqa: SLF001 - as above
 
     async def __aexit__(
         self,
@@ -95,13 +97,18 @@ class QueryBudget:
         """Raise ``ConfigError`` where ``using`` names a database that there is not."""
         check_aliases(self.using, self.name)
 
-    def _check(self, recording: Recording) -> None:
-        __tracebackhide__ = True
+    def open(self, root: FrameType) -> Recording:
+        """Start counting; ``root`` is the frame that call paths end at."""
+        self.check_aliases()
+        attach()
+        return open_scope(self.info or self.name, root=root)
+
+    def excess(self, recording: Recording) -> str:
+        """What a closed ``recording`` has against this budget; empty if it keeps to it."""
         control = self._control(recording.scope) if self.transactions else 0
         count = self._count(recording.report) + control
-        if count > self.allowed or (self.exact and count != self.allowed):
-            message = self._message(count, control, recording.report)
-            raise MaxQueriesExceeded(message, recording.report)
+        kept = count == self.allowed if self.exact else count <= self.allowed
+        return "" if kept else self._message(count, control, recording.report)
 
     def _count(self, report: Report) -> int:
         if self.using is None:
@@ -114,9 +121,8 @@ class QueryBudget:
             return scope.transactions
         return sum(scope.controls.get(alias, 0) for alias in self.using)
 
-    def _open(self, root: FrameType) -> Recording:
-        self.check_aliases()
-        recording = open_scope(self.info or self.name, root=root)
+    def _enter(self, root: FrameType) -> Recording:
+        recording = self.open(root)
         self._recordings.append(recording)
         return recording
 
@@ -195,6 +201,19 @@ def assert_max_queries(
         transactions=transactions,
         verbose=verbose,
     )
+
+
+def attach() -> None:
+    """Watch the connections that this thread has opened already.
+
+    Without the app in ``INSTALLED_APPS`` the hook is installed by the first scope, which
+    in async code may be opened in a thread that has no connections of its own.
+    """
+    from django.db import connections
+
+    hook.install()
+    for connection in connections.all(initialized_only=True):
+        hook.attach(connection)
 
 
 # ── arguments ───────────────────────────────────────────────────────────────────────

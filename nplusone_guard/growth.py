@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
 
-from nplusone_guard.budgets import aliases, check_aliases, check_count
+from nplusone_guard.budgets import aliases, attach, check_aliases, check_count
 from nplusone_guard.capture.scope import current_scope
 from nplusone_guard.exceptions import ConfigError, MaxQueriesExceeded
 from nplusone_guard.guard import watch
@@ -197,6 +197,7 @@ def _transactions() -> ExitStack:
     """A transaction or savepoint on every database that can be reached; to be closed."""
     from django.db import connections
 
+    attach()
     with ExitStack() as opened:
         for alias in connections:
             atomic = _begun(alias)

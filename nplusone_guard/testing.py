@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from nplusone_guard.budgets import QueryBudget
+from nplusone_guard.budgets import QueryBudget, attach
 from nplusone_guard.growth import assert_constant_queries
 from nplusone_guard.report.growth import Growth
 
 
 class QueryAssertions:
     """A mixin: ``class ReportTests(QueryAssertions, TestCase)``."""
+
+    def setUp(self) -> None:
+        """Watch the connections of the thread that the tests run in."""
+        attach()
+        super().setUp()  # type: ignore[misc]
 
     def assertMaxQueries(  # noqa: N802 - named as Django's assertNumQueries
         self,

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from pytest_nplusone_guard.fixtures import is_verbose
+from pytest_nplusone_guard.items import around_function
 
 if TYPE_CHECKING:
     from nplusone_guard.budgets import QueryBudget
-    from nplusone_guard.exceptions import MaxQueriesExceeded
     from nplusone_guard.guard import Recording
 
 MARKER: Final = "max_queries"
@@ -85,73 +85,36 @@ def _django_is_configured() -> bool:
 
 
 @contextmanager
-def enforced(item: Any, budgets: Iterable[QueryBudget]) -> Iterator[None]:
-    """While ``item`` runs, its function keeps to ``budgets``.
+def enforced(item: pytest.Item, budgets: Iterable[QueryBudget]) -> Iterator[None]:
+    """While ``item`` runs, its function keeps to ``budgets``."""
+    from nplusone_guard.budgets import attach
 
-    The function itself is wrapped, and not the call phase: ``setUp`` is set-up, and an
-    async test runs in a context of its own.
-    """
-    original = item.obj
-    item.obj = functools.reduce(_budgeted, budgets, original)
-    case = _test_case(item)
-    if case is not None:
-        # pytest leaves async methods to the case itself.
-        setattr(case, item.name, item.obj)
-    try:
+    attach()  # here, for async tests may start in another thread
+    with ExitStack() as stack:
+        for budget in budgets:
+            stack.enter_context(around_function(item, partial(_Enforced, budget)))
         yield
-    finally:
-        item.obj = original
-        if case is not None:
-            vars(case).pop(item.name, None)
 
 
-def _test_case(item: Any) -> Any:
-    unittest = sys.modules.get("unittest")
-    instance = getattr(item, "instance", None)
-    return instance if unittest and isinstance(instance, unittest.TestCase) else None
+class _Enforced:
+    """A budget around one call, which fails without a traceback: no line of it is to blame."""
 
+    def __init__(self, budget: QueryBudget) -> None:
+        self._budget = budget
+        self._recordings: list[Recording] = []
 
-def _budgeted(function: Callable[..., Any], budget: QueryBudget) -> Callable[..., Any]:
-    from nplusone_guard.exceptions import MaxQueriesExceeded
+    def __enter__(self) -> None:
+        root = sys._getframe(1)  # noqa: SLF001 - call paths end here
+        self._recordings.append(self._budget.open(root))
 
-    # A `with` in each, and no helper: the frame it stands in ends the call paths.
-    if inspect.iscoroutinefunction(function):
-
-        @functools.wraps(function)
-        async def run_async(*args: Any, **kwargs: Any) -> Any:
-            __tracebackhide__ = True
-            recordings: list[Recording] = []
-            try:
-                with budget as recording:
-                    recordings.append(recording)
-                    return await function(*args, **kwargs)
-            except MaxQueriesExceeded as error:
-                if not _is_of(recordings, error):
-                    raise
-                raise _failure(error) from None
-
-        return run_async
-
-    @functools.wraps(function)
-    def run(*args: Any, **kwargs: Any) -> Any:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         __tracebackhide__ = True
-        recordings: list[Recording] = []
-        try:
-            with budget as recording:
-                recordings.append(recording)
-                return function(*args, **kwargs)
-        except MaxQueriesExceeded as error:
-            if not _is_of(recordings, error):
-                raise
-            raise _failure(error) from None
-
-    return run
-
-
-def _is_of(recordings: Iterable[Recording], error: MaxQueriesExceeded) -> bool:
-    """Whether it is the marker's own budget that is exceeded, and none inside the test."""
-    return any(error.report is recording.report for recording in recordings)
-
-
-def _failure(error: MaxQueriesExceeded) -> BaseException:
-    return pytest.fail.Exception(str(error), pytrace=False)
+        recording = self._recordings.pop()
+        recording.close()
+        if error is None and (excess := self._budget.excess(recording)):
+            pytest.fail(excess, pytrace=False)

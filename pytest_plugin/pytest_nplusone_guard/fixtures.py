@@ -19,8 +19,9 @@ def assert_max_queries(pytestconfig: pytest.Config) -> Callable[..., QueryBudget
 
     ``with assert_max_queries(5): client.get("/books/")``
     """
-    from nplusone_guard.budgets import assert_max_queries
+    from nplusone_guard.budgets import assert_max_queries, attach
 
+    attach()  # here, for async tests may start in another thread
     return partial(assert_max_queries, verbose=is_verbose(pytestconfig))
 
 
@@ -52,8 +53,10 @@ def nplusone_watch() -> Callable[..., Any]:
 
     ``with nplusone_watch("books") as report: client.get("/books/")``
     """
+    from nplusone_guard.budgets import attach
     from nplusone_guard.guard import watch
 
+    attach()
     return watch
 
 

@@ -184,9 +184,9 @@ def test_async_tests(sample):
     )
     result.assert_outcomes(failed=3, passed=1)
     assert "E       nplusone_guard.MaxQueriesExceeded: 4 queries, at most 2 allowed\n" in (
-        section(result, "test_budget[asyncio]")
+        section(result, "test_budget")
     )
-    assert section(result, "test_marker[asyncio]").startswith("4 queries, at most 2 allowed\n")
+    assert section(result, "test_marker").startswith("4 queries, at most 2 allowed\n")
     assert "E       nplusone_guard.MaxQueriesExceeded: 3 queries at 2, 5 at 4: +1.0 per row\n" in (
-        section(result, "test_growth[asyncio]")
+        section(result, "test_growth")
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from pytest_nplusone_guard.budgets import budgets_key, read_markers
 
+from pytest_nplusone_guard.budgets import budgets_key, read_markers
 from tests.pytest_plugin.conftest import section
 
 BOOKS = """
@@ -207,8 +207,10 @@ def test_a_wrong_marker_is_a_usage_error(sample):
     )
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert [line for line in result.stderr.lines if line] == [
-        "ERROR: test_shelf.py::test_wrong: max_queries(): the number of queries is -1. "
-        "Allowed: a whole number of 0 or more."
+        (
+            "ERROR: test_shelf.py::test_wrong: max_queries(): the number of queries is -1. "
+            "Allowed: a whole number of 0 or more."
+        )
     ]
 
 
@@ -231,8 +233,10 @@ USAGE = "Allowed: max_queries(n), with using, exact, info, transactions by name.
         (
             [5],
             {"using": "othre"},
-            "max_queries(): using names 'othre', which is not in DATABASES. "
-            'Did you mean "other"?',
+            (
+                "max_queries(): using names 'othre', which is not in DATABASES. "
+                'Did you mean "other"?'
+            ),
         ),
     ],
 )
