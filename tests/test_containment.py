@@ -19,8 +19,7 @@ pytestmark = pytest.mark.django_db
 FAULTS = [
     (hook, "call_path"),
     (callpath, "fold"),
-    (callpath, "stack"),
-    (callpath, "line_of"),
+    (callpath, "offsets"),
     (landmarks, "read"),
     (hook, "digest"),
     (hook, "sight"),

@@ -10,7 +10,7 @@ from nplusone_guard.analysis import loops
 from nplusone_guard.analysis.findings import Site
 from nplusone_guard.analysis.places import package_of, site_of
 from nplusone_guard.capture import callpath
-from nplusone_guard.capture.scope import Group, Scope
+from nplusone_guard.capture.scope import Group, Scope, Sighting
 
 #: Packages whose own loops carry queries along without asking for any.
 _CARRIERS = frozenset(
@@ -50,10 +50,10 @@ class Location:
         return (self.loop.file, self.loop.line, self.loop.kind) if self.loop else None
 
 
-def call_site(group: Group) -> Site:
+def call_site(scope: Scope, group: Group) -> Site:
     """The innermost user line, or where a gathered task is waited for."""
     place = _site_place(group)
-    return site_of(place.code, place.lasti) if place is not None else _library_site(group)
+    return site_of(place.code, place.lasti) if place is not None else _library_site(scope, group)
 
 
 def _site_place(group: Group) -> callpath.Place | None:
@@ -63,12 +63,12 @@ def _site_place(group: Group) -> callpath.Place | None:
 def locate(scope: Scope, group: Group) -> Location:
     """The site and the loop of ``group``."""
     places = list(_repeatable_places(group))
-    place, site = _site_place(group), call_site(group)
+    place, site = _site_place(group), call_site(scope, group)
     found = None
     if group.recursed:
-        found = _recursion(group)
+        found = _recursion(scope, group)
     found = found or _user_loop(scope, group, places) or _gather(group)
-    found = found or _c_loop(group, places) or _library_loop(group)
+    found = found or _c_loop(group, places) or _library_loop(scope, group)
     found = found or _any_call([one for one in places if one is not place])
     if found is None:
         return Location(site, place)
@@ -144,11 +144,10 @@ def _gather(group: Group) -> _Found | None:
     return _Found(site_of(place.code, place.lasti, "gather"), call, place, bounded=bounded)
 
 
-def _recursion(group: Group) -> _Found | None:
+def _recursion(scope: Scope, group: Group) -> _Found | None:
     """The line on which the function called itself."""
-    sighting = group.second or group.first
     seen: set[CodeType] = set()
-    for code, lasti in zip(sighting.codes, sighting.lastis, strict=True) if sighting else ():
+    for code, lasti in _frames(scope, group.second or group.first):
         if not callpath.is_user_code(code) or code.co_name in callpath.INNER_CODES:
             continue
         if code in seen:
@@ -178,12 +177,9 @@ def _any_call(places: list[callpath.Place]) -> _Found | None:
     return None
 
 
-def _library_loop(group: Group) -> _Found | None:
+def _library_loop(scope: Scope, group: Group) -> _Found | None:
     """A loop inside an installed package, on the way from the user's line to the query."""
-    sighting = group.first
-    if sighting is None:
-        return None
-    for code, lasti in zip(sighting.codes, sighting.lastis, strict=True):
+    for code, lasti in _frames(scope, group.first):
         if _carries(code):
             continue
         for node in loops.enclosing_loops(code, loops.position_of(code, lasti)):
@@ -199,12 +195,18 @@ def _carries(code: CodeType) -> bool:
     return any(part in path for part in _CARRIER_PATHS)
 
 
-def _library_site(group: Group) -> Site:
+def _library_site(scope: Scope, group: Group) -> Site:
     """No user code is on the stack: the outermost frame that was seen."""
-    sighting = group.first
-    if sighting is None or not sighting.codes:
-        return Site("", 0, "")
-    return site_of(sighting.codes[-1], sighting.lastis[-1])
+    frames = _frames(scope, group.first)
+    return site_of(*frames[-1]) if frames else Site("", 0, "")
+
+
+def _frames(scope: Scope, sighting: Sighting | None) -> list[tuple[CodeType, int]]:
+    """Code object and instruction offset of each frame, nearest to the query first."""
+    if sighting is None:
+        return []
+    codes = map(scope.table.code_of, sighting.path)
+    return list(zip(codes, sighting.lastis, strict=False))
 
 
 def exclusive(one: Location, other: Location) -> bool:

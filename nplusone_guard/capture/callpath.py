@@ -41,11 +41,13 @@ _TYPED: Final = ("<stdin>", "<console>", "<ipython", "<doctest", "<input", "<str
 class Place:
     """One position in user code; equal only to itself, so that it is a cheap token."""
 
-    __slots__ = ("code", "lasti")
+    __slots__ = ("code", "key", "lasti")
 
     def __init__(self, code: CodeType, lasti: int) -> None:
         self.code = code
         self.lasti = lasti
+        #: Code objects hash slowly, by their contents.
+        self.key = id(code)
 
     def __repr__(self) -> str:
         return (
@@ -62,13 +64,10 @@ class Bridge:
 class Carried:
     """The path of a caller whose frames are gone by the time the query runs."""
 
-    __slots__ = ("codes", "lastis", "task", "tokens")
+    __slots__ = ("lastis", "task", "tokens")
 
-    def __init__(
-        self, tokens: Path, codes: tuple[CodeType, ...], lastis: tuple[int, ...], task: Any
-    ) -> None:
+    def __init__(self, tokens: Path, lastis: tuple[int, ...], task: Any) -> None:
         self.tokens = tokens
-        self.codes = codes
         self.lastis = lastis
         self.task = task
 
@@ -84,12 +83,13 @@ class CodeTable:
     (user code), to a callable (keyed landmark) or to ``BRIDGE``.
     """
 
-    __slots__ = ("codes", "kinds", "positions")
+    __slots__ = ("codes", "kinds", "lines", "positions")
 
     def __init__(self) -> None:
         self.kinds: dict[int, Any] = {}
         self.codes: dict[int, CodeType] = {}
         self.positions: dict[tuple[int, Any], Place] = {}
+        self.lines: dict[tuple[int, int], int] = {}
 
     def classify(self, code: CodeType) -> Any:
         """Decide once what kind of frame ``code`` makes, and remember it."""
@@ -101,6 +101,21 @@ class CodeTable:
         self.codes[id(code)] = code
         self.kinds[id(code)] = kind
         return kind
+
+    def code_of(self, token: Any) -> CodeType:
+        """The code object behind a token of a path."""
+        if isinstance(token, Place):
+            return token.code
+        return self.codes[token[0] if isinstance(token, tuple) else token]
+
+    def line_of(self, token: Any, lasti: int) -> int:
+        """The source line of a frame, remembered: reading line tables is slow."""
+        code = self.code_of(token)
+        key = (id(code), lasti)
+        line = self.lines.get(key)
+        if line is None:
+            line = self.lines[key] = line_of(code, lasti)
+        return line
 
     def place(self, code: CodeType, known: dict[int, Place], lasti: int) -> Place:
         """The place of ``lasti`` in ``code``; offsets of one exact position share it."""
@@ -166,17 +181,27 @@ def call_path(frame: FrameType | None, root: FrameType | None) -> Path:
     return tuple(path)
 
 
-def stack(frame: FrameType | None, root: FrameType | None) -> list[FrameType]:
-    """The live frames that ``call_path`` walks, without what a bridge carries."""
-    frames: list[FrameType] = []
-    while frame is not None:
-        frames.append(frame)
-        if frame is root:
+def offsets(
+    frame: FrameType, root: FrameType | None, depth: int
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Instruction offset and ``id`` of each frame behind a path of ``depth`` tokens.
+
+    The frames that a bridge carried are gone: they have offsets, but no ``id``.
+    """
+    lastis: list[int] = []
+    ids: list[int] = []
+    beyond = carried.get()
+    one: FrameType | None = frame
+    while one is not None and len(ids) < depth:
+        lastis.append(one.f_lasti)
+        ids.append(id(one))
+        if one is root:
             break
-        if is_bridge(frame.f_code) and carried.get() is not None:
+        if beyond is not None and is_bridge(one.f_code):
+            lastis += beyond.lastis
             break
-        frame = frame.f_back
-    return frames
+        one = one.f_back
+    return tuple(lastis), tuple(ids)
 
 
 def is_bridge(code: CodeType) -> bool:
@@ -184,17 +209,10 @@ def is_bridge(code: CodeType) -> bool:
     return table.kinds.get(id(code)) is BRIDGE
 
 
-def carry(frame: FrameType | None, root: FrameType | None, task: Any) -> Carried:
+def carry(frame: FrameType, root: FrameType | None, task: Any) -> Carried:
     """Note the path at ``frame``, for a query that another thread or task will send."""
     tokens = call_path(frame, root)
-    frames = stack(frame, root)
-    codes = tuple(one.f_code for one in frames)
-    lastis = tuple(one.f_lasti for one in frames)
-    beyond = carried.get()
-    if beyond is not None and len(tokens) > len(codes):
-        codes += beyond.codes
-        lastis += beyond.lastis
-    return Carried(tokens, codes, lastis, task)
+    return Carried(tokens, offsets(frame, root, len(tokens))[0], task)
 
 
 def fold(path: Path) -> Path:
@@ -205,13 +223,10 @@ def fold(path: Path) -> Path:
     between two calls of *other* user code is never dropped: a decorator's wrapper is on
     the stack twice without any recursion.
     """
-    if len(set(map(_identity, path))) == len(path):
+    keys = [token.key if token.__class__ is Place else token for token in path]
+    if len(set(keys)) == len(keys):
         return path
     return _fold_cycles(_fold_direct(path))
-
-
-def _identity(token: Token) -> Token:
-    return token.code if isinstance(token, Place) else token
 
 
 def _fold_direct(path: Path) -> Path:

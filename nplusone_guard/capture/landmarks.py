@@ -11,78 +11,56 @@ from __future__ import annotations
 import importlib
 import inspect
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterator, Sized
 from dataclasses import dataclass, replace
 from types import CodeType, FrameType
 from typing import Any, Final
 
 from nplusone_guard.capture import callpath
 
-Locals = Mapping[str, Any]
-
 
 class Facts:
-    """What the landmarks between a query and its call site say about it."""
+    """What the landmarks between a query and its call site say about it.
 
-    __slots__ = (
-        "accessor",
-        "batch",
-        "by_key",
-        "cached",
-        "cascade",
-        "deferred",
-        "eager",
-        "fks",
-        "model",
-        "operation",
-        "parent",
-        "parent_group",
-        "parent_key",
-        "parent_model",
-        "plain",
-        "prefetch",
-        "prefetched",
-        "queryset",
-        "relation",
-        "validation",
-        "whole",
-    )
+    The defaults stand on the class: most sightings set few of them.
+    """
 
-    def __init__(self) -> None:
-        #: The outermost ORM operation below the call site; ``sql`` for a raw cursor.
-        self.operation = "sql"
-        #: ``app.Model`` that is read or written.
-        self.model = ""
-        #: ``app.Model.field`` of a lazily read relation or deferred field.
-        self.relation = ""
-        #: How the relation is read on the parent: ``author``, ``people_set``.
-        self.accessor = ""
-        #: Whether a related manager is read as it is, by ``.all()``.
-        self.plain = False
-        self.deferred = False
-        #: The queryset method that would load the relation with the parents.
-        self.eager = ""
-        #: Objects asked for at once, where the operation says so.
-        self.batch = 0
-        self.cached = self.cascade = self.validation = False
-        #: The relation had been prefetched onto the parent.
-        self.prefetched = False
-        self.queryset: weakref.ref[Any] | None = None
-        #: Every ``fk = value`` in the WHERE.
-        self.fks: tuple[ForeignKeyCondition, ...] = ()
-        #: The WHERE asks for one row by its primary key.
-        self.by_key = False
-        #: Nothing but that one condition: no filter, order, slice or annotation besides.
-        self.whole = False
-        self.parent_model = ""
-        #: The parent object; only while a sighting is being noted.
-        self.parent: Any = None
-        #: A digest of the parent's type and primary key; 0 where no parent was at hand.
-        self.parent_key = 0
-        #: The group that loaded the parent, where its identity could be found.
-        self.parent_group: Any = None
-        #: (parent model, accessor, ``app.Model.fk`` or "") of a prefetch.
-        self.prefetch: tuple[str, str, str] | None = None
+    #: The outermost ORM operation below the call site; ``sql`` for a raw cursor.
+    operation = "sql"
+    #: ``app.Model`` that is read or written.
+    model = ""
+    #: ``app.Model.field`` of a lazily read relation or deferred field.
+    relation = ""
+    #: How the relation is read on the parent: ``author``, ``people_set``.
+    accessor = ""
+    #: Whether a related manager is read as it is, by ``.all()``.
+    plain = False
+    deferred = False
+    #: The queryset method that would load the relation with the parents.
+    eager = ""
+    #: Objects asked for at once, where the operation says so.
+    batch = 0
+    cached = False
+    cascade = False
+    validation = False
+    #: The relation had been prefetched onto the parent.
+    prefetched = False
+    queryset: weakref.ref[Any] | None = None
+    #: Every ``fk = value`` in the WHERE.
+    fks: tuple[ForeignKeyCondition, ...] = ()
+    #: The WHERE asks for one row by its primary key.
+    by_key = False
+    #: Nothing but that one condition: no filter, order, slice or annotation besides.
+    whole = False
+    parent_model = ""
+    #: The parent object; only while a sighting is being noted.
+    parent: Any = None
+    #: A digest of the parent's type and primary key; 0 where no parent was at hand.
+    parent_key = 0
+    #: The group that loaded the parent, where its identity could be found.
+    parent_group: Any = None
+    #: (parent model, accessor, ``app.Model.fk`` or "") of a prefetch.
+    prefetch: tuple[str, str, str] | None = None
 
     def forget_values(self) -> None:
         """Let go of the objects and values that were only needed while looking."""
@@ -105,24 +83,31 @@ class ForeignKeyCondition:
     value: Any = None
 
 
-Reader = Callable[[Locals, Facts, bool], None]
+Reader = Callable[[FrameType, Facts, bool], None]
 
 
-def read(frames: list[FrameType], *, deep: bool) -> Facts:
+def read(frame: FrameType | None, *, deep: bool) -> Facts:
     """The facts of the landmark frames between a query and the first user frame.
 
     ``deep`` also looks at the parent object and the WHERE clause; that is done at the
     second sighting only.
     """
     facts = Facts()
-    kinds = callpath.table.kinds
-    for frame in frames:
+    readers, kinds = _readers, callpath.table.kinds
+    iterable: FrameType | None = None
+    while frame is not None:
         key = id(frame.f_code)
-        reader = _readers.get(key)
+        reader = readers.get(key)
         if reader is not None:
-            reader(frame.f_locals, facts, deep)
+            if reader is _iterable:
+                iterable = frame
+            else:
+                reader(frame, facts, deep)
         elif kinds.get(key).__class__ is dict:
             break
+        frame = frame.f_back
+    if iterable is not None and not facts.model:
+        _iterable(iterable, facts, deep)
     return facts
 
 
@@ -132,10 +117,10 @@ def read(frames: list[FrameType], *, deep: bool) -> Facts:
 def _operation(name: str) -> Reader:
     """A QuerySet method: the innermost gives the queryset, the outermost the name."""
 
-    def reader(local: Locals, facts: Facts, deep: bool) -> None:
+    def reader(frame: FrameType, facts: Facts, deep: bool) -> None:
         facts.operation = name
         if not facts.model:
-            _note_queryset(local["self"], facts, deep)
+            _note_queryset(frame.f_locals["self"], facts, deep)
 
     return reader
 
@@ -143,33 +128,37 @@ def _operation(name: str) -> Reader:
 def _batch_operation(name: str, argument: str) -> Reader:
     plain = _operation(name)
 
-    def reader(local: Locals, facts: Facts, deep: bool) -> None:
-        plain(local, facts, deep)
-        objects = local.get(argument)
+    def reader(frame: FrameType, facts: Facts, deep: bool) -> None:
+        plain(frame, facts, deep)
+        objects = frame.f_locals.get(argument)
         facts.batch = len(objects) if isinstance(objects, Sized) else 0
 
     return reader
 
 
-def _fetch(local: Locals, facts: Facts, deep: bool) -> None:
+def _fetch(frame: FrameType, facts: Facts, deep: bool) -> None:
     if facts.operation == "sql":
         facts.operation = "filter"
     if not facts.model:
-        _note_queryset(local["self"], facts, deep)
+        _note_queryset(frame.f_locals["self"], facts, deep)
 
 
-def _iterable(local: Locals, facts: Facts, deep: bool) -> None:
+def _iterable(frame: FrameType, facts: Facts, deep: bool) -> None:
     """Under ``aiterator()`` these are the only frames of the queryset on the stack."""
-    _fetch({"self": local["self"].queryset}, facts, deep)
+    if facts.operation == "sql":
+        facts.operation = "filter"
+    _note_queryset(frame.f_locals["self"].queryset, facts, deep)
 
 
-def _raw(local: Locals, facts: Facts, deep: bool) -> None:
+def _raw(frame: FrameType, facts: Facts, deep: bool) -> None:
+    local = frame.f_locals
     facts.operation = "raw"
     facts.model = _label(local["self"].model)
     _note_weakly(local["self"], facts)
 
 
-def _forward(local: Locals, facts: Facts, deep: bool) -> None:
+def _forward(frame: FrameType, facts: Facts, deep: bool) -> None:
+    local = frame.f_locals
     field = local["self"].field
     _note_relation(field.model, field.name, local["instance"], facts)
     facts.eager = "select_related"
@@ -177,20 +166,23 @@ def _forward(local: Locals, facts: Facts, deep: bool) -> None:
         facts.model = _label(field.related_model)
 
 
-def _reverse_one(local: Locals, facts: Facts, deep: bool) -> None:
+def _reverse_one(frame: FrameType, facts: Facts, deep: bool) -> None:
+    local = frame.f_locals
     related = local["self"].related
     _note_relation(related.model, related.get_accessor_name(), local["instance"], facts)
     facts.eager = "select_related"
 
 
-def _generic(local: Locals, facts: Facts, deep: bool) -> None:
+def _generic(frame: FrameType, facts: Facts, deep: bool) -> None:
+    local = frame.f_locals
     owner = local["self"]
     field: Any = getattr(owner, "field", owner)
     _note_relation(field.model, field.name, local["instance"], facts)
     facts.eager = "prefetch_related"
 
 
-def _deferred(local: Locals, facts: Facts, deep: bool) -> None:
+def _deferred(frame: FrameType, facts: Facts, deep: bool) -> None:
+    local = frame.f_locals
     field = local["self"].field
     _note_relation(field.model, field.name, local["instance"], facts)
     facts.operation = "deferred"
@@ -207,7 +199,8 @@ def _note_relation(model: Any, name: str, instance: Any, facts: Facts) -> None:
 
 
 def _instance_operation(name: str) -> Reader:
-    def reader(local: Locals, facts: Facts, deep: bool) -> None:
+    def reader(frame: FrameType, facts: Facts, deep: bool) -> None:
+        local = frame.f_locals
         facts.operation = name
         facts.model = _label(type(local["self"]))
         facts.parent = local["self"]
@@ -216,21 +209,22 @@ def _instance_operation(name: str) -> Reader:
     return reader
 
 
-def _validation(local: Locals, facts: Facts, deep: bool) -> None:
+def _validation(frame: FrameType, facts: Facts, deep: bool) -> None:
     facts.validation = True
 
 
-def _cache(local: Locals, facts: Facts, deep: bool) -> None:
+def _cache(frame: FrameType, facts: Facts, deep: bool) -> None:
     facts.cached = True
 
 
-def _cascade(local: Locals, facts: Facts, deep: bool) -> None:
+def _cascade(frame: FrameType, facts: Facts, deep: bool) -> None:
     facts.operation = "delete"
     facts.cascade = True
 
 
 def _related_write(name: str) -> Reader:
-    def reader(local: Locals, facts: Facts, deep: bool) -> None:
+    def reader(frame: FrameType, facts: Facts, deep: bool) -> None:
+        local = frame.f_locals
         manager = local["self"]
         facts.operation = name
         facts.accessor = _accessor_of(manager)
@@ -244,7 +238,8 @@ def _related_write(name: str) -> Reader:
 def _related_read(name: str) -> Reader:
     """``count`` and ``exists`` of a many-to-many manager, which may ask the through table."""
 
-    def reader(local: Locals, facts: Facts, deep: bool) -> None:
+    def reader(frame: FrameType, facts: Facts, deep: bool) -> None:
+        local = frame.f_locals
         manager = local["self"]
         facts.operation = name
         facts.plain = False
@@ -256,7 +251,8 @@ def _related_read(name: str) -> Reader:
     return reader
 
 
-def _prefetch(local: Locals, facts: Facts, deep: bool) -> None:
+def _prefetch(frame: FrameType, facts: Facts, deep: bool) -> None:
+    local = frame.f_locals
     instances, lookup, level = local["instances"], local["lookup"], local["level"]
     accessor = lookup.prefetch_through.split("__")[level]
     facts.operation = "prefetch"

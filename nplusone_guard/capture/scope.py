@@ -30,12 +30,11 @@ active_ignores: ContextVar[tuple[object, ...]] = ContextVar("nplusone_guard_igno
 class Sighting:
     """The light facts of one execution: which frames, and what the ORM was doing."""
 
-    __slots__ = ("codes", "digest", "facts", "frame_ids", "in_key", "lastis", "numbers")
+    __slots__ = ("digest", "facts", "frame_ids", "in_key", "lastis", "numbers", "path")
 
-    def __init__(
-        self, codes: tuple[Any, ...], lastis: tuple[int, ...], ids: tuple[int, ...]
-    ) -> None:
-        self.codes = codes
+    def __init__(self, path: callpath.Path, lastis: tuple[int, ...], ids: tuple[int, ...]) -> None:
+        #: With recursion as deep as it was.
+        self.path = path
         self.lastis = lastis
         self.frame_ids = ids
         self.facts: Any = None
@@ -93,7 +92,8 @@ class Group:
         self.slow = True
         self.first: Sighting | None = None
         self.second: Sighting | None = None
-        #: For each frame, whether both first sightings can have been one activation.
+        #: For each frame, whether both first sightings can have been one activation;
+        #: empty where all can.
         self.same_frames: tuple[bool, ...] = ()
         self.ignores: tuple[object, ...] = ()
         #: Where the parent of a gathered task waits.

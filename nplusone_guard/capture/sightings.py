@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import eq
 from types import FrameType
 from typing import Any
 
@@ -124,18 +125,15 @@ def _second_sighting(scope: Scope, group: Group, key: Key, query: Query) -> Grou
     first = group.first
     second = _sighting(scope, query, deep=True)
     if first is not None and len(first.lastis) == len(second.lastis):
-        if first.lastis != second.lastis and _lines(first) != _lines(second):
+        if first.lastis != second.lastis and _lines_differ(scope, first, second):
             split = Split()
-            split.by_lines[_lines(first)] = group
+            split.by_lines[_lines(scope, first)] = group
             scope.groups[key] = split
             return _variant(scope, split, query)
-        group.same_frames = tuple(map(_same, first.frame_ids, second.frame_ids))
+        if first.frame_ids != second.frame_ids:
+            group.same_frames = tuple(map(eq, first.frame_ids, second.frame_ids))
     _note_second(scope, group, query, second)
     return group
-
-
-def _same(one: int, other: int) -> bool:
-    return one == other
 
 
 def _note_second(scope: Scope, group: Group, query: Query, second: Sighting) -> None:
@@ -150,7 +148,7 @@ def _note_second(scope: Scope, group: Group, query: Query, second: Sighting) -> 
 def _variant(scope: Scope, split: Split, query: Query) -> Group | None:
     """The group of a path for the exact library lines it takes this time."""
     sighting = _sighting(scope, query, deep=True)
-    lines = _lines(sighting)
+    lines = _lines(scope, sighting)
     group = split.by_lines.get(lines)
     if group is None:
         group = _make_group(scope, query, query.path, sighting)
@@ -173,34 +171,36 @@ def _waiting_place(scope: Scope) -> callpath.Place | None:
 
 def _sighting(scope: Scope, query: Query, *, deep: bool) -> Sighting:
     root = scope.recorders[-1].root
-    frames = callpath.stack(query.frame, root)
-    sighting = Sighting(
-        tuple([one.f_code for one in frames]),
-        tuple([one.f_lasti for one in frames]),
-        tuple([id(one) for one in frames]),
-    )
+    path = query.path
+    sighting = Sighting(path, *callpath.offsets(query.frame, root, len(path)))
     try:
-        sighting.facts = landmarks.read(frames, deep=deep)
+        sighting.facts = landmarks.read(query.frame, deep=deep)
     except Exception as error:
         sighting.facts = landmarks.Facts()
         contain("capture.landmarks", error, scope.errors)
-    beyond = callpath.carried.get()
-    if beyond is not None and callpath.is_bridge(frames[-1].f_code):
-        sighting.codes += beyond.codes
-        sighting.lastis += beyond.lastis
     sighting.digest = digest(query.sql, query.params)
     sighting.in_key = _in_key(query.shape, query.params)
     sighting.numbers = _numbers(query.shape, query.params)
     return sighting
 
 
-def _lines(sighting: Sighting) -> tuple[int, ...]:
+def _lines(scope: Scope, sighting: Sighting) -> tuple[int, ...]:
     """Line numbers of the library frames; user frames are exact in the path already."""
-    kinds = callpath.table.kinds
+    line_of = scope.table.line_of
     return tuple(
-        callpath.line_of(code, lasti)
-        for code, lasti in zip(sighting.codes, sighting.lastis, strict=True)
-        if kinds.get(id(code)).__class__ is not dict
+        line_of(token, lasti)
+        for token, lasti in zip(sighting.path, sighting.lastis, strict=False)
+        if token.__class__ is not callpath.Place
+    )
+
+
+def _lines_differ(scope: Scope, one: Sighting, other: Sighting) -> bool:
+    """Whether some library frame stood on two of its lines. Most offsets are equal."""
+    line_of = scope.table.line_of
+    return any(
+        line_of(token, first) != line_of(token, second)
+        for token, first, second in zip(one.path, one.lastis, other.lastis, strict=False)
+        if first != second and token.__class__ is not callpath.Place
     )
 
 

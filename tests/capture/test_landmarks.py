@@ -243,7 +243,7 @@ def agrees(facts: Facts, wanted: dict[str, Any]) -> bool:
 
 
 def shown(facts: Facts) -> dict[str, Any]:
-    return {name: getattr(facts, name) for name in Facts.__slots__ if getattr(facts, name, None)}
+    return vars(facts)
 
 
 # --- what only the second sighting reads --------------------------------------------------
