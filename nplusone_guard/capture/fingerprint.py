@@ -83,11 +83,11 @@ def fingerprint(sql: str, vendor: str = "sqlite") -> Fingerprint:
     An unknown vendor is read as standard SQL. No more than 32 KiB of ``sql`` are read,
     in time linear in their length.
     """
-    reader = read(sql[:MAX_TEXT], vendor)
+    reader = read(sql if len(sql) <= MAX_TEXT else _beginning(sql), vendor)
     text, kind, control, savepoint = _told(reader)
-    truncated = len(sql) > MAX_TEXT
+    truncated = reader.cut or len(sql) > MAX_TEXT
     if len(text) > MAX_TEXT:
-        text, truncated = text[: max(text.rfind(" ", 0, MAX_TEXT), 0)], True
+        text, truncated = text[: max(text.rfind(" ", 0, MAX_TEXT), 0)].rstrip(" ;"), True
     return Fingerprint(
         text,
         kind,
@@ -101,6 +101,12 @@ def fingerprint(sql: str, vendor: str = "sqlite") -> Fingerprint:
         control,
         truncated,
     )
+
+
+def _beginning(sql: str) -> str:
+    """As much as is read of a long text: up to a comma, so that no entry is halved."""
+    comma = sql.rfind(",", MAX_TEXT - 64, MAX_TEXT)
+    return sql[: comma if comma > 0 else MAX_TEXT]
 
 
 def _told(reader: Reader) -> Told:

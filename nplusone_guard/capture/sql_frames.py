@@ -27,6 +27,7 @@ class Frame:
     __slots__ = (
         "arm_at",
         "arms",
+        "bare_rows",
         "before",
         "branches",
         "call",
@@ -80,6 +81,8 @@ class Frame:
         self.arm_at = 0
         #: Texts that end before UNION, INTERSECT or EXCEPT.
         self.branches: list[str] | None = None
+        #: How many of them read no table.
+        self.bare_rows = 0
         self.verb = ""
         #: As what the next name is a table: ``from``, ``into`` or ``with``.
         self.expect = ""
@@ -109,7 +112,8 @@ class Frame:
         if not self.items:
             return last
         items, self.items = [*self.items, last], []
-        return ", ".join(alike(items) if self.listed else items)
+        texts = alike(items) if self.listed else items
+        return ", ".join(texts) if texts[-1] else ", ".join(texts)[:-1]
 
     def join(self) -> str:
         """The text of the current item, and a fresh start for the next one."""

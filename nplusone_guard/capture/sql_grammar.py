@@ -10,9 +10,9 @@ from nplusone_guard.capture.sql_frames import Frame
 from nplusone_guard.capture.sql_reader import Action, Reader
 from nplusone_guard.capture.sql_tokens import DIALECTS, GENERIC, OPERATORS
 from nplusone_guard.capture.sql_words import (
-    KEYWORDS,
     WORDS,
     both_cases,
+    is_keyword,
     is_operand,
     symbol,
     union,
@@ -152,7 +152,7 @@ def _literal(reader: Reader, text: str) -> None:
 def _before_value(reader: Reader, frame: Frame, number: str | None) -> str:
     """Take a sign into the value; keep the operands of LIMIT and OFFSET."""
     pieces, sign = frame.pieces, ""
-    while pieces and pieces[-1] in _SIGNS and not (pieces[1:] and is_operand(pieces[-2])):
+    while pieces and pieces[-1] in _SIGNS and not (len(pieces) > 1 and is_operand(pieces[-2])):
         sign += pieces.pop()
     word = pieces[-1].upper() if pieces else ""
     if word in _PAGING or (word in {"FIRST", "NEXT"} and pieces[-2:-1] == ["FETCH"]):
@@ -192,7 +192,7 @@ def _open(reader: Reader, text: str) -> None:
         frame.negated = frame.negated or pieces[-2:-1] == ["NOT"]
     elif before == "VALUES":
         frame.call = True
-    elif (before[-1:].isalnum() or before[-1:] == "_") and before not in KEYWORDS:
+    elif (before[-1:].isalnum() or before[-1:] == "_") and not is_keyword(before):
         frame.call = pieces[-2:-1] != ["INTO"]
     if pieces and parent.table_at == last:
         reader.forget_table(parent)
@@ -242,7 +242,7 @@ def _list(reader: Reader, text: str) -> None:
     frame = reader.frame
     if literal:
         reader.literals.append(text)
-    if frame.row_comma and frame.row_at == len(frame.pieces) - 1:
+    if frame.row_comma and frame.row_at == len(frame.pieces) - 1 and text[-1] == ")":
         reader.params += 0 if literal else length
         reader.add_row(f"({'?, ' * (length - 1)}?)")
         return
@@ -254,7 +254,8 @@ def _list(reader: Reader, text: str) -> None:
         reader.params += length
     frame.items = ["?"] * (length - 1)
     frame.pieces = ["?"]
-    _close(reader, ")")
+    if text[-1] == ")":  # else the text ends here, or was cut
+        _close(reader, ")")
 
 
 def _bracket(reader: Reader, text: str) -> None:

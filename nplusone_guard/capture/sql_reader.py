@@ -7,6 +7,7 @@ clause that holds them ends: by then they are texts, and comparing them is cheap
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from operator import length_hint
 
@@ -18,6 +19,9 @@ from nplusone_guard.capture.sql_values import InList, Number
 Action = Callable[["Reader", str], None]
 #: Actions of the tokens known by their text, with that text in upper case.
 Actions = Mapping[str, tuple[Action, str]]
+
+#: Levels that are read; what is deeper is cut off, since a level costs its whole text.
+MAX_DEPTH = 100
 
 #: Words between FROM, INTO or UPDATE and the table.
 _NOT_A_TABLE = {"LATERAL", "ONLY", "IGNORE", "LOW_PRIORITY", "DELAYED", "QUICK", "TABLE"}
@@ -36,6 +40,8 @@ class Reader:
         self.statements: list[tuple[str, str]] = []
         #: Open frames by opener, to know at once that a closing has no opening.
         self.open = {"(": 0, "[": 0, "CASE": 0}
+        self.depth = 0
+        self.cut = False
         self.params = 0
         self.literals: list[str] = []
         #: Tables with their mentions, in order of appearance.
@@ -77,6 +83,10 @@ class Reader:
 
     def push(self, opener: str, before: str) -> Frame:
         parent = self.frame
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            self.cut = True
+            deque(self.rest, maxlen=0)
         frame = Frame(opener, before, parent, self.params, len(self.literals))
         frame.negated = parent.negated or before == "NOT"
         self.open[opener] += 1
@@ -96,6 +106,7 @@ class Reader:
         assert frame.parent is not None
         self.end_chain(frame)
         self.open[frame.opener] -= 1
+        self.depth -= 1
         self.frame = frame.parent
         return frame
 
@@ -107,6 +118,7 @@ class Reader:
         text = frame.text()
         gap = " " if frame.opener == "CASE" and text else ""
         self.place(frame, f"{frame.opener}{gap}{text}")
+        self.frame.plain = False
 
     def place(self, frame: Frame, text: str) -> None:
         """Put the text of a level into the level around it."""
@@ -191,8 +203,10 @@ class Reader:
         depth = self.open["("]
         if (self.limit or self.offset) and depth > self.paging_depth:
             return
-        if number is not None and not number.isdigit():
+        if number is not None and not (number.isdigit() and len(number) < 40):
             return
+        if depth < self.paging_depth:
+            self.limit = self.offset = None
         self.paging_depth = depth
         value = None if number is None else int(sign[:1] + number)
         found = Number(value, self.params if number is None else None)

@@ -159,7 +159,7 @@ class Dialect:
         merged = False
         rest = iter(zip(tokens, [*tokens[1:], ""], strict=False))
         for token, after in rest:
-            named = self._is_name(after) and after[0] != ":" or (token == "." and after == "*")
+            named = (self._is_name(after) and after[0] != ":") or (token == "." and after == "*")
             if token == "." and named and joined and (merged or self._is_name(joined[-1])):
                 joined[-1] += f".{after}"
                 merged = True
@@ -196,7 +196,7 @@ def _short_cuts(quote: str) -> list[str]:
     numbers = rf"-?[0-9]+(?:{comma}-?[0-9]+)+"
     return [
         rf"{column}(?:{column})*",
-        rf"\({_SPACE}(?:{values}|{numbers}){_SPACE}\)",
+        rf"\({_SPACE}(?:{values}|{numbers}){_SPACE}(?:\)|\Z)",
     ]
 
 

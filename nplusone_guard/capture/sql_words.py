@@ -11,7 +11,12 @@ _OPERAND_ENDS = frozenset('_"`)]?$#')
 def is_operand(piece: str) -> bool:
     """Whether an operand ends with ``piece``: what follows is an operator then."""
     last = piece[-1:]
-    return (last.isalnum() or last in _OPERAND_ENDS) and piece not in KEYWORDS
+    return (last.isalnum() or last in _OPERAND_ENDS) and not is_keyword(piece)
+
+
+def is_keyword(piece: str) -> bool:
+    """Whether ``piece`` is a keyword. A long one is not, and is never hashed for that."""
+    return len(piece) < 16 and piece in KEYWORDS
 
 
 def symbol(reader: Reader, text: str) -> None:
@@ -130,8 +135,9 @@ def union(reader: Reader, text: str) -> None:
     branch = frame.branch()
     if branch:
         frame.branches.append(branch)
-    bare = sum(map(is_bare_row, frame.branches))
-    reader.union_rows = max(reader.union_rows, bare + 1 if bare else 0)
+    if is_bare_row(branch):
+        frame.bare_rows += 1
+        reader.union_rows = max(reader.union_rows, frame.bare_rows + 1)
     _clause(reader, text)
 
 
