@@ -17,7 +17,7 @@ from django.core.signals import setting_changed
 
 from nplusone_guard.exceptions import ConfigError
 from nplusone_guard.ignores import closest, entry_faults, rule_faults
-from nplusone_guard.policy import MODES, IgnoreEntry, Policy
+from nplusone_guard.policy import MODES, PYTEST_MODES, IgnoreEntry, Policy
 
 SETTING: Final = "NPLUSONE_GUARD"
 
@@ -153,10 +153,13 @@ def _bad(key: Key, value: object, *, at: str = "", allowed: str = "") -> Problem
     return Problem("E003", text, f"Allowed: {allowed or key.allowed}.")
 
 
-def _mode(key: Key, value: object, say: Say) -> object:
-    if value not in MODES:
-        say(_bad(key, value))
-    return value
+def _one_of(allowed: tuple[str, ...]) -> Callable[[Key, object, Say], object]:
+    def read_word(key: Key, value: object, say: Say) -> object:
+        if value not in allowed:
+            say(_bad(key, value))
+        return value
+
+    return read_word
 
 
 def _boolean(key: Key, value: object, say: Say) -> object:
@@ -263,7 +266,7 @@ KEYS: Final = (
         allowed=", ".join(f'"{mode}"' for mode in MODES),
         default='`"log"` under `DEBUG`, else `"off"`',
         about="What becomes of what was found.",
-        read=_mode,
+        read=_one_of(MODES),
     ),
     Key(
         name="THRESHOLD",
@@ -328,6 +331,14 @@ KEYS: Final = (
         default="`settings.BASE_DIR`, else the working directory",
         about="Files in reports are named relative to this directory.",
         read=_directory,
+    ),
+    Key(
+        name="PYTEST",
+        field="pytest_mode",
+        allowed=", ".join(f'"{mode}"' for mode in PYTEST_MODES),
+        default='`"off"`',
+        about="As `--nplusone`, where neither pytest's command line nor its ini file says.",
+        read=_one_of(PYTEST_MODES),
     ),
 )
 

@@ -10,6 +10,9 @@ Mode = Literal["off", "log", "warn", "raise"]
 
 MODES: tuple[Mode, ...] = ("off", "log", "warn", "raise")
 
+PytestMode = Literal["off", "report", "fail"]
+PYTEST_MODES: tuple[PytestMode, ...] = ("off", "report", "fail")
+
 #: Every rule by its stable slug, with its severity. ``ignore``, baselines and
 #: settings name these slugs; an ``error`` fails CI, a ``warning`` only where selected.
 RULES: dict[str, Severity] = {
@@ -67,6 +70,8 @@ class Policy:
     base_dir: str | None = None
     #: URL paths the middleware leaves alone: beginnings, or globs.
     exclude_paths: tuple[str, ...] = ()
+    #: What the pytest plugin does where neither its option nor the ini file says so.
+    pytest_mode: PytestMode = "off"
 
     def judges(self, rule: str) -> bool:
         """Whether ``rule`` is switched on."""

@@ -25,6 +25,7 @@ GOOD = [
     ({"TIMELINE": 0}, "max_timeline", 0),
     ({"EXCLUDE_PATHS": ["/health/", "*.ico"]}, "exclude_paths", ("/health/", "*.ico")),
     ({"EXCLUDE_PATHS": []}, "exclude_paths", ()),
+    ({"PYTEST": "fail"}, "pytest_mode", "fail"),
     ({"BASE_DIR": "/srv/app"}, "base_dir", "/srv/app"),
     ({"BASE_DIR": Path("/srv/app")}, "base_dir", str(Path("/srv/app"))),
 ]
@@ -87,6 +88,7 @@ BAD = [
         "E003",
         '["EXCLUDE_PATHS"][0] is \'a/\'. Allowed: a URL path that starts with "/" or "*".',
     ),
+    ({"PYTEST": "warn"}, "E003", '["PYTEST"] is \'warn\'. Allowed: "off", "report", "fail".'),
     ({"BASE_DIR": ""}, "E003", "[\"BASE_DIR\"] is ''. Allowed: the path of a directory."),
     ({"BASE_DIR": 3}, "E003", '["BASE_DIR"] is 3.'),
 ]

@@ -13,6 +13,7 @@ from pytest_nplusone_guard.collecting import Collected, Ran, is_complete
 from pytest_nplusone_guard.items import around_function
 from pytest_nplusone_guard.marks import Marked, marked_key, read_markers
 from pytest_nplusone_guard.options import Mode, Options, django_is_configured, read_options
+from pytest_nplusone_guard.workers import is_worker, output_of, raise_refused, refusing
 
 if TYPE_CHECKING:
     from nplusone_guard.report.session import SessionReport
@@ -34,7 +35,7 @@ class Suite:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.options = Options("off")
-        self.is_worker = hasattr(config, "workerinput")
+        self.is_worker = is_worker(config)
         self.collected = Collected()
         self.ran = Ran()
         #: Ids of the findings that fail by the policy, whether they are known or not.
@@ -43,6 +44,7 @@ class Suite:
         self.parts: list[SessionReport] = []
         self.session: SessionReport | None = None
         self.outcome: Outcome | None = None
+        self.notes: list[str] = []
         self.problems: list[str] = []
         #: What was recorded; there once anything is watched.
         self._ratchet: Ratchet | None = None
@@ -66,9 +68,10 @@ class Suite:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Read the markers; one that asks for a test to be watched switches on."""
-        read_markers(items)
-        if self._ratchet is None and any(self._mode(item) != "off" for item in items):
-            self._activate()
+        with refusing(self.config, items):
+            read_markers(items)
+            if self._ratchet is None and any(self._mode(item) != "off" for item in items):
+                self._activate()
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Note that not everything runs."""
@@ -139,7 +142,8 @@ class Suite:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Put what was found on the report of the call."""
         watched = item.stash.get(watched_key, None) if call.when == "call" else None
-        if watched is None:
+        # Subtests make reports while the test is still running.
+        if watched is None or not watched.session.scopes:
             return (yield)
         watched.note_ignores(item.stash.get(marked_key, Marked()).ignores)
         _note_properties(item, watched)
@@ -160,8 +164,8 @@ class Suite:
         """Gather what the tests have found, of whatever process they ran in."""
         if self.is_worker:
             return
-        if report.when == "call" and report.passed:
-            self.ran.passed.add(report.nodeid)
+        if report.when == "call":
+            (self.ran.passed.add if report.passed else self.ran.passed.discard)(report.nodeid)
         parcel = getattr(report, ATTRIBUTE, None)
         if parcel is not None:
             self._gather(report, parcel)
@@ -173,6 +177,8 @@ class Suite:
         self.judged.update(judged)
         if report.passed:
             self.counts[report.nodeid] = count
+        else:
+            self.counts.pop(report.nodeid, None)
         self.parts.append(SessionReport.from_json(session))
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
@@ -184,6 +190,7 @@ class Suite:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Add what a worker of pytest-xdist has collected."""
+        raise_refused(node)
         data = getattr(node, "workeroutput", {}).get(ATTRIBUTE)
         if data is not None:
             self.collected.add(data)
@@ -195,8 +202,7 @@ class Suite:
         """Hold everything against what is recorded, and write what was asked for."""
         if self.is_worker:
             self.collected.idle = self._idle_ignores()
-            output: dict[str, Any] = self.config.workeroutput  # type: ignore[attr-defined]
-            output[ATTRIBUTE] = self.collected.to_data()
+            output_of(self.config)[ATTRIBUTE] = self.collected.to_data()
         elif (self._ratchet is not None or self.parts) and exitstatus in (0, 1, 2, 5):
             self._finish(session, self._ratchet or self._activate())
 
@@ -216,6 +222,9 @@ class Suite:
         base_dir = outputs.workspace(str(self.config.rootpath))
         self.problems += outputs.write(self.options.reports, self.session, base_dir)
         self.problems += outputs.add_step_summary(self.session, base_dir)
+        if complete:
+            idle = self.collected.idle if self.collected.processes else self._idle_ignores()
+            self.notes += [f"unused ignore in {where}: {text}" for where, text in idle or []]
         stale = self.outcome is not None and self.outcome.stale and not self.options.update
         if (self.problems or (stale and self.options.strict)) and session.exitstatus in (0, 5):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -259,8 +268,8 @@ class Suite:
         if outcome is not None:
             verbose = self.config.get_verbosity() > 0
             yield from outcome.lines(strict=self.options.strict, verbose=verbose)
-        for problem in (*ratchet.missing, *self.problems):
-            yield f" {problem}"
+        for note in (*self.notes, *ratchet.missing, *self.problems):
+            yield f" {note}"
 
 
 def _has_failed(item: pytest.Item) -> bool:

@@ -19,6 +19,7 @@ from pytest_nplusone_guard.fixtures import (
     nplusone_watch,
 )
 from pytest_nplusone_guard.options import add_options
+from pytest_nplusone_guard.workers import refusing
 
 __all__ = [
     "aassert_constant_queries",
@@ -44,9 +45,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Suite(config), "nplusone_guard_suite")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Read the markers of the tests that are going to run."""
-    budgets.read_markers(items)
+    with refusing(config, items):
+        budgets.read_markers(items)
 
 
 @pytest.hookimpl(wrapper=True)

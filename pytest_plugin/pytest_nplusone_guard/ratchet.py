@@ -56,9 +56,7 @@ class Ratchet:
         limit = self.allowance.limit(recorded)
         if count <= limit:
             return ""
-        allowed = f", {limit:,} allowed" if limit > recorded else ""
-        name = os.path.basename(self.options.budgets)
-        return f"{test}: {count:,} queries, {recorded:,} recorded in {name}{allowed}"
+        return _over(budget_file.Exceeded(test, count, recorded, limit), self.options.budgets)
 
     # ── after all tests ───────────────────────────────────────────────────────────────
 
@@ -96,6 +94,7 @@ class Ratchet:
         recorded = self.queries or {}
         compared = budget_file.compare(recorded, counts, self.allowance, complete=complete)
         outcome.lower = len(compared.lower)
+        outcome.over = [_over(each, self.options.budgets) for each in compared.exceeded]
         if self.options.update:
             mode = cast("baseline.UpdateMode", self.options.update)
             new = budget_file.update(recorded, counts, mode, complete=complete)
@@ -126,6 +125,8 @@ class Outcome:
     stale: list[baseline.Entry] = field(default_factory=list)
     #: Tests that sent fewer queries than recorded.
     lower: int = 0
+    #: Tests that sent more than recorded, in words; where tests fail, they have told it.
+    over: list[str] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
 
     @property
@@ -141,6 +142,8 @@ class Outcome:
             yield from self._expired()
             if not self.update:
                 yield from self._stale(strict, verbose)
+        if self.update != "all":
+            yield from (f" over budget  {each}" for each in self.over)
         if self.lower and not self.update:
             many = f"{self.lower:,} test{'s' * (self.lower > 1)}"
             yield f" budgets: {many} below the record; --nplusone-update-baseline tightens it"
@@ -171,6 +174,15 @@ class Outcome:
         if self.stale:
             fails = "; fails by --nplusone-strict" if strict else ""
             yield f"   no longer found: --nplusone-update-baseline=prune removes them{fails}"
+
+
+def _over(exceeded: budget_file.Exceeded, path: str) -> str:
+    limit, recorded = exceeded.limit, exceeded.recorded
+    allowed = f", {limit:,} allowed" if limit > recorded else ""
+    return (
+        f"{exceeded.test}: {exceeded.count:,} queries, {recorded:,} recorded in "
+        f"{os.path.basename(path)}{allowed}"
+    )
 
 
 def _told(entry: baseline.Entry) -> str:

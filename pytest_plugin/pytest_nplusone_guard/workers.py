@@ -1,0 +1,44 @@
+"""pytest-xdist: what is wrong in the tests is found by workers, and told by the controller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import pytest
+
+_REFUSED: Final = "nplusone_guard_refused"
+
+
+def is_worker(config: pytest.Config) -> bool:
+    """Whether this process runs tests for another one."""
+    return hasattr(config, "workerinput")
+
+
+def output_of(config: pytest.Config) -> dict[str, Any]:
+    """What a worker hands to the controller when it is done."""
+    output: dict[str, Any] = config.workeroutput  # type: ignore[attr-defined]
+    return output
+
+
+@contextmanager
+def refusing(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """Let a ``UsageError`` out, from a worker by way of the controller.
+
+    To the controller, a worker that raises it has crashed: nobody would see the message.
+    """
+    try:
+        yield
+    except pytest.UsageError as error:
+        if not is_worker(config):
+            raise
+        output_of(config)[_REFUSED] = str(error)
+        items.clear()
+
+
+def raise_refused(node: Any) -> None:
+    """Raise in the controller what a worker could not."""
+    refused = getattr(node, "workeroutput", {}).get(_REFUSED)
+    if refused is not None:
+        raise pytest.UsageError(refused)
