@@ -180,7 +180,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version
 
-        parser.exit(message=f"nplusone-guard {version('nplusone-guard')}\n")
+        sys.stdout.write(f"nplusone-guard {version('nplusone-guard')}\n")
+        parser.exit()
 
 
 _Commands = argparse._SubParsersAction  # noqa: SLF001 - the only name argparse has for it
@@ -223,6 +224,7 @@ def _add_render(commands: _Commands[argparse.ArgumentParser]) -> None:
         "Show reports as text, Markdown, SARIF or for a CI service.",
         "Several files are merged first.",
     )
+    parser.usage = f"{parser.prog} [FORMAT] [OPTION ...] FILE ..."
     parser.add_argument("files", nargs="+", metavar="FILE", help="reports or sessions in JSON")
     _add_format(parser, tuple(_FORMATS))
     parser.add_argument(

@@ -76,7 +76,7 @@ def _result(entry: SessionFinding, base_dir: str) -> dict[str, Any]:
     main = places.primary(finding, base_dir)
     others = list(places.related(finding, main))
     return {
-        "ruleId": finding.rule,
+        "ruleId": _plain(finding.rule),
         **_rule_index(finding.rule),
         "level": finding.severity,
         "message": {"text": _message(finding, [what for _, what in others])},

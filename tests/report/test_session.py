@@ -89,14 +89,14 @@ def test_an_ignore_that_another_scope_needed_is_not_idle(ignore, used, idle):
     assert bool(session.idle_ignores) is idle
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(SESSIONS, SESSIONS, SESSIONS)
 def test_the_order_of_joining_does_not_matter(a, b, c):
     assert merge(a, b) == merge(b, a)
     assert merge(merge(a, b), c) == merge(a, merge(b, c)) == session_of(a, b, c)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(SESSIONS)
 def test_what_is_joined_twice_counts_once(session):
     assert merge(session, session) == session
@@ -106,7 +106,7 @@ def test_what_is_joined_twice_counts_once(session):
 # --- JSON -----------------------------------------------------------------------------------
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(SESSIONS)
 def test_a_session_survives_the_round_trip(session):
     text = session.to_json()
@@ -176,7 +176,7 @@ def test_a_difference_is_by_id():
     assert [entry.sightings for entry in difference.kept] == [(Sighting("b", 9, 8),)]
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(SESSIONS)
 def test_a_session_differs_from_itself_in_nothing(session):
     difference = diff(session, session)
@@ -253,7 +253,7 @@ def test_a_difference_tells_the_new_ones_in_full():
     assert summary.render_diff(diff(new, new)) == "0 new findings, 0 gone, 1 kept"
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(SESSIONS, st.sampled_from([60, 100]))
 def test_no_line_is_too_wide_or_obeyed_by_a_terminal(session, width):
     for line in summary.render(session, width=width, show_cleared=True).split("\n"):
