@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from tests.pytest_plugin.conftest import section
+from tests.pytest_plugin.conftest import ROOT, section
+
+#: The page that shows the failures of these tests.
+GUIDE = (ROOT / "docs" / "testing.md").read_text()
+
+
+def failure(text: str) -> str:
+    """The lines of a failure that pytest marks with ``E``."""
+    return "\n".join(line for line in text.splitlines() if line.startswith("E "))
 
 
 def test_a_budget_names_loop_and_fix(sample):
@@ -26,6 +34,7 @@ def test_a_budget_names_loop_and_fix(sample):
     )
     result.assert_outcomes(failed=1, passed=1)
     _, marker, text = section(result, "test_books").partition(">       ")
+    assert failure(marker + text) in GUIDE
     assert marker + text == (
         ">       with assert_max_queries(2):\n"
         "E       nplusone_guard.MaxQueriesExceeded: 4 queries, at most 2 allowed\n"
@@ -112,6 +121,7 @@ def test_growth(sample):
     )
     result.assert_outcomes(failed=1, passed=2)
     _, marker, text = section(result, "test_books").partition(">       ")
+    assert failure(marker + text) in GUIDE
     assert marker + text == (
         '>       assert_constant_queries(populate, lambda: client.get("/books/"))\n'
         "E       nplusone_guard.MaxQueriesExceeded: 3 queries at 2, 5 at 4: +1.0 per row\n"

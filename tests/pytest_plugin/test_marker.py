@@ -150,9 +150,9 @@ def test_django_test_cases(sample):
     assert section(result, "TestBooks.test_async_exceeded") == (
         "2 queries, at most 1 allowed\n"
         " 1 × SELECT shelf_book\n"
-        "   query   test_shelf.py:31  await Book.objects.acount()\n"
+        "   query   test_shelf.py:32  await Book.objects.acount()\n"
         " 1 × SELECT shelf_author\n"
-        "   query   test_shelf.py:32  await Author.objects.acount()"
+        "   query   test_shelf.py:33  await Author.objects.acount()"
     )
     assert section(result, "TestBooks.test_exceeded").startswith("4 queries, at most 1 allowed\n")
 
