@@ -59,7 +59,7 @@ services: ## Install MariaDB, Redis and Chromium from Debian's packages [SERVICE
 	@.ci/services $(SERVICES)
 
 clean: ## Remove what the other targets made.
-	rm -rf $(VENV) .venv-* .nox .coverage* .*_cache .hypothesis docs/_build build dist
+	rm -rf $(VENV) .venv-* .nox .coverage* .*_cache .hypothesis docs/_build build dist example_project/*.sqlite3
 
 # The stamp tells what the environment holds: what a user needs to run it, or all that
 # developers need on top.
