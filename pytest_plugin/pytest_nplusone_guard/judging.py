@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from nplusone_guard.analysis.findings import Finding, UnusedIgnore
+from nplusone_guard.budgets import attach
 from nplusone_guard.guard import Recording, default_policy, open_scope
 from nplusone_guard.ignores import describe
 from nplusone_guard.middleware import connect_signals
@@ -47,7 +48,9 @@ class Watched:
         self.shown: Report | None = None
         #: Whether the failure of the test is what was found.
         self.told = False
-        # Requests are units of their own also where the application is not installed.
+        # Both hold also where the application is not installed: connections of this thread
+        # are watched, which an async test need not run in, and requests are units.
+        attach()
         connect_signals()
 
     def opening(self) -> Opening:

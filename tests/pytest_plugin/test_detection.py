@@ -1,0 +1,329 @@
+"""Detection over a suite: modes, what is cleared, what is told, alone and with workers."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from pytest_nplusone_guard.marks import read_markers
+from tests.pytest_plugin.conftest import INI, PLUGIN, is_installed
+from tests.pytest_plugin.suite import CI_VARIABLES, SUITE, told, write_suite
+
+FAILURE = """\
+{test}: {queries} queries in 0 ms, 1 query loop
+ lazy-relation  3 × SELECT shelf_author  0 ms  3 of {queries} queries avoidable  [{id}]
+   fix     add .select_related("author") to the queryset at {file}:{loop}
+   query   shelf/{file}:{query}  {source}
+   loop    shelf/{file}:{loop}  for book in Book.objects.all():
+   loaded  shelf/{file}:{loop}  3 shelf.Book"""
+
+SUMMARY = """\
+11 tests: 35 queries in 0 ms, 2 query loops, 15 queries avoidable
+ lazy-relation  3 × SELECT shelf_author  0 ms  3 of 3 queries avoidable  [{reports}]
+   fix     add .select_related("author") to the queryset at reports.py:5
+   query   shelf/reports.py:6  found.append(book.author.name)
+   loop    shelf/reports.py:5  for book in Book.objects.all():
+   loaded  shelf/reports.py:5  3 shelf.Book
+   tests   test_shelf.py::TestOfDjango::test_error_of_its_own and 2 more
+ lazy-relation  3 × SELECT shelf_author  0 ms  3 of 3 queries avoidable  [{views}]
+   fix     add .select_related("author") to the queryset at views.py:6
+   query   shelf/views.py:7  names.append(book.author.name)
+   loop    shelf/views.py:6  for book in Book.objects.all():
+   loaded  shelf/views.py:6  3 shelf.Book
+   tests   test_shelf.py::test_error_of_its_own, test_shelf.py::test_loop
+ cleared: 2 test-code, 1 ignored
+ unused ignore at test_shelf.py::test_ignored @nplusone[shelf.Book.other]: suppressed nothing; remo…"""
+
+
+@pytest.fixture
+def suite(sample, monkeypatch):
+    for name in CI_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
+    write_suite(sample)
+    return sample
+
+
+def named(text: str) -> str:
+    """``text`` with finding ids named by the file they are in."""
+    for file in ("reports", "views"):
+        found = re.search(rf"\[(\w{{12}})\](?=[^\[]*shelf/{file}\.py)", text)
+        if found:
+            text = text.replace(f"[{found[1]}]", f"[{{{file}}}]")
+    return text
+
+
+def test_fail(suite):
+    result = suite.run(SUITE, "--nplusone=fail")
+    result.assert_outcomes(passed=8, failed=4)
+    result.stdout.fnmatch_lines(["nplusone: fail (from --nplusone)"])
+    view = {"file": "views.py", "loop": 6, "query": 7, "source": "names.append(book.author.name)"}
+    report = {
+        "file": "reports.py",
+        "loop": 5,
+        "query": 6,
+        "source": "found.append(book.author.name)",
+    }
+    loop = FAILURE.format(test="test_shelf.py::test_loop", queries=4, id="{views}", **view)
+    assert named(told(result, "test_loop")) == loop
+    case = "test_shelf.py::TestOfDjango::test_loop"
+    loop = FAILURE.format(test=case, queries=4, id="{reports}", **report)
+    assert named(told(result, "TestOfDjango.test_loop")) == loop
+    # A test that failed by itself keeps its error; what was found stands below it.
+    assert "ValueError: mine" in told(result, "test_error_of_its_own")
+    assert "AssertionError: mine" in told(result, "TestOfDjango.test_error_of_its_own")
+    sections = re.findall(r"^-+ query loops -+$", result.stdout.str(), re.MULTILINE)
+    assert len(sections) == 2
+    assert named(result.stdout.str()).count("[{views}]") == 3  # two tests and the summary
+    assert named(_summary(result)) == SUMMARY
+
+
+def _summary(result) -> str:
+    """The last section of the title; failures may have one of their own."""
+    text = result.stdout.str()
+    start = list(re.finditer(r"^=+ query loops =+\n", text, re.MULTILINE))[-1].end()
+    summary = text[start : text.index("\n====", start)]
+    return re.sub(r"\b[\d.]+ m?s\b", "0 ms", summary)
+
+
+def test_workers_give_the_same(suite):
+    pytest.importorskip("xdist")
+    result = suite.run(SUITE, "--nplusone=fail", "-n2")
+    result.assert_outcomes(passed=8, failed=4)
+    assert named(_summary(result)) == SUMMARY
+
+
+def test_report_fails_nothing(suite):
+    suite.pytester.makeini(f"{INI.rstrip()}\n    nplusone = report\n")
+    result = suite.run(SUITE, "-k", "not own")
+    result.assert_outcomes(passed=10, deselected=2)
+    result.stdout.fnmatch_lines(["nplusone: report (from tox.ini)"])
+    # Not everything ran, so that nothing is said of ignores without use.
+    assert "unused ignore" not in _summary(result)
+    assert "2 query loops" in _summary(result)
+
+
+def test_the_setting_counts_last_and_the_command_line_first(suite):
+    settings = suite.pytester.path / "settings.py"
+    settings.write_text(settings.read_text() + 'NPLUSONE_GUARD = {"PYTEST": "fail"}\n')
+    source = """
+        import pytest
+        from shelf.reports import names
+
+        @pytest.mark.nplusone("fail")
+        def test_loop(shelf):
+            names()
+        """
+    result = suite.run(source)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(['nplusone: fail (from NPLUSONE_GUARD[[]"PYTEST"])'])
+    result = suite.run(source, "--nplusone=off")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["nplusone: off (from --nplusone)"])
+    assert "query loops" not in result.stdout.str()
+
+
+def test_a_marker_asks_for_one_test(suite):
+    result = suite.run(
+        """
+        import pytest
+        from shelf.reports import names
+
+        def test_other(shelf):
+            names()
+
+        @pytest.mark.nplusone("report")
+        class TestMarked:
+            @pytest.mark.nplusone("fail")
+            def test_fails(self, shelf):
+                names()
+
+            def test_reports(self, shelf):
+                names()
+        """
+    )
+    result.assert_outcomes(passed=2, failed=1)
+    assert _summary(result).startswith("2 tests: 8 queries")
+
+
+def test_what_else_runs_tests(suite):
+    """Reruns, subtests, parameters, expected failures, Hypothesis, files named as tests."""
+    pytest.importorskip("pytest_rerunfailures")
+    suite.write(
+        **{
+            "helpers/__init__.py": "",
+            "helpers/making.py": """
+                from shelf.models import Book
+
+                def touch():
+                    for book in Book.objects.all():
+                        book.author
+                """,
+        }
+    )
+    ini = f"{INI.rstrip()}\n    nplusone = fail\n    nplusone_test_paths = helpers\n"
+    suite.pytester.makeini(ini)
+    result = suite.run(
+        """
+        import pytest
+        from helpers.making import touch
+        from hypothesis import HealthCheck, given, settings, strategies
+        from shelf.reports import count, names
+
+        runs = []
+
+        @pytest.mark.nplusone("report")
+        @pytest.mark.flaky(reruns=2)
+        def test_flaky(shelf):
+            names()
+            runs.append(1)
+            assert len(runs) > 1
+
+        @pytest.mark.parametrize("times", [1, 2])
+        def test_times(shelf, times):
+            for _ in range(times):
+                count()
+
+        @pytest.mark.xfail(strict=True)
+        def test_expected(shelf):
+            names()
+
+        @settings(
+            max_examples=5,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            database=None,
+        )
+        @given(strategies.integers())
+        def test_examples(shelf, number):
+            count()
+
+        def test_helper(shelf):
+            touch()
+        """,
+        "--junitxml=junit.xml",
+    )
+    result.assert_outcomes(passed=5, xfailed=1)
+    assert _summary(result).startswith("6 tests: 16 queries")
+    assert "   tests   test_shelf.py::test_expected, test_shelf.py::test_flaky\n" in _summary(
+        result
+    )
+    junit = suite.pytester.path.joinpath("junit.xml").read_text()
+    flaky = junit[junit.index('name="test_flaky"') :]
+    assert re.match(
+        r'[^>]*><properties><property name="nplusone_queries" value="4" />'
+        r'<property name="nplusone_findings" value="\w{12}" /></properties>',
+        flaky,
+    )
+
+
+def test_async_tests(suite):
+    pytest.importorskip("pytest_asyncio")
+    suite.write(
+        **{
+            "shelf/tasks.py": """
+                import asyncio
+                from shelf.models import Author, Book
+
+                async def walk():
+                    async for book in Book.objects.all():
+                        await Author.objects.aget(pk=book.author_id)
+
+                async def gather():
+                    keys = [book.author_id async for book in Book.objects.all()]
+                    await asyncio.gather(*[Author.objects.aget(pk=key) for key in keys])
+                """,
+            "test_tasks.py": """
+                import pytest
+                from asgiref.sync import sync_to_async
+                from django.test import TransactionTestCase
+                from shelf.data import make_books
+                from shelf.tasks import gather, walk
+
+                pytestmark = pytest.mark.django_db(transaction=True)
+
+                @pytest.fixture
+                def anyio_backend():
+                    return "asyncio"
+
+                @pytest.mark.anyio
+                async def test_anyio():
+                    await sync_to_async(make_books)(3)
+                    await walk()
+
+                @pytest.mark.asyncio
+                async def test_asyncio():
+                    await sync_to_async(make_books)(3)
+                    await walk()
+
+                @pytest.mark.asyncio
+                async def test_gathered():
+                    await sync_to_async(make_books)(3)
+                    await gather()
+
+                @pytest.mark.asyncio
+                async def test_client(async_client):
+                    await sync_to_async(make_books)(3)
+                    for _ in range(3):
+                        await async_client.get("/joined/")
+
+                class TestAsync(TransactionTestCase):
+                    async def test_method(self):
+                        await sync_to_async(make_books)(3)
+                        await walk()
+                """,
+        }
+    )
+    named = [] if is_installed() else ["-p", PLUGIN]
+    result = suite.pytester.runpytest_subprocess(
+        *named, "-pno:randomly", "-W", "default", "--nplusone=fail", "test_tasks.py"
+    )
+    result.assert_outcomes(passed=1, failed=4)
+    assert re.findall(r"^   (?:loop|tests?) .*", _summary(result), re.MULTILINE) == [
+        "   loop    shelf/tasks.py:5  async for book in Book.objects.all():",
+        "   tests   test_tasks.py::TestAsync::test_method, test_tasks.py::test_anyio and 1 more",
+        "   loop    same line, gather",
+        "   test    test_tasks.py::test_gathered",
+        "   loop    shelf/data.py:4  for number in range(count):",
+        "   tests   test_tasks.py::TestAsync::test_method, test_tasks.py::test_anyio and 3 more",
+    ]
+
+
+MISTAKES = {
+    'nplusone("never")': "nplusone has mode 'never'. Allowed: off, report, fail.",
+    'nplusone("off", "fail")': (
+        'nplusone(\'off\', \'fail\'). Allowed: nplusone("off"|"report"|"fail", '
+        'ignore=["rule" or "app.Model.field", …], reason="…").'
+    ),
+    'nplusone(ignore=["lazy-relatio"], reason="x")': (
+        "nplusone(ignore=['lazy-relatio'], reason='x') names 'lazy-relatio', which is not a rule. "
+        'Did you mean "lazy-relation"?'
+    ),
+    'nplusone(ignore=["lazy-relation"])': (
+        "nplusone(ignore=['lazy-relation'], reason='') has no reason. "
+        "Say why these queries may stay."
+    ),
+    'nplusone("off")\n@pytest.mark.nplusone("fail")': (
+        "nplusone has two modes, 'off' and 'fail'. Allowed: one."
+    ),
+}
+
+
+@pytest.mark.parametrize("marker", MISTAKES)
+def test_a_wrong_marker_is_named(pytester, marker):
+    source = f"import pytest\n@pytest.mark.{marker}\ndef test_it(): pass"
+    item = pytester.getitem(source, "test_it")
+    with pytest.raises(pytest.UsageError) as raised:
+        read_markers([item])
+    assert str(raised.value) == f"{item.nodeid}: {MISTAKES[marker]}"
+
+
+def test_a_wrong_marker_ends_the_run_of_workers_too(suite):
+    pytest.importorskip("xdist")
+    source = "import pytest\n@pytest.mark.nplusone('never')\ndef test_it(): pass"
+    result = suite.run(source, "-n1")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["ERROR: test_shelf.py::test_it: nplusone has mode 'never'. Allowed: off, report, fail."]
+    )
