@@ -111,25 +111,25 @@ class _Proof:
         """What ``run`` has sent at one size; nothing for the warm-up."""
         with _undone():
             with _unwatched():
-                _settled(self.populate(step.size))
+                _check_made(_settled(self.populate(step.size)))
                 if not step.counted:
                     _settled(self.run())
                     return []
             # A unit: scopes around must not take its turns for those of a loop.
             with watch(_name_of(step), kind="task") as recording:
-                _check_read(_settled(self.run()))
+                _read(_settled(self.run()))
             return [recording.report]
 
     async def areports_at(self, step: _Step) -> list[Report]:
         """As ``reports_at``, in an event loop."""
         async with _aundone():
             with _unwatched():
-                await _awaited(self.populate, step.size)
+                _check_made(await _awaited(self.populate, step.size))
                 if not step.counted:
                     await _awaited(self.run)
                     return []
             async with watch(_name_of(step), kind="task") as recording:
-                _check_read(await _awaited(self.run))
+                await sync_to_async(_read)(await _awaited(self.run))
             return [recording.report]
 
     def judge(self, reports: Sequence[Report]) -> Growth:
@@ -296,13 +296,33 @@ def _check_no_loop() -> None:
     raise ConfigError(f"{_NAME}() runs in an event loop. Allowed there: await a{_NAME}(...).")
 
 
-def _check_read(result: object) -> None:
-    """A queryset or generator that nobody reads has not sent its queries yet."""
+def _check_made(result: object) -> None:
+    """A generator that nobody runs has made no rows, and would prove nothing."""
+    if inspect.isgenerator(result) or inspect.isasyncgen(result):
+        raise ConfigError(
+            f"{_NAME}(): populate returned a {type(result).__name__}, which has made no rows yet. "
+            "Allowed: a function that makes them when it is called."
+        )
+
+
+def _read(result: Any) -> None:
+    """Read a streaming response; refuse what has not sent its queries yet and never will."""
     from django.db.models import QuerySet
 
-    unread = isinstance(result, QuerySet) and result._result_cache is None  # noqa: SLF001
-    if unread or inspect.isgenerator(result) or inspect.isasyncgen(result):
-        raise ConfigError(
-            f"{_NAME}(): run returned a {type(result).__name__} that nobody has read, so its "
-            "queries were not sent. Put list() around it."
-        )
+    lazy = isinstance(result, QuerySet) and result._result_cache is None  # noqa: SLF001
+    if lazy or inspect.isgenerator(result) or inspect.isasyncgen(result):
+        _refuse_unread(result, "Put list() around it.")
+    if getattr(result, "is_rendered", True) is False:
+        _refuse_unread(result, "Add .render(), or ask the test client.")
+    if getattr(result, "streaming", False) is True:
+        if getattr(result, "is_async", False):
+            _refuse_unread(result, "Read its streaming_content.")
+        for _ in result:
+            pass
+
+
+def _refuse_unread(result: object, remedy: str) -> None:
+    raise ConfigError(
+        f"{_NAME}(): run returned a {type(result).__name__} that nobody has read, so not all of "
+        f"its queries were sent. {remedy}"
+    )

@@ -193,6 +193,7 @@ def test_several_databases():
     assert headline(error) == "3 queries to other, default, at most 2 allowed"
 
 
+@pytest.mark.database
 def test_transaction_control_counts_where_asked():
     with assert_max_queries(1, exact=True), transaction.atomic():
         ask(1)
@@ -203,6 +204,7 @@ def test_transaction_control_counts_where_asked():
     assert str(error.value).splitlines()[-1] == " 2 × transaction control"
 
 
+@pytest.mark.database
 def test_transaction_control_of_the_databases_that_count():
     with assert_max_queries(3, using="other", transactions=True, exact=True):
         with transaction.atomic(), transaction.atomic("other"):

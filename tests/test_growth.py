@@ -10,6 +10,8 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.db import connections, transaction
 from django.db.utils import IntegrityError
+from django.http import StreamingHttpResponse
+from django.template.response import SimpleTemplateResponse
 
 from nplusone_guard import (
     ConfigError,
@@ -195,6 +197,7 @@ class Calls(list):
         self.append(("run", Country.objects.count()))
 
 
+@pytest.mark.database
 def test_it_warms_up_and_starts_from_nothing_each_time():
     calls = Calls()
     assert_constant_queries(calls.populate, calls.run)
@@ -227,6 +230,7 @@ def test_caches_are_filled_by_the_warm_up():
         assert_constant_queries(populate, run, warm_up=False)
 
 
+@pytest.mark.database
 def test_every_database_is_rolled_back():
     def fill(size):
         populate(size)
@@ -241,6 +245,7 @@ def test_a_database_that_the_test_may_not_use():
     assert_constant_queries(populate, joined)
 
 
+@pytest.mark.database
 @pytest.mark.django_db(transaction=True, databases=["default", "other"])
 def test_without_a_transaction_around():
     with pytest.raises(MaxQueriesExceeded):
@@ -249,6 +254,7 @@ def test_without_a_transaction_around():
     assert not any(connections[alias].in_atomic_block for alias in ("default", "other"))
 
 
+@pytest.mark.database
 def test_durable_blocks_may_run():
     def run():
         with transaction.atomic(durable=True):
@@ -257,6 +263,7 @@ def test_durable_blocks_may_run():
     assert_constant_queries(populate, run)
 
 
+@pytest.mark.database
 @pytest.mark.parametrize("failing", ["populate", "run"])
 def test_an_error_inside_stands_alone(failing):
     def fill(size):
@@ -340,6 +347,7 @@ async def ajoined() -> None:
     [country async for country in Country.objects.all()]
 
 
+@pytest.mark.database
 def test_async_functions_are_run():
     assert_constant_queries(apopulate, ajoined)
     with pytest.raises(MaxQueriesExceeded) as error:
@@ -406,14 +414,47 @@ def test_wrong_arguments(options, problem):
     assert str(error.value).startswith(f"assert_constant_queries(): {problem}")
 
 
+def rendered_later():
+    return SimpleTemplateResponse("nothing.html")
+
+
 @pytest.mark.parametrize(
-    ("run", "kind"),
-    [(Entry.objects.all, "QuerySet"), (lambda: (entry for entry in ()), "generator")],
+    ("run", "kind", "remedy"),
+    [
+        (Entry.objects.all, "QuerySet", "Put list() around it."),
+        (lambda: (entry for entry in ()), "generator", "Put list() around it."),
+        (rendered_later, "SimpleTemplateResponse", "Add .render(), or ask the test client."),
+    ],
 )
-def test_a_result_that_nobody_has_read(run, kind):
+def test_a_result_that_nobody_has_read(run, kind, remedy):
     with pytest.raises(ConfigError) as error:
         assert_constant_queries(populate, run)
     assert str(error.value) == (
-        f"assert_constant_queries(): run returned a {kind} that nobody has read, so its queries "
-        "were not sent. Put list() around it."
+        f"assert_constant_queries(): run returned a {kind} that nobody has read, so not all of "
+        f"its queries were sent. {remedy}"
     )
+
+
+def test_a_stream_is_read():
+    def run():
+        return StreamingHttpResponse(entry.author.name for entry in Entry.objects.all())
+
+    with pytest.raises(MaxQueriesExceeded, match=r"^3 queries at 2, 5 at 4"):
+        assert_constant_queries(populate, run)
+
+
+def test_an_async_stream_has_to_be_read():
+    async def names():
+        async for entry in Entry.objects.all():
+            yield entry.headline
+
+    with pytest.raises(ConfigError, match=r"Read its streaming_content\.$"):
+        assert_constant_queries(populate, lambda: StreamingHttpResponse(names()))
+
+
+def test_rows_that_a_generator_would_make():
+    def fill(size):
+        yield populate(size)
+
+    with pytest.raises(ConfigError, match="populate returned a generator, which has made no rows"):
+        assert_constant_queries(fill, joined)

@@ -169,7 +169,7 @@ def _loop_rows(sites: Sequence[Site], findings: Iterable[Finding], page: _Page) 
 
 def _rows_of_loop(finding: Finding, sites: Sequence[Site], page: _Page) -> Iterator[_Row]:
     loop, origin = finding.loop, finding.origin
-    if loop is not None and any(_same_line(loop, site) for site in sites):
+    if loop is not None and all(_same_line(loop, site) for site in sites):
         yield "loop", f"same line, {page.clean(loop.kind)}", ""
     elif loop is not None:
         yield "loop", page.place(loop), _source(loop, page)
