@@ -1,0 +1,249 @@
+"""The ratchet over a suite, and what a run leaves for CI."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from pytest_nplusone_guard import outputs, ratchet
+from pytest_nplusone_guard.options import Options, read_options
+from tests.pytest_plugin.conftest import INI, is_installed
+from tests.pytest_plugin.suite import CI_VARIABLES, told, write_suite
+
+SOURCE = """
+    from shelf.reports import count, names
+
+    def test_count(shelf):
+        count()
+
+    def test_loop(client, shelf):
+        client.get("/books/")
+    """
+FILES = "\n    nplusone_baseline = known.json\n    nplusone_budgets = queries.json\n"
+
+KNOWN = """\
+{
+  "schema_version": 1,
+  "findings": [
+    {"id": "ID", "rule": "lazy-relation", "file": "shelf/views.py", "function": "books", \
+"test": "test_shelf.py::test_loop"}
+  ]
+}
+"""
+QUERIES = """\
+{
+  "schema_version": 1,
+  "queries": {
+    "test_shelf.py::test_count": 1,
+    "test_shelf.py::test_loop": 4
+  }
+}
+"""
+GROWN = """
+    import pytest
+    from shelf.reports import count, names
+
+    def test_count(shelf):
+        count()
+        count()
+
+    def test_loop(client, shelf):
+        client.get("/books/")
+
+    def test_new(shelf):
+        names()
+    """
+
+
+@pytest.fixture
+def suite(sample, monkeypatch):
+    for name in CI_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
+    write_suite(sample)
+    sample.pytester.makeini(INI.rstrip() + FILES)
+    return sample
+
+
+def text_of(suite, name: str) -> str:
+    return re.sub(r'"id": "\w{12}"', '"id": "ID"', (suite.pytester.path / name).read_text())
+
+
+def last_lines(result, count: int) -> list[str]:
+    return told(result).splitlines()[-count:]
+
+
+def test_known_findings_and_counts_pass_and_others_fail(suite):
+    result = suite.run(SOURCE, "--nplusone-update-baseline")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["nplusone: report (from --nplusone-update-baseline)"])
+    assert last_lines(result, 3) == [
+        " baseline known.json: 0 known, 1 new",
+        " written known.json: 1 findings",
+        " written queries.json: 2 tests",
+    ]
+    assert text_of(suite, "known.json") == KNOWN
+    assert text_of(suite, "queries.json") == QUERIES
+
+    result = suite.run(SOURCE, "--nplusone=fail")
+    result.assert_outcomes(passed=2)
+    # What is known is counted, and not told again.
+    assert told(result).splitlines() == [
+        "2 tests: 5 queries in 0 ms, 1 query loop, 3 queries avoidable",
+        " baseline known.json: 1 known, 0 new",
+    ]
+
+    result = suite.run(GROWN, "--nplusone=fail")
+    result.assert_outcomes(passed=1, failed=2)
+    assert told(result, "test_count") == (
+        "test_shelf.py::test_count: 2 queries, 1 recorded in queries.json"
+    )
+    assert told(result, "test_new").startswith(
+        "test_shelf.py::test_new: 4 queries in 0 ms, 1 query"
+    )
+    assert last_lines(result, 1) == [" baseline known.json: 1 known, 1 new"]
+    suite.run(GROWN, "--nplusone=fail", "--nplusone-allow=+1").assert_outcomes(passed=2, failed=1)
+
+
+def test_what_is_gone_is_stale_and_what_has_expired_fails(suite):
+    suite.run(SOURCE, "--nplusone-update-baseline=new-only").assert_outcomes(passed=2)
+    views = suite.pytester.path / "shelf" / "views.py"
+    before = views.read_text()
+    views.write_text(before.replace("Book.objects.all()", 'Book.objects.select_related("author")'))
+    strict = ("--nplusone=fail", "--nplusone-strict")
+    workers = ("-n2",) if _has_xdist() else ()
+
+    # A run of some tests tells nothing of the others.
+    result = suite.run(SOURCE, *strict, "-k", "count")
+    assert (result.ret, last_lines(result, 1)) == (0, [" baseline known.json: 0 known, 0 new"])
+
+    result = suite.run(SOURCE, *strict, *workers)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.assert_outcomes(passed=2)
+    lines = [re.sub(r"\[\w{12}\]", "[ID]", line) for line in told(result).splitlines()]
+    assert lines[1:] == [
+        " baseline known.json: 0 known, 0 new, 1 stale",
+        "   stale  lazy-relation  shelf/views.py books  [ID]",
+        (
+            "   no longer found: --nplusone-update-baseline=prune removes them; fails by "
+            "--nplusone-strict"
+        ),
+        " budgets: 1 test below the record; --nplusone-update-baseline tightens it",
+    ]
+
+    views.write_text(before)
+    known = suite.pytester.path / "known.json"
+    known.write_text(known.read_text().replace('"test": ', '"until": "2020-01-31", "test": '))
+    result = suite.run(SOURCE, "--nplusone=fail")
+    result.assert_outcomes(passed=1, failed=1)
+    assert "   expired 2020-01-31  lazy-relation  shelf/views.py books" in told(result)
+
+
+def _has_xdist() -> bool:
+    try:
+        import xdist  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def test_reports_and_annotations(suite, monkeypatch):
+    path = suite.pytester.path
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(path))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(path / "step.md"))
+    names = ["out.json", "out.md", "out.sarif", "out.gitlab.json"]
+    result = suite.run(SOURCE, "--nplusone=report", *(f"--nplusone-report={n}" for n in names))
+    result.assert_outcomes(passed=2)
+    annotations = [line for line in result.outlines if line.startswith("::")]
+    assert [re.sub(r"\w{12}$", "ID", line) for line in annotations] == [
+        (
+            "::error file=shelf/views.py,line=7,title=lazy-relation%3A 3 × SELECT shelf_author in the "
+            'loop at views.py%3A6::Fix: add .select_related("author") to the queryset at views.py:6%0A'
+            "the loop: shelf/views.py:6%0AReached by test_shelf.py::test_loop%0AFinding ID"
+        )
+    ]
+    found = json.loads((path / "out.json").read_text())
+    assert [entry["finding"]["rule"] for entry in found["findings"]] == ["lazy-relation"]
+    sarif = json.loads((path / "out.sarif").read_text())
+    (entry,) = sarif["runs"][0]["results"]
+    place = entry["locations"][0]["physicalLocation"]["artifactLocation"]
+    assert place["uri"] == "shelf/views.py"
+    (issue,) = json.loads((path / "out.gitlab.json").read_text())
+    assert issue["location"]["path"] == "shelf/views.py"
+    assert (path / "step.md").read_text().strip() == (path / "out.md").read_text().strip()
+
+
+# ── wrong options ───────────────────────────────────────────────────────────────────
+
+
+def refused(**options) -> str:
+    with pytest.raises(pytest.UsageError) as raised:
+        ratchet.load(Options("fail", **options), "/srv")
+    return str(raised.value)
+
+
+def test_a_missing_file_is_an_error_in_ci_only(tmp_path, monkeypatch):
+    path = str(tmp_path / "known.json")
+    monkeypatch.delenv("CI", raising=False)
+    assert ratchet.load(Options("fail", baseline=path), "/srv").missing == [
+        f"--nplusone-baseline: {path} does not exist; --nplusone-update-baseline writes it"
+    ]
+    monkeypatch.setenv("CI", "true")
+    assert refused(baseline=path) == (
+        f"--nplusone-baseline: {path} does not exist. "
+        "Write it with --nplusone-update-baseline, and commit it."
+    )
+
+
+def test_a_wrong_file_is_named(tmp_path):
+    path = tmp_path / "known.json"
+    path.write_text('{"schema_version": 99, "findings": []}')
+    assert refused(baseline=str(path)).startswith(f"{path}")
+    assert refused(budgets=str(path)).startswith(f"{path}")
+    assert "+10%" in refused(allow="many")
+
+
+def test_a_report_that_cannot_be_written_is_named(tmp_path):
+    path = str(tmp_path / "absent" / "out.md")
+    for paths, message in (
+        ([path], f"--nplusone-report: {path} cannot be written: No such file or directory"),
+        (
+            ["out.txt"],
+            (
+                "--nplusone-report: out.txt has no known ending. "
+                "Allowed: .gitlab.json, .json, .md, .sarif."
+            ),
+        ),
+    ):
+        with pytest.raises(pytest.UsageError) as raised:
+            outputs.check(paths)
+        assert str(raised.value) == message
+
+
+CONTRADICTIONS = {
+    ("--nplusone-report=out.md",): (
+        "--nplusone-report has no effect while nplusone is off. "
+        "Add --nplusone=report or --nplusone=fail."
+    ),
+    ("--nplusone=off", "--nplusone-update-baseline"): (
+        "--nplusone-update-baseline, but nplusone is off (--nplusone). "
+        "Allowed with it: --nplusone=report or --nplusone=fail."
+    ),
+    ("--nplusone=fail", "--nplusone-update-baseline"): (
+        "--nplusone-update-baseline needs a file: --nplusone-baseline=FILE or "
+        "--nplusone-budgets=FILE."
+    ),
+}
+
+
+@pytest.mark.parametrize("arguments", CONTRADICTIONS, ids=" ".join)
+def test_options_that_contradict_each_other(pytester, arguments):
+    pytester.makeini("[pytest]")
+    plugin = [] if is_installed() else ["-ppytest_nplusone_guard.plugin"]
+    config = pytester.parseconfig(*plugin, *arguments)
+    with pytest.raises(pytest.UsageError) as raised:
+        read_options(config)
+    assert str(raised.value) == CONTRADICTIONS[arguments]
