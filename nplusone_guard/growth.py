@@ -198,17 +198,20 @@ def _transactions() -> ExitStack:
     from django.db import connections
 
     attach()
+    refused: list[BaseException] = []
     with ExitStack() as opened:
         for alias in connections:
-            atomic = _begun(alias)
-            if atomic is not None:
-                opened.callback(_roll_back, alias, atomic)
+            error = _begin(alias, opened)
+            refused += [error] if error is not None else []
+        # A test need not be able to reach every database, but one.
+        if len(refused) == len(list(connections)):
+            raise refused[0]
         return opened.pop_all()
 
 
-def _begun(alias: str) -> Any:
-    """The open ``atomic()`` block; ``None``, as a test need not be able to reach every database."""
-    from django.db import DEFAULT_DB_ALIAS, OperationalError, transaction
+def _begin(alias: str, opened: ExitStack) -> BaseException | None:
+    """Open what ``opened`` rolls back; or return why this database cannot be used."""
+    from django.db import OperationalError, transaction
     from django.test.testcases import DatabaseOperationForbidden  # type: ignore[attr-defined]
 
     atomic: Any = transaction.atomic(using=alias)
@@ -216,11 +219,10 @@ def _begun(alias: str) -> Any:
     atomic._from_testcase = True  # noqa: SLF001
     try:
         atomic.__enter__()
-    except (DatabaseOperationForbidden, OperationalError):
-        if alias == DEFAULT_DB_ALIAS:
-            raise
-        return None
-    return atomic
+    except (DatabaseOperationForbidden, OperationalError) as error:
+        return error
+    opened.callback(_roll_back, alias, atomic)
+    return None
 
 
 def _roll_back(alias: str, atomic: Any) -> None:

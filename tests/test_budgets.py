@@ -245,6 +245,39 @@ def test_the_statement_is_shown_where_everything_is():
     ]
 
 
+def test_call_sites_beyond_three_take_one_line():
+    with pytest.raises(MaxQueriesExceeded) as error, assert_max_queries(0):
+        Author.objects.count()
+        Author.objects.count()
+        Author.objects.filter(pk=1).count()
+        Author.objects.count()
+        Author.objects.count()
+    assert message(error).splitlines()[1:6] == [
+        " 4 × SELECT corpus_author  duplicate-query",
+        "   fix     the answer is the same every time: ask once and keep it (a variable, cached_property)",
+        "   query   tests/test_budgets.py:N  Author.objects.count()",
+        "           tests/test_budgets.py:N  Author.objects.count()",
+        "           tests/test_budgets.py:N  Author.objects.count()",
+    ]
+    assert message(error).splitlines()[6] == "   also    1 more: tests/test_budgets.py:N"
+
+
+def test_a_loop_beside_other_call_sites_is_told_by_its_line():
+    populate(2)
+    with pytest.raises(MaxQueriesExceeded) as error, assert_max_queries(0):
+        Author.objects.get(pk=Author.objects.first().pk)
+        for author in Author.objects.all():
+            Author.objects.get(pk=author.pk)
+    assert message(error).splitlines()[1:7] == [
+        " 3 × SELECT corpus_author  query-in-loop",
+        "   fix     fetch them before the loop with Author.objects.in_bulk(keys), and look them up",
+        "   query   tests/test_budgets.py:N  Author.objects.get(pk=author.pk)",
+        "           tests/test_budgets.py:N  Author.objects.get(pk=Author.objects.first().pk)",
+        "   loop    tests/test_budgets.py:N  for author in Author.objects.all():",
+        "   loaded  tests/test_budgets.py:N  2 corpus.Author",
+    ]
+
+
 def many_shapes(count: int) -> None:
     with connection.cursor() as cursor:
         for index in range(count):

@@ -173,6 +173,21 @@ def test_small_slopes_are_still_to_be_seen(number, text):
     assert _signed(number) == text
 
 
+def test_twenty_statements_are_shown():
+    def run():
+        for _ in Country.objects.all():
+            with connections["default"].cursor() as cursor:
+                for index in range(25):
+                    cursor.execute(f"SELECT {'1, ' * index} 1")
+
+    for verbose, shown, more in [(False, 20, [" 5 more statements: -v shows all"]), (True, 25, [])]:
+        with pytest.raises(MaxQueriesExceeded) as error:
+            assert_constant_queries(populate, run, verbose=verbose)
+        lines = str(error.value).splitlines()
+        assert sum(line.startswith(" +1.0 SELECT per row, ") for line in lines) == shown
+        assert [line for line in lines if line.startswith(" 5 more")] == more
+
+
 def test_a_database_that_counts():
     def run():
         list(Country.objects.using("other"))
@@ -243,6 +258,21 @@ def test_every_database_is_rolled_back():
 @pytest.mark.django_db(databases=["default"])
 def test_a_database_that_the_test_may_not_use():
     assert_constant_queries(populate, joined)
+
+
+@pytest.mark.django_db(databases=["other"])
+def test_the_default_database_may_be_the_one():
+    def run():
+        list(Country.objects.using("other"))
+
+    assert_constant_queries(functools.partial(populate, using="other"), run)
+    assert Country.objects.using("other").count() == 0
+
+
+@pytest.mark.django_db(databases=[])
+def test_no_database_at_all():
+    with pytest.raises(AssertionError, match="to 'default' are not allowed"):
+        assert_constant_queries(populate, joined)
 
 
 @pytest.mark.database
@@ -441,6 +471,10 @@ def test_a_stream_is_read():
 
     with pytest.raises(MaxQueriesExceeded, match=r"^3 queries at 2, 5 at 4"):
         assert_constant_queries(populate, run)
+
+
+def test_a_function_without_a_signature():
+    assert assert_constant_queries(populate, dict).counts == (0, 0)
 
 
 def test_an_async_stream_has_to_be_read():
