@@ -30,8 +30,8 @@ def names() -> list[str]:
 
 
 def message(error: pytest.ExceptionInfo[BaseException]) -> str:
-    """The text of a failure, with the numbers of lines as ``N``."""
-    return re.sub(r"\.py:\d+", ".py:N", str(error.value))
+    """The text of a failure, with the numbers of lines as ``N``, quoted as by SQLite."""
+    return re.sub(r"\.py:\d+", ".py:N", str(error.value)).replace("`", '"')
 
 
 def headline(error: pytest.ExceptionInfo[BaseException]) -> str:

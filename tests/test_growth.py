@@ -36,8 +36,8 @@ def joined() -> list[str]:
 
 
 def growth(error: pytest.ExceptionInfo[BaseException]) -> str:
-    """The text of a failure, with the numbers of lines as ``N``."""
-    return re.sub(r"\.py:\d+", ".py:N", str(error.value))
+    """The text of a failure, with the numbers of lines as ``N``, quoted as by SQLite."""
+    return re.sub(r"\.py:\d+", ".py:N", str(error.value)).replace("`", '"')
 
 
 def headline(error: pytest.ExceptionInfo[BaseException]) -> str:
