@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -46,6 +47,9 @@ class Suite:
         self.outcome: Outcome | None = None
         self.notes: list[str] = []
         self.problems: list[str] = []
+        #: What a test of this process was found to do, until its report is heard of.
+        self._held: dict[str, tuple[list[str], int, SessionReport]] = {}
+        self._process = os.getpid()
         #: What was recorded; there once anything is watched.
         self._ratchet: Ratchet | None = None
         self._code: TestCode | None = None
@@ -118,6 +122,7 @@ class Suite:
         from pytest_nplusone_guard import judging, testcode
 
         if self._code is None:
+            judging.start()
             self._code = testcode.TestCode(self.config, self.options.test_paths)
         self._code.add(str(item.path))
         marked = item.stash.get(marked_key, Marked())
@@ -148,17 +153,22 @@ class Suite:
         watched.note_ignores(item.stash.get(marked_key, Marked()).ignores)
         _note_properties(item, watched)
         report = yield
-        setattr(report, ATTRIBUTE, self._parcel(item, watched))
+        found = self._found(item, watched)
+        if self.is_worker or os.getpid() != self._process:
+            # As text: reports go from process to process, and into files.
+            session = watched.session.to_json()
+            setattr(report, ATTRIBUTE, json.dumps([*found, session]))
+        else:
+            self._held[item.nodeid] = (*found, watched.session)
         if watched.findings and not watched.told:
             report.sections.append((TITLE, watched.render(watched.findings)))
         return report
 
-    def _parcel(self, item: pytest.Item, watched: Watched) -> str:
-        """What was found, as text: reports go from process to process and into files."""
-        # A test that is marked to report only is none that the ratchet holds.
+    def _found(self, item: pytest.Item, watched: Watched) -> tuple[list[str], int]:
+        """The findings that the ratchet holds, and the number of queries."""
+        # A test that is marked to report only is none of them.
         held = self._mode(item) == "fail" or self.options.mode == "report"
-        judged = [each.id for each in watched.judged] if held else []
-        return json.dumps([judged, watched.query_count, watched.session.to_json()])
+        return [each.id for each in watched.judged] if held else [], watched.query_count
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Gather what the tests have found, of whatever process they ran in."""
@@ -166,20 +176,19 @@ class Suite:
             return
         if report.when == "call":
             (self.ran.passed.add if report.passed else self.ran.passed.discard)(report.nodeid)
-        parcel = getattr(report, ATTRIBUTE, None)
-        if parcel is not None:
-            self._gather(report, parcel)
+            found = self._held.pop(report.nodeid, None) or _unpacked(report)
+            if found is not None:
+                self._gather(report, *found)
 
-    def _gather(self, report: pytest.TestReport, parcel: str) -> None:
-        from nplusone_guard.report.session import SessionReport
-
-        judged, count, session = json.loads(parcel)
+    def _gather(
+        self, report: pytest.TestReport, judged: list[str], count: int, session: SessionReport
+    ) -> None:
         self.judged.update(judged)
         if report.passed:
             self.counts[report.nodeid] = count
         else:
             self.counts.pop(report.nodeid, None)
-        self.parts.append(SessionReport.from_json(session))
+        self.parts.append(session)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """Note that a test has run; a controller hears of those of its workers."""
@@ -270,6 +279,17 @@ class Suite:
             yield from outcome.lines(strict=self.options.strict, verbose=verbose)
         for note in (*self.notes, *ratchet.missing, *self.problems):
             yield f" {note}"
+
+
+def _unpacked(report: pytest.TestReport) -> tuple[list[str], int, SessionReport] | None:
+    """What the report of another process carries."""
+    packed = getattr(report, ATTRIBUTE, None)
+    if packed is None:
+        return None
+    from nplusone_guard.report.session import SessionReport
+
+    judged, count, session = json.loads(packed)
+    return judged, count, SessionReport.from_json(session)
 
 
 def _has_failed(item: pytest.Item) -> bool:

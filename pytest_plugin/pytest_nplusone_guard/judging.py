@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     import pytest
 
 
+def start() -> None:
+    """Make each request a unit of its own, also where the application is not installed."""
+    connect_signals()
+
+
 def policy_for(config: pytest.Config, ignores: tuple[IgnoreEntry, ...]) -> Policy:
     """The policy of the Django settings, with the ignores of one test before its own."""
     policy = default_policy()
@@ -48,10 +53,8 @@ class Watched:
         self.shown: Report | None = None
         #: Whether the failure of the test is what was found.
         self.told = False
-        # Both hold also where the application is not installed: connections of this thread
-        # are watched, which an async test need not run in, and requests are units.
+        # An async test need not run in this thread, whose connections it uses.
         attach()
-        connect_signals()
 
     def opening(self) -> Opening:
         """A new scope for one call of the test's function."""
@@ -62,7 +65,9 @@ class Watched:
         report = clear_test_code(recording.close(), recording.scope, self.code)
         if self.shown is None or len(report) > len(self.shown):
             self.shown = report
-        self.session = session_of(self.session, report)
+        # Joining takes longer than many a test, and most have one scope.
+        joined = (self.session, report) if self.session.scopes else (report,)
+        self.session = session_of(*joined)
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -310,6 +310,7 @@ MISTAKES = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Unknown pytest.mark")
 @pytest.mark.parametrize("marker", MISTAKES)
 def test_a_wrong_marker_is_named(pytester, marker):
     source = f"import pytest\n@pytest.mark.{marker}\ndef test_it(): pass"
