@@ -19,7 +19,6 @@ pytestmark = pytest.mark.django_db
 FAULTS = [
     (hook, "call_path"),
     (callpath, "fold"),
-    (callpath, "offsets"),
     (landmarks, "read"),
     (hook, "digest"),
     (hook, "sight"),

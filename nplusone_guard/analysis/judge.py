@@ -307,7 +307,7 @@ class Judge:
             group.count,
             group.failed,
             group.duration,
-            location.site if location is not None else call_site(self.scope, group),
+            location.site if location is not None else call_site(group),
         )
 
 

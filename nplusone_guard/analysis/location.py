@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType
 
@@ -50,10 +49,10 @@ class Location:
         return (self.loop.file, self.loop.line, self.loop.kind) if self.loop else None
 
 
-def call_site(scope: Scope, group: Group) -> Site:
+def call_site(group: Group) -> Site:
     """The innermost user line, or where a gathered task is waited for."""
     place = _site_place(group)
-    return site_of(place.code, place.lasti) if place is not None else _library_site(scope, group)
+    return site_of(place.code, place.lasti) if place is not None else _library_site(group)
 
 
 def _site_place(group: Group) -> callpath.Place | None:
@@ -62,13 +61,13 @@ def _site_place(group: Group) -> callpath.Place | None:
 
 def locate(scope: Scope, group: Group) -> Location:
     """The site and the loop of ``group``."""
-    places = list(_repeatable_places(group))
-    place, site = _site_place(group), call_site(scope, group)
+    places = list(callpath.user_places(group.path))
+    place, site = _site_place(group), call_site(group)
     found = None
     if group.recursed:
-        found = _recursion(scope, group)
+        found = _recursion(group)
     found = found or _user_loop(scope, group, places) or _gather(group)
-    found = found or _c_loop(group, places) or _library_loop(scope, group)
+    found = found or _c_loop(group, places) or _library_loop(group)
     found = found or _any_call([one for one in places if one is not place])
     if found is None:
         return Location(site, place)
@@ -84,17 +83,6 @@ class _Found:
     loop_place: callpath.Place | None = None
     bounded: bool = False
     in_library: bool = False
-
-
-def _repeatable_places(group: Group) -> Iterator[callpath.Place]:
-    """User frames that can have been one activation at both of the first sightings."""
-    aligned = len(group.same_frames) <= len(group.path) and group.second is not None
-    for index, token in enumerate(group.path):
-        if not isinstance(token, callpath.Place):
-            continue
-        if aligned and index < len(group.same_frames) and not group.same_frames[index]:
-            continue
-        yield token
 
 
 def _user_loop(scope: Scope, group: Group, places: list[callpath.Place]) -> _Found | None:
@@ -144,10 +132,10 @@ def _gather(group: Group) -> _Found | None:
     return _Found(site_of(place.code, place.lasti, "gather"), call, place, bounded=bounded)
 
 
-def _recursion(scope: Scope, group: Group) -> _Found | None:
+def _recursion(group: Group) -> _Found | None:
     """The line on which the function called itself."""
     seen: set[CodeType] = set()
-    for code, lasti in _frames(scope, group.second or group.first):
+    for code, lasti in _frames(group.second or group.first):
         if not callpath.is_user_code(code) or code.co_name in callpath.INNER_CODES:
             continue
         if code in seen:
@@ -177,9 +165,9 @@ def _any_call(places: list[callpath.Place]) -> _Found | None:
     return None
 
 
-def _library_loop(scope: Scope, group: Group) -> _Found | None:
+def _library_loop(group: Group) -> _Found | None:
     """A loop inside an installed package, on the way from the user's line to the query."""
-    for code, lasti in _frames(scope, group.first):
+    for code, lasti in _frames(group.first):
         if _carries(code):
             continue
         for node in loops.enclosing_loops(code, loops.position_of(code, lasti)):
@@ -195,18 +183,15 @@ def _carries(code: CodeType) -> bool:
     return any(part in path for part in _CARRIER_PATHS)
 
 
-def _library_site(scope: Scope, group: Group) -> Site:
+def _library_site(group: Group) -> Site:
     """No user code is on the stack: the outermost frame that was seen."""
-    frames = _frames(scope, group.first)
+    frames = _frames(group.first)
     return site_of(*frames[-1]) if frames else Site("", 0, "")
 
 
-def _frames(scope: Scope, sighting: Sighting | None) -> list[tuple[CodeType, int]]:
+def _frames(sighting: Sighting | None) -> list[tuple[CodeType, int]]:
     """Code object and instruction offset of each frame, nearest to the query first."""
-    if sighting is None:
-        return []
-    codes = map(scope.table.code_of, sighting.path)
-    return list(zip(codes, sighting.lastis, strict=False))
+    return [(place.code, place.lasti) for place in sighting.path] if sighting else []
 
 
 def exclusive(one: Location, other: Location) -> bool:

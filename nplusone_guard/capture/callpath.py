@@ -1,13 +1,14 @@
 """Who asked for a query: the frames on the stack, folded into a hashable key.
 
 A path runs from the frame nearest to the query out to the frame that opened the scope.
-Each frame becomes one token:
+Each frame becomes one token, a :class:`Place`, which is equal only to itself:
 
-* user code: a :class:`Place`, one object for each code object and exact position;
-* library code (standard library, site-packages, this package): ``id(code)``. Never
-  ``f_lasti``: on CPython 3.11 and later one call site reports several values while the
-  interpreter specialises it;
-* a keyed landmark: what its reader makes of the frame (see ``landmarks``).
+* user code: one for each code object and exact position;
+* library code (standard library, site-packages, this package): one for each code object
+  and line. Never one for each ``f_lasti``: on CPython 3.11 and later one call site
+  reports several values while the interpreter specialises it;
+* a keyed landmark: one for each thing that tells two turns of a framework's own loop
+  apart (see ``landmarks``).
 
 Two queries with one statement and one path come from a loop, or from recursion.
 """
@@ -19,14 +20,13 @@ import os
 import site
 import sys
 import sysconfig
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass
 from itertools import islice
+from operator import attrgetter
 from types import CodeType, FrameType
 from typing import Any, Final
-
-Token = Hashable
-Path = tuple[Token, ...]
 
 #: Code objects remembered before the table is started anew (dynamic code could fill it).
 MAX_CODES: Final = 50_000
@@ -39,214 +39,188 @@ _TYPED: Final = ("<stdin>", "<console>", "<ipython", "<doctest", "<input", "<str
 
 
 class Place:
-    """One position in user code; equal only to itself, so that it is a cheap token."""
+    """One step of a path; equal only to itself, so that it is a cheap token."""
 
-    __slots__ = ("code", "key", "lasti")
+    __slots__ = ("code", "key", "lasti", "reader", "stops", "user")
 
-    def __init__(self, code: CodeType, lasti: int) -> None:
+    def __init__(self, code: CodeType, lasti: int, mark: Mark, *, user: bool) -> None:
         self.code = code
         self.lasti = lasti
-        #: Code objects hash slowly, by their contents.
-        self.key = id(code)
+        self.user = user
+        #: Equal for all places of one user function; 0 in library code. Code objects
+        #: themselves hash slowly, by their contents.
+        self.key = id(code) if user else 0
+        #: What reads the frames of this place, if it is a landmark.
+        self.reader = mark.reader
+        #: Beyond it no frame says more of the ORM.
+        self.stops = user or mark.bridge
+
+    @property
+    def line(self) -> int:
+        """The source line."""
+        return line_of(self.code, self.lasti)
 
     def __repr__(self) -> str:
-        return (
-            f"<Place {self.code.co_name} {self.code.co_filename}:{line_of(self.code, self.lasti)}>"
-        )
+        return f"<Place {self.code.co_name} {self.code.co_filename}:{self.line}>"
 
 
-class Bridge:
-    """Marks a frame under which the path goes on in another thread or task."""
+Path = tuple[Place, ...]
 
-    __slots__ = ()
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What is special about the frames of a library function."""
+
+    #: Reads the frame's locals for the facts of a sighting.
+    reader: Any = None
+    #: Tells two turns of a framework's own loop apart.
+    key: Callable[[FrameType], Hashable] | None = None
+    #: Under it the path goes on in another thread or task.
+    bridge: bool = False
+
+
+PLAIN: Final = Mark()
 
 
 class Carried:
     """The path of a caller whose frames are gone by the time the query runs."""
 
-    __slots__ = ("lastis", "task", "tokens")
+    __slots__ = ("path", "task")
 
-    def __init__(self, tokens: Path, lastis: tuple[int, ...], task: Any) -> None:
-        self.tokens = tokens
-        self.lastis = lastis
+    def __init__(self, path: Path, task: Any) -> None:
+        self.path = path
         self.task = task
 
 
-BRIDGE: Final = Bridge()
 carried: ContextVar[Carried | None] = ContextVar("nplusone_guard_carried", default=None)
 
 
 class CodeTable:
-    """What is known of each code object, by its ``id``; keeps the code objects alive.
+    """The places of each code object, by its ``id``; keeps the code objects alive."""
 
-    ``kinds`` maps to ``None`` (library), to a dict of instruction offset → :class:`Place`
-    (user code), to a callable (keyed landmark) or to ``BRIDGE``.
-    """
-
-    __slots__ = ("codes", "kinds", "lines", "positions")
+    __slots__ = ("codes", "places", "steps")
 
     def __init__(self) -> None:
-        self.kinds: dict[int, Any] = {}
-        self.codes: dict[int, CodeType] = {}
-        self.positions: dict[tuple[int, Any], Place] = {}
-        self.lines: dict[tuple[int, int], int] = {}
+        #: ``id`` of a code object → instruction offset → place. Those of keyed landmarks
+        #: and bridges stay empty, so that the hot path leaves them to ``step``.
+        self.steps: dict[int, dict[int, Place]] = {}
+        self.codes: dict[int, tuple[CodeType, Mark, bool]] = {}
+        self.places: dict[tuple[int, Hashable], Place] = {}
 
-    def classify(self, code: CodeType) -> Any:
-        """Decide once what kind of frame ``code`` makes, and remember it."""
-        kind: Any
-        if code in _landmark_keys:
-            kind = _landmark_keys[code]
-        else:
-            kind = {} if is_user_code(code) else None
-        self.codes[id(code)] = code
-        self.kinds[id(code)] = kind
-        return kind
+    def step(self, frame: FrameType) -> tuple[Place, bool]:
+        """The place of a frame that the hot path does not know, and if it is a bridge."""
+        code, lasti = frame.f_code, frame.f_lasti
+        known = self.codes.get(id(code))
+        if known is None:
+            known = self.codes[id(code)] = (code, _marks.get(code, PLAIN), is_user_code(code))
+            self.steps[id(code)] = {}
+        _, mark, user = known
+        if mark.key is not None:
+            return self._place(code, lasti, ("key", mark.key(frame)), mark, user=False), False
+        position = _exact_position(code, lasti) if user else line_of(code, lasti)
+        place = self._place(code, lasti, position, mark, user=user)
+        if not mark.bridge:
+            self.steps[id(code)][lasti] = place
+        return place, mark.bridge
 
-    def code_of(self, token: Any) -> CodeType:
-        """The code object behind a token of a path."""
-        if isinstance(token, Place):
-            return token.code
-        return self.codes[token[0] if isinstance(token, tuple) else token]
-
-    def line_of(self, token: Any, lasti: int) -> int:
-        """The source line of a frame, remembered: reading line tables is slow."""
-        code = self.code_of(token)
-        key = (id(code), lasti)
-        line = self.lines.get(key)
-        if line is None:
-            line = self.lines[key] = line_of(code, lasti)
-        return line
-
-    def place(self, code: CodeType, known: dict[int, Place], lasti: int) -> Place:
-        """The place of ``lasti`` in ``code``; offsets of one exact position share it."""
-        key = (id(code), _exact_position(code, lasti))
-        place = self.positions.get(key)
+    def _place(
+        self, code: CodeType, lasti: int, position: Hashable, mark: Mark, *, user: bool
+    ) -> Place:
+        name = (id(code), position)
+        place = self.places.get(name)
         if place is None:
-            place = self.positions[key] = Place(code, lasti)
-        known[lasti] = place
+            place = self.places[name] = Place(code, lasti, mark, user=user)
         return place
 
 
 table = CodeTable()
-_landmark_keys: dict[CodeType, Any] = {}
+_marks: dict[CodeType, Mark] = {}
 
 
-def register(code: CodeType, kind: Callable[[FrameType], Token] | Bridge) -> None:
-    """Make frames of ``code`` a keyed landmark or a bridge."""
-    _landmark_keys[code] = kind
-    table.kinds.pop(id(code), None)
+def mark_landmarks(marks: Mapping[CodeType, Mark]) -> None:
+    """Say which library functions are special, before the first path is taken."""
+    global table
+    _marks.update(marks)
+    table = CodeTable()
 
 
 def renew_table_if_full() -> None:
-    """Start a new table once the old one is full; open scopes keep theirs alive."""
+    """Start a new table once the old one is full."""
     global table
     if len(table.codes) > MAX_CODES:
         table = CodeTable()
 
 
 def call_path(frame: FrameType | None, root: FrameType | None) -> Path:
-    """The tokens from ``frame`` out to ``root`` (included) or to the end of the stack.
+    """The places from ``frame`` out to ``root`` (included) or to the end of the stack.
 
-    The hot path of the guard: one dictionary look-up a frame.
+    The hot path of the guard: two dictionary look-ups a frame, and as few instructions
+    as can be. What the look-ups miss, ``step`` tells.
     """
-    kinds = table.kinds
-    path: list[Token] = []
+    steps = table.steps
+    identity = id
+    path: list[Place] = []
     append = path.append
-    while frame is not None:
-        code = frame.f_code
-        key = id(code)
+    while True:
         try:
-            kind = kinds[key]
-        except KeyError:
-            kind = table.classify(code)
-        if kind is None:
-            append(key)
-        elif kind.__class__ is dict:
-            lasti = frame.f_lasti
-            try:
-                append(kind[lasti])
-            except KeyError:
-                append(table.place(code, kind, lasti))
-        elif kind is BRIDGE:
-            append(key)
-            beyond = carried.get()
+            while frame is not root:
+                append(steps[identity(frame.f_code)][frame.f_lasti])  # type: ignore[union-attr]
+                frame = frame.f_back  # type: ignore[union-attr]
+            if frame is not None:
+                append(steps[identity(frame.f_code)][frame.f_lasti])
+            return tuple(path)
+        except (KeyError, AttributeError):  # noqa: PERF203 - the misses end soon
+            if frame is None:  # the root is on another stack
+                return tuple(path)
+            place, is_bridge = table.step(frame)
+            append(place)
+            beyond = carried.get() if is_bridge else None
             if beyond is not None:
-                path.extend(beyond.tokens)
-                break
-        else:
-            append(kind(frame))
-        if frame is root:
-            break
-        frame = frame.f_back
-    return tuple(path)
-
-
-def offsets(
-    frame: FrameType, root: FrameType | None, depth: int
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Instruction offset and ``id`` of each frame behind a path of ``depth`` tokens.
-
-    The frames that a bridge carried are gone: they have offsets, but no ``id``.
-    """
-    lastis: list[int] = []
-    ids: list[int] = []
-    beyond = carried.get()
-    one: FrameType | None = frame
-    while one is not None and len(ids) < depth:
-        lastis.append(one.f_lasti)
-        ids.append(id(one))
-        if one is root:
-            break
-        if beyond is not None and is_bridge(one.f_code):
-            lastis += beyond.lastis
-            break
-        one = one.f_back
-    return tuple(lastis), tuple(ids)
-
-
-def is_bridge(code: CodeType) -> bool:
-    """Whether the path goes on elsewhere under frames of ``code``."""
-    return table.kinds.get(id(code)) is BRIDGE
+                return (*path, *beyond.path)
+            if frame is root:
+                return tuple(path)
+            frame = frame.f_back
 
 
 def carry(frame: FrameType, root: FrameType | None, task: Any) -> Carried:
     """Note the path at ``frame``, for a query that another thread or task will send."""
-    tokens = call_path(frame, root)
-    return Carried(tokens, offsets(frame, root, len(tokens))[0], task)
+    return Carried(call_path(frame, root), task)
+
+
+_key_of = attrgetter("key")
 
 
 def fold(path: Path) -> Path:
-    """``path`` with recursion folded.
+    """``path`` with recursion of user code folded.
 
     A function that calls itself, directly or through library code and its own
     comprehensions, leaves one frame; so does a cycle that repeats exactly. What lies
     between two calls of *other* user code is never dropped: a decorator's wrapper is on
     the stack twice without any recursion.
     """
-    keys = [token.key if token.__class__ is Place else token for token in path]
+    keys = tuple(filter(None, map(_key_of, path)))
     if len(set(keys)) == len(keys):
         return path
     return _fold_cycles(_fold_direct(path))
 
 
 def _fold_direct(path: Path) -> Path:
-    kept: list[Token] = []
+    kept: list[Place] = []
     last_user = -1
-    for token in path:
-        if isinstance(token, Place):
-            previous = kept[last_user] if last_user >= 0 else None
-            if isinstance(previous, Place) and previous.code is token.code:
+    for place in path:
+        if place.user:
+            if last_user >= 0 and kept[last_user].code is place.code:
                 del kept[last_user + 1 :]
                 continue
-            if token.code.co_name not in INNER_CODES:
+            if place.code.co_name not in INNER_CODES:
                 last_user = len(kept)
-        kept.append(token)
+        kept.append(place)
     return tuple(kept)
 
 
 def _fold_cycles(path: Path) -> Path:
-    kept: list[Token] = []
-    latest: dict[Token, int] = {}
+    kept: list[Place] = []
+    latest: dict[Place, int] = {}
     index = 0
     while index < len(path):
         start = latest.get(path[index])
@@ -263,19 +237,19 @@ def _fold_cycles(path: Path) -> Path:
 
 def user_places(path: Path) -> Iterable[Place]:
     """The places in user code, nearest to the query first."""
-    return (token for token in path if isinstance(token, Place))
+    return (place for place in path if place.user)
 
 
 # CPython 3.11 and later specialise instructions in place, so that two offsets can be one
 # call: only their source position compares. On 3.10 there are no columns, and offsets hold.
 if sys.version_info >= (3, 11):
 
-    def _exact_position(code: CodeType, lasti: int) -> Token:
+    def _exact_position(code: CodeType, lasti: int) -> Hashable:
         return next(islice(code.co_positions(), lasti // 2, None), lasti)
 
 else:
 
-    def _exact_position(code: CodeType, lasti: int) -> Token:
+    def _exact_position(code: CodeType, lasti: int) -> Hashable:
         return lasti
 
 

@@ -75,7 +75,7 @@ class Hook:
                                 recorder.aliases[self.alias] += 1
                                 if failed:
                                     recorder.failed += 1
-                                group: Any = recorder.groups.get(key)
+                                group = recorder.groups.get(key)
                                 if group is None or group.slow:
                                     query = Query(key, sql, shape, _getframe(1), params, many)
                                     group = sight(recorder, query)

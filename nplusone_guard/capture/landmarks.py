@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import weakref
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable, Hashable, Iterator, Sized
 from dataclasses import dataclass, replace
 from types import CodeType, FrameType
 from typing import Any, Final
@@ -86,25 +86,21 @@ class ForeignKeyCondition:
 Reader = Callable[[FrameType, Facts, bool], None]
 
 
-def read(frame: FrameType | None, *, deep: bool) -> Facts:
+def read(frame: FrameType | None, path: callpath.Path, *, deep: bool) -> Facts:
     """The facts of the landmark frames between a query and the first user frame.
 
     ``deep`` also looks at the parent object and the WHERE clause; that is done at the
     second sighting only.
     """
     facts = Facts()
-    readers, kinds = _readers, callpath.table.kinds
     iterable: FrameType | None = None
-    while frame is not None:
-        key = id(frame.f_code)
-        reader = readers.get(key)
-        if reader is not None:
-            if reader is _iterable:
-                iterable = frame
-            else:
-                reader(frame, facts, deep)
-        elif kinds.get(key).__class__ is dict:
+    for place in path:
+        if frame is None or place.stops:
             break
+        if place.reader is _iterable:
+            iterable = frame
+        elif place.reader is not None:
+            place.reader(frame, facts, deep)
         frame = frame.f_back
     if iterable is not None and not facts.model:
         _iterable(iterable, facts, deep)
@@ -264,13 +260,13 @@ def _prefetch(frame: FrameType, facts: Facts, deep: bool) -> None:
     )
 
 
-def _prefetch_key(frame: FrameType) -> callpath.Token:
+def _prefetch_key(frame: FrameType) -> Hashable:
     local = frame.f_locals
-    return (id(frame.f_code), local["lookup"].prefetch_to, local["level"])
+    return (local["lookup"].prefetch_to, local["level"])
 
 
-def _descriptor_key(frame: FrameType) -> callpath.Token:
-    return (id(frame.f_code), id(frame.f_locals["self"]))
+def _descriptor_key(frame: FrameType) -> Hashable:
+    return id(frame.f_locals["self"])
 
 
 # --- what a queryset says ---------------------------------------------------------------
@@ -534,7 +530,7 @@ LANDMARKS: Final[dict[str, Reader]] = {
 }
 
 #: Landmarks whose frames tell two turns of Django's own loops apart.
-KEYED: Final[dict[str, Callable[[FrameType], callpath.Token]]] = {
+KEYED: Final[dict[str, Callable[[FrameType], Hashable]]] = {
     f"{_QUERY}prefetch_one_level": _prefetch_key,
     f"{_RELATED}ForwardManyToOneDescriptor.__get__": _descriptor_key,
     f"{_RELATED}ReverseOneToOneDescriptor.__get__": _descriptor_key,
@@ -548,28 +544,23 @@ BRIDGES: Final = (
     "asgiref.sync:AsyncToSync.main_wrap",
 )
 
-_readers: dict[int, Reader] = {}
-_codes: list[CodeType] = []
 _missing: list[str] = []
+_loaded: list[bool] = []
 
 
 def load() -> None:
     """Look up every landmark; call it once Django's apps are ready."""
-    if _codes:
+    if _loaded:
         return
-    for name, reader in LANDMARKS.items():
+    _loaded.append(True)
+    marks: dict[CodeType, callpath.Mark] = {}
+    for name in {**LANDMARKS, **dict.fromkeys(KEYED), **dict.fromkeys(BRIDGES)}:
         code = find_code(name)
-        if code is None:
+        if code is not None:
+            marks[code] = callpath.Mark(LANDMARKS.get(name), KEYED.get(name), name in BRIDGES)
+        elif name in LANDMARKS:
             _missing.append(name)
-            continue
-        _codes.append(code)
-        _readers[id(code)] = reader
-    for name, key in KEYED.items():
-        if (code := find_code(name)) is not None:
-            callpath.register(code, key)
-    for name in BRIDGES:
-        if (code := find_code(name)) is not None:
-            callpath.register(code, callpath.BRIDGE)
+    callpath.mark_landmarks(marks)
 
 
 def missing() -> tuple[str, ...]:

@@ -30,13 +30,11 @@ active_ignores: ContextVar[tuple[object, ...]] = ContextVar("nplusone_guard_igno
 class Sighting:
     """The light facts of one execution: which frames, and what the ORM was doing."""
 
-    __slots__ = ("digest", "facts", "frame_ids", "in_key", "lastis", "numbers", "path")
+    __slots__ = ("digest", "facts", "in_key", "numbers", "path")
 
-    def __init__(self, path: callpath.Path, lastis: tuple[int, ...], ids: tuple[int, ...]) -> None:
+    def __init__(self, path: callpath.Path) -> None:
         #: With recursion as deep as it was.
         self.path = path
-        self.lastis = lastis
-        self.frame_ids = ids
         self.facts: Any = None
         #: Of text and parameters, whatever was written in between.
         self.digest = 0
@@ -65,7 +63,6 @@ class Group:
         "path",
         "recursed",
         "rolled_back",
-        "same_frames",
         "second",
         "sequence",
         "slow",
@@ -92,9 +89,6 @@ class Group:
         self.slow = True
         self.first: Sighting | None = None
         self.second: Sighting | None = None
-        #: For each frame, whether both first sightings can have been one activation;
-        #: empty where all can.
-        self.same_frames: tuple[bool, ...] = ()
         self.ignores: tuple[object, ...] = ()
         #: Where the parent of a gathered task waits.
         self.waiting: callpath.Place | None = None
@@ -112,17 +106,6 @@ class Group:
             self.in_uniform = False
         self.in_previous = length
         self.in_total += length
-
-
-class Split:
-    """A path that library code takes on several of its lines: one group for each."""
-
-    __slots__ = ("by_lines",)
-
-    slow = True
-
-    def __init__(self) -> None:
-        self.by_lines: dict[tuple[int, ...], Group] = {}
 
 
 class Scope:
@@ -156,7 +139,6 @@ class Scope:
         "root_code",
         "root_line",
         "sequence",
-        "table",
         "task",
         "timeline",
         "timeline_left",
@@ -197,7 +179,7 @@ class Scope:
         #: Statements of transaction control, by alias.
         self.controls: defaultdict[str, int] = defaultdict(int)
         #: (alias, shape, path) → group; raw paths of recursion are further keys of a group.
-        self.groups: dict[tuple[str, str, callpath.Path], Group | Split] = {}
+        self.groups: dict[tuple[str, str, callpath.Path], Group] = {}
         #: Groups that read a model, by its label: where parents may have been loaded.
         self.reads: dict[str, list[Group]] = {}
         #: Writes so far, by table: equal look-ups around a write are no duplicates.
@@ -211,8 +193,6 @@ class Scope:
         #: What the units inside this scope were judged to be (one ``Verdicts``, merged).
         self.adopted: Any = None
         self.errors: list[str] = []
-        # The table is held so that no ``id`` of a code object in a path is used again.
-        self.table = callpath.table
         self.ancestors = tuple(_ancestors(self))
         self.recorders = _recorders(self)
         #: Outer scopes that only count.
@@ -229,10 +209,7 @@ class Scope:
 
     def all_groups(self) -> list[Group]:
         """Every group once, in the order of first sighting."""
-        found: dict[int, Group] = {}
-        for entry in self.groups.values():
-            for group in entry.by_lines.values() if isinstance(entry, Split) else (entry,):
-                found[id(group)] = group
+        found = {id(group): group for group in self.groups.values()}
         return sorted(found.values(), key=lambda group: group.sequence)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from operator import eq
 from types import FrameType
 from typing import Any
 
@@ -14,7 +13,6 @@ from nplusone_guard.capture.scope import (
     Group,
     Scope,
     Sighting,
-    Split,
     active_ignores,
     digest,
 )
@@ -62,18 +60,16 @@ def sight(scope: Scope, query: Query) -> Group | None:
     """
     known = scope.groups.get(query.key)
     if known is not None:
-        return _sight_known(scope, query.key, known, query)
+        return _sight_known(scope, known, query)
     folded = callpath.fold(query.path)
     if len(folded) == len(query.path):
         return _new_group(scope, query.key, query)
     return _sight_folded(scope, query.key, query, folded)
 
 
-def _sight_known(scope: Scope, key: Key, known: Group | Split, query: Query) -> Group | None:
-    if isinstance(known, Split):
-        return _variant(scope, known, query)
+def _sight_known(scope: Scope, known: Group, query: Query) -> Group:
     if known.count == 1 and known.second is None:
-        return _second_sighting(scope, known, key, query)
+        _note_second(scope, known, query)
     return known
 
 
@@ -85,10 +81,7 @@ def _sight_folded(scope: Scope, key: Key, query: Query, folded: callpath.Path) -
     """
     short = (query.alias, query.shape.text, folded)
     known = scope.groups.get(short)
-    if known is None:
-        group = _new_group(scope, short, query)
-    else:
-        group = _sight_known(scope, short, known, query)
+    group = _sight_known(scope, known, query) if known else _new_group(scope, short, query)
     if group is not None:
         group.recursed = group.recursed or group.depth != len(query.path)
         if len(query.path) <= MAX_REMEMBERED_PATH:
@@ -120,23 +113,9 @@ def _make_group(scope: Scope, query: Query, path: callpath.Path, first: Sighting
     return group
 
 
-def _second_sighting(scope: Scope, group: Group, key: Key, query: Query) -> Group | None:
-    """Compare the two first sightings frame by frame, and look at the parent object."""
-    first = group.first
+def _note_second(scope: Scope, group: Group, query: Query) -> None:
+    """Look closer: at the parent object, the WHERE clause, and who waits for a task."""
     second = _sighting(scope, query, deep=True)
-    if first is not None and len(first.lastis) == len(second.lastis):
-        if first.lastis != second.lastis and _lines_differ(scope, first, second):
-            split = Split()
-            split.by_lines[_lines(scope, first)] = group
-            scope.groups[key] = split
-            return _variant(scope, split, query)
-        if first.frame_ids != second.frame_ids:
-            group.same_frames = tuple(map(eq, first.frame_ids, second.frame_ids))
-    _note_second(scope, group, query, second)
-    return group
-
-
-def _note_second(scope: Scope, group: Group, query: Query, second: Sighting) -> None:
     group.second = second
     group.slow = False
     group.many = max(group.many, query.rows)
@@ -145,36 +124,19 @@ def _note_second(scope: Scope, group: Group, query: Query, second: Sighting) -> 
     group.waiting = _waiting_place(scope)
 
 
-def _variant(scope: Scope, split: Split, query: Query) -> Group | None:
-    """The group of a path for the exact library lines it takes this time."""
-    sighting = _sighting(scope, query, deep=True)
-    lines = _lines(scope, sighting)
-    group = split.by_lines.get(lines)
-    if group is None:
-        group = _make_group(scope, query, query.path, sighting)
-        if group is not None:
-            split.by_lines[lines] = group
-    elif group.count == 1:
-        _note_second(scope, group, query, sighting)
-    sighting.facts.forget_values()
-    return group
-
-
 def _waiting_place(scope: Scope) -> callpath.Place | None:
     """Where the parent of a gathered task waits, if the query runs in such a task."""
     beyond = callpath.carried.get()
     if beyond is None or beyond.task is None or beyond.task is scope.task:
         return None
     frame = bridges.waiting_frame(beyond.task)
-    return callpath.Place(frame.f_code, frame.f_lasti) if frame is not None else None
+    return callpath.table.step(frame)[0] if frame is not None else None
 
 
 def _sighting(scope: Scope, query: Query, *, deep: bool) -> Sighting:
-    root = scope.recorders[-1].root
-    path = query.path
-    sighting = Sighting(path, *callpath.offsets(query.frame, root, len(path)))
+    sighting = Sighting(query.path)
     try:
-        sighting.facts = landmarks.read(query.frame, deep=deep)
+        sighting.facts = landmarks.read(query.frame, query.path, deep=deep)
     except Exception as error:
         sighting.facts = landmarks.Facts()
         contain("capture.landmarks", error, scope.errors)
@@ -182,26 +144,6 @@ def _sighting(scope: Scope, query: Query, *, deep: bool) -> Sighting:
     sighting.in_key = _in_key(query.shape, query.params)
     sighting.numbers = _numbers(query.shape, query.params)
     return sighting
-
-
-def _lines(scope: Scope, sighting: Sighting) -> tuple[int, ...]:
-    """Line numbers of the library frames; user frames are exact in the path already."""
-    line_of = scope.table.line_of
-    return tuple(
-        line_of(token, lasti)
-        for token, lasti in zip(sighting.path, sighting.lastis, strict=False)
-        if token.__class__ is not callpath.Place
-    )
-
-
-def _lines_differ(scope: Scope, one: Sighting, other: Sighting) -> bool:
-    """Whether some library frame stood on two of its lines. Most offsets are equal."""
-    line_of = scope.table.line_of
-    return any(
-        line_of(token, first) != line_of(token, second)
-        for token, first, second in zip(one.path, one.lastis, other.lastis, strict=False)
-        if first != second and token.__class__ is not callpath.Place
-    )
 
 
 def _in_key(shape: Fingerprint, params: Any) -> int | None:
