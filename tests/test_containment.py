@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from nplusone_guard.analysis import advice, judge, location, loops, origin, places, rules
-from nplusone_guard.capture import bridges, callpath, faults, hook, landmarks, sightings
+from nplusone_guard.capture import bridges, callpath, faults, hook, landmarks, scope, sightings
 from nplusone_guard.guard import watch
 from nplusone_guard.report import build
 from tests.corpus.data import populate
@@ -20,7 +20,7 @@ FAULTS = [
     (hook, "call_path"),
     (callpath, "fold"),
     (landmarks, "read"),
-    (hook, "digest"),
+    (scope, "digest"),
     (hook, "sight"),
     (hook, "note_in_transaction"),
     (sightings, "_find_parent"),

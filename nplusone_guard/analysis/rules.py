@@ -7,11 +7,8 @@ from typing import Final
 
 from nplusone_guard.analysis.location import Location
 from nplusone_guard.capture.landmarks import Facts
-from nplusone_guard.capture.scope import Group
+from nplusone_guard.capture.scope import WRITES, Group
 from nplusone_guard.policy import RULES, Policy, Severity
-
-#: SQL verbs that change rows.
-WRITES: Final = frozenset({"insert", "update", "delete", "replace", "merge"})
 
 #: ORM operations that write, whatever they read on the way.
 WRITE_OPERATIONS: Final = frozenset(

@@ -38,10 +38,14 @@ INNER_CODES: Final = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genex
 _TYPED: Final = ("<stdin>", "<console>", "<ipython", "<doctest", "<input", "<string>", "<shell>")
 
 
+#: The reader of places at which the landmarks end.
+STOP: Final[Any] = object()
+
+
 class Place:
     """One step of a path; equal only to itself, so that it is a cheap token."""
 
-    __slots__ = ("code", "key", "lasti", "reader", "stops", "user")
+    __slots__ = ("code", "key", "lasti", "reader", "user")
 
     def __init__(self, code: CodeType, lasti: int, mark: Mark, *, user: bool) -> None:
         self.code = code
@@ -50,10 +54,9 @@ class Place:
         #: Equal for all places of one user function; 0 in library code. Code objects
         #: themselves hash slowly, by their contents.
         self.key = id(code) if user else 0
-        #: What reads the frames of this place, if it is a landmark.
-        self.reader = mark.reader
-        #: Beyond it no frame says more of the ORM.
-        self.stops = user or mark.bridge
+        #: What reads the frames of this place, if it is a landmark; ``STOP`` where no
+        #: frame beyond says more of the ORM.
+        self.reader = STOP if user or mark.bridge else mark.reader
 
     @property
     def line(self) -> int:

@@ -16,11 +16,9 @@ from nplusone_guard.capture import bridges, landmarks
 from nplusone_guard.capture.callpath import call_path
 from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.fingerprint import cached_fingerprint
-from nplusone_guard.capture.scope import MAX_DIGESTS, Scope, after_writes, current_scope, digest
+from nplusone_guard.capture.scope import Scope, current_scope, track
 from nplusone_guard.capture.sightings import Query, sight
 from nplusone_guard.capture.transactions import note_control, note_in_transaction
-
-WRITES = frozenset({"insert", "update", "delete", "replace", "merge"})
 
 Execute = Callable[[Any, Any, bool, dict[str, Any]], Any]
 
@@ -37,7 +35,7 @@ class Hook:
         self.alias = alias
         self.fingerprint_of = cached_fingerprint(vendor)
 
-    def __call__(  # noqa: C901, PLR0912, PLR0915 - one function, because each call costs
+    def __call__(  # noqa: C901, PLR0912 - one function, because each call costs
         self, execute: Execute, sql: Any, params: Any, many: bool, context: dict[str, Any]
     ) -> Any:
         """Run one query and count it in every open scope; a fault in here never gets out.
@@ -70,28 +68,15 @@ class Hook:
                         key = (self.alias, shape.text, path)
                         for recorder in scope.recorders:
                             with recorder.lock:
-                                recorder.query_count += 1
-                                recorder.query_time += elapsed
-                                recorder.aliases[self.alias] += 1
-                                if failed:
-                                    recorder.failed += 1
                                 group = recorder.groups.get(key)
                                 if group is None or group.slow:
                                     query = Query(key, sql, shape, _getframe(1), params, many)
                                     group = sight(recorder, query)
                                     if group is None:
+                                        recorder.note_query(self.alias, elapsed, failed)
                                         continue
-                                group.count += 1
-                                group.duration += elapsed
-                                if len(group.digests) < MAX_DIGESTS:
-                                    value = digest(sql, params)
-                                    if recorder.writes:
-                                        value = after_writes(recorder, shape, value)
-                                    group.digests[value] = group.digests.get(value, 0) + 1
-                                if shape.in_lists:
-                                    group.note_in_list(shape.in_lists)
-                                if shape.kind in WRITES:
-                                    recorder.writes[shape.main_table] += 1
+                                if group.tracked:
+                                    track(recorder, group, shape, sql, params)
                                 if recorder.timeline_left:
                                     recorder.timeline_left -= 1
                                     recorder.timeline.append((start, elapsed, group))
@@ -99,9 +84,13 @@ class Hook:
                                     group.failed += 1
                                 elif connection.in_atomic_block:
                                     note_in_transaction(recorder, self.alias, group)
+                                group.duration += elapsed
+                                group.count += 1
                         for outer in scope.beyond:
                             outer.note_query(self.alias, elapsed, failed)
             except Exception as error:
+                if scope is not None:
+                    scope.note_query(self.alias, elapsed, failed)
                 contain("capture.hook", error, scope.errors if scope is not None else None)
 
 

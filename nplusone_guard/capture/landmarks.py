@@ -95,13 +95,15 @@ def read(frame: FrameType | None, path: callpath.Path, *, deep: bool) -> Facts:
     facts = Facts()
     iterable: FrameType | None = None
     for place in path:
-        if frame is None or place.stops:
-            break
-        if place.reader is _iterable:
-            iterable = frame
-        elif place.reader is not None:
-            place.reader(frame, facts, deep)
-        frame = frame.f_back
+        reader = place.reader
+        if reader is not None:
+            if reader is callpath.STOP or frame is None:
+                break
+            if reader is _iterable:
+                iterable = frame
+            else:
+                reader(frame, facts, deep)
+        frame = frame.f_back  # type: ignore[union-attr]
     if iterable is not None and not facts.model:
         _iterable(iterable, facts, deep)
     return facts

@@ -17,6 +17,9 @@ from nplusone_guard.policy import Policy
 #: Scopes that judge loops for themselves; an outer scope takes over what they found.
 UNITS: Final = frozenset({"request", "task", "command"})
 
+#: SQL verbs that change rows.
+WRITES: Final = frozenset({"insert", "update", "delete", "replace", "merge"})
+
 #: Parameter digests that one group keeps.
 MAX_DIGESTS: Final = 64
 
@@ -66,6 +69,7 @@ class Group:
         "second",
         "sequence",
         "slow",
+        "tracked",
         "waiting",
     )
 
@@ -85,6 +89,8 @@ class Group:
         #: Tokens of the path before recursion was folded, at the first sighting.
         self.depth = len(path)
         self.sequence = 0
+        #: Until its parameters tell nothing new.
+        self.tracked = True
         #: Until the second sighting, a query takes the slow path.
         self.slow = True
         self.first: Sighting | None = None
@@ -113,13 +119,11 @@ class Scope:
 
     __slots__ = (
         "adopted",
-        "aliases",
         "ancestors",
         "beyond",
         "closed",
         "controls",
         "errors",
-        "failed",
         "groups",
         "ignores_opened",
         "kind",
@@ -128,10 +132,12 @@ class Scope:
         "lock",
         "name",
         "opened",
+        "other_aliases",
+        "other_count",
+        "other_failed",
+        "other_time",
         "parent",
         "policy",
-        "query_count",
-        "query_time",
         "reads",
         "recorders",
         "recording",
@@ -172,10 +178,12 @@ class Scope:
         self.closed = False
         self.opened = time.perf_counter()
         self.wall_time = 0.0
-        self.query_count = self.transactions = self.failed = self.late = self.unjudged = 0
-        self.query_time = 0.0
+        self.transactions = self.late = self.unjudged = 0
+        #: Queries that are in no group of this scope: how many, failed, seconds, by alias.
+        self.other_count = self.other_failed = 0
+        self.other_time = 0.0
         self.sequence = 0
-        self.aliases: defaultdict[str, int] = defaultdict(int)
+        self.other_aliases: defaultdict[str, int] = defaultdict(int)
         #: Statements of transaction control, by alias.
         self.controls: defaultdict[str, int] = defaultdict(int)
         #: (alias, shape, path) → group; raw paths of recursion are further keys of a group.
@@ -199,13 +207,36 @@ class Scope:
         self.beyond = self.ancestors[len(self.recorders) - 1 :]
 
     def note_query(self, alias: str, elapsed: float, failed: bool) -> None:
-        """Count one query that a unit inside judges."""
+        """Count one query that is in no group: a unit inside judges it, or nobody can."""
         with self.lock:
-            self.query_count += 1
-            self.query_time += elapsed
-            self.aliases[alias] += 1
+            self.other_count += 1
+            self.other_time += elapsed
+            self.other_aliases[alias] += 1
             if failed:
-                self.failed += 1
+                self.other_failed += 1
+
+    @property
+    def query_count(self) -> int:
+        """All queries, without transaction control."""
+        return self.other_count + sum(group.count for group in self.all_groups())
+
+    @property
+    def query_time(self) -> float:
+        """Seconds in the database."""
+        return self.other_time + sum(group.duration for group in self.all_groups())
+
+    @property
+    def failed(self) -> int:
+        """Queries that raised."""
+        return self.other_failed + sum(group.failed for group in self.all_groups())
+
+    @property
+    def aliases(self) -> dict[str, int]:
+        """Queries by database alias."""
+        counts = self.other_aliases.copy()
+        for group in self.all_groups():
+            counts[group.alias] += group.count
+        return dict(counts)
 
     def all_groups(self) -> list[Group]:
         """Every group once, in the order of first sighting."""
@@ -248,6 +279,18 @@ def digest(sql: str, params: Any) -> int:
         return hash((sql, repr(params)))
 
 
-def after_writes(scope: Scope, shape: Fingerprint, key: int) -> int:
-    """``key``, made different by every write to one of the tables in between."""
-    return hash((key, *[scope.writes.get(table, 0) for table in shape.tables]))
+def track(scope: Scope, group: Group, shape: Fingerprint, sql: str, params: Any) -> None:
+    """Note the parameters of one execution, and what it writes."""
+    if len(group.digests) < MAX_DIGESTS:
+        key = digest(sql, params)
+        if scope.writes:
+            # A write to one of the tables in between makes equal look-ups different.
+            key = hash((key, *[scope.writes.get(table, 0) for table in shape.tables]))
+        group.digests[key] = group.digests.get(key, 0) + 1
+    writes = shape.kind in WRITES
+    if writes:
+        scope.writes[shape.main_table] += 1
+    if shape.in_lists:
+        group.note_in_list(shape.in_lists)
+    elif not writes and len(group.digests) >= MAX_DIGESTS:
+        group.tracked = False

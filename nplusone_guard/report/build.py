@@ -25,7 +25,7 @@ def build(scope: Scope) -> Report:
             failed_count=scope.failed,
             query_time=scope.query_time,
             wall_time=scope.wall_time or time.perf_counter() - scope.opened,
-            databases=dict(scope.aliases),
+            databases=scope.aliases,
             findings=verdicts.findings,
             cleared=verdicts.cleared,
             shapes=verdicts.shapes,
