@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 
 
 def start() -> None:
-    """Make each request a unit of its own, also where the application is not installed."""
+    """Do what the application does where it is installed.
+
+    The connections of this thread are watched, which an async test uses from another one,
+    and each request is a unit of its own.
+    """
+    attach()
     connect_signals()
 
 
@@ -53,8 +58,6 @@ class Watched:
         self.shown: Report | None = None
         #: Whether the failure of the test is what was found.
         self.told = False
-        # An async test need not run in this thread, whose connections it uses.
-        attach()
 
     def opening(self) -> Opening:
         """A new scope for one call of the test's function."""
