@@ -212,6 +212,8 @@ class Suite:
         if self.is_worker:
             self.collected.idle = self._idle_ignores()
             output_of(self.config)[ATTRIBUTE] = self.collected.to_data()
+        elif self.config.getoption("collectonly"):
+            return
         elif (self._ratchet is not None or self.parts) and exitstatus in (0, 1, 2, 5):
             self._finish(session, self._ratchet or self._activate())
 
@@ -273,7 +275,12 @@ class Suite:
         from pytest_nplusone_guard import summary
 
         outcome = self.outcome
-        yield from summary.lines(terminal, session, outcome.known if outcome else ())
+        if session.scopes:
+            yield from summary.lines(terminal, session, outcome.known if outcome else ())
+        else:
+            yield "no test was watched" + (
+                "" if django_is_configured() else ": Django is not set up"
+            )
         if outcome is not None:
             verbose = self.config.get_verbosity() > 0
             yield from outcome.lines(strict=self.options.strict, verbose=verbose)

@@ -176,6 +176,19 @@ def test_reports_and_annotations(suite, monkeypatch):
     assert (path / "step.md").read_text().strip() == (path / "out.md").read_text().strip()
 
 
+def test_what_runs_no_test_of_django(suite):
+    """A run that watches nothing says so, and one that collects alone says and writes nothing."""
+    plain = "def test_it(): pass"
+    result = suite.run(plain, "--nplusone=fail", "--collect-only", "--nplusone-update-baseline")
+    assert "query loops" not in result.stdout.str()
+    assert not (suite.pytester.path / "known.json").exists()
+    suite.pytester.makeini("[pytest]")
+    (suite.pytester.path / "conftest.py").unlink()
+    result = suite.run(plain, "--nplusone=fail", "-pno:django")
+    result.assert_outcomes(passed=1)
+    assert told(result) == "no test was watched: Django is not set up"
+
+
 # ── wrong options ───────────────────────────────────────────────────────────────────
 
 
