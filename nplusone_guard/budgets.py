@@ -209,11 +209,7 @@ def attach() -> None:
     Without the app in ``INSTALLED_APPS`` the hook is installed by the first scope, which
     in async code may be opened in a thread that has no connections of its own.
     """
-    from django.db import connections
-
     hook.install()
-    for connection in connections.all(initialized_only=True):
-        hook.attach(connection)
 
 
 # ── arguments ───────────────────────────────────────────────────────────────────────

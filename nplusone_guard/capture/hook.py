@@ -157,16 +157,22 @@ def install() -> Callable[[], None]:
     global _installed
     if not _installed:
         _installed = True
-        from django.db import connections
         from django.db.backends.signals import connection_created
 
         landmarks.load()
         bridges.install()
         bridges.wrap("django.db.backends.utils", "CursorWrapper.callproc", _call_procedure)
         connection_created.connect(_on_connection_created, dispatch_uid="nplusone_guard")
-        for connection in connections.all(initialized_only=True):
-            attach(connection)
+    attach_all()
     return uninstall
+
+
+def attach_all() -> None:
+    """Watch the connections of this thread that were opened before the guard came."""
+    from django.db import connections
+
+    for connection in connections.all(initialized_only=True):
+        attach(connection)
 
 
 def uninstall() -> None:

@@ -82,7 +82,10 @@ def test_the_wellness_report_where_the_output_is_ascii():
     [
         ({}, "wellness_report: 22 queries in 21.4 ms, no query loop"),
         ({"query_count": 0}, "wellness_report: no queries"),
-        ({"query_count": 0, "transaction_count": 2}, "wellness_report: no queries (+2 transaction)"),
+        (
+            {"query_count": 0, "transaction_count": 2},
+            "wellness_report: no queries (+2 transaction)",
+        ),
         ({"query_count": 1}, "wellness_report: 1 query in 21.4 ms, no query loop"),
         ({"query_count": 1200}, "wellness_report: 1,200 queries in 21.4 ms, no query loop"),
         (
