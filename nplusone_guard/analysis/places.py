@@ -7,6 +7,7 @@ import os
 from types import CodeType
 
 from nplusone_guard.analysis.findings import Site
+from nplusone_guard.analysis.sources import scope_of
 from nplusone_guard.capture import callpath
 
 
@@ -23,8 +24,23 @@ def site_at(code: CodeType, line: int, kind: str = "python") -> Site:
 
 
 def function_of(code: CodeType) -> str:
-    """The qualified name; the bare name on Python 3.10, whose code objects know no other."""
-    return getattr(code, "co_qualname", code.co_name)
+    """The qualified name of the function, the same on every Python.
+
+    A comprehension goes by the function around it, in which 3.12 runs it anyway. Python
+    3.10 tells qualified names by the source alone, and bare names where there is none.
+    """
+    name = getattr(code, "co_qualname", "") or _written_name(code)
+    while name.endswith(_COMPREHENSIONS):
+        name = name.rpartition(".<locals>.")[0] or "<module>"
+    return name
+
+
+_COMPREHENSIONS = tuple(callpath.INNER_CODES - {"<lambda>"})
+
+
+def _written_name(code: CodeType) -> str:
+    scope = scope_of(code)
+    return scope.qualname if scope is not None else code.co_name
 
 
 def source_line(file: str, line: int) -> str:
