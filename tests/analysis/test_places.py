@@ -14,7 +14,7 @@ class Thing:
         return sys._getframe().f_code
 
     def comprehension(self) -> CodeType:
-        return [sys._getframe().f_code for _ in "x"][0]
+        return [sys._getframe().f_code for _ in "x"].pop()
 
     def generator(self) -> CodeType:
         return next(sys._getframe().f_code for _ in "x")
