@@ -12,8 +12,6 @@ SIZES = (2, 5, 20)
 
 PATTERNS = patterns()
 
-pytestmark = pytest.mark.database
-
 
 def marked(pattern: Pattern, *values: int) -> object:
     """The parameters of one test, with the databases that the pattern needs."""
@@ -25,6 +23,7 @@ def marked(pattern: Pattern, *values: int) -> object:
     return pytest.param(pattern, *values, id=name, marks=marks)
 
 
+@pytest.mark.database
 @pytest.mark.parametrize(
     ("pattern", "n"),
     [marked(pattern, n) for pattern in PATTERNS for n in SIZES if n >= pattern.smallest],

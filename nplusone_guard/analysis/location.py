@@ -17,7 +17,13 @@ _CARRIERS = frozenset(
     "functools runpy pytest _pytest pluggy pytest_django unittest importlib selectors "
     "socketserver wsgiref".split()
 )
-_CARRIER_PATHS = ("django/db/", "django/core/management/", "django/core/handlers/", "django/test/")
+_CARRIER_PATHS = (
+    "django/db/",
+    "django/core/management/",
+    "django/core/handlers/",
+    "django/template/base.py",
+    "django/test/",
+)
 
 
 @dataclass(frozen=True, slots=True)
