@@ -14,7 +14,7 @@ from tests import services
 
 # No deadlines: a busy machine is not a failure. `matrix` runs everything once more on each
 # Python and Django, and need not search as far each time.
-for _profile, _examples in {"dev": 100, "ci": 300, "matrix": 30}.items():
+for _profile, _examples in {"dev": 100, "ci": 100, "matrix": 25}.items():
     hypothesis_settings.register_profile(
         _profile,
         max_examples=_examples,
