@@ -8,12 +8,12 @@ returns what the tool said of it. A figure counts only if the tool was awake.
 from __future__ import annotations
 
 import logging
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar
 
+from harness import clock
 from patches import Patches
 
 Work = Callable[[], object]
@@ -220,33 +220,33 @@ def timed_noop(tool: Tool, work: Work) -> int:
 
     tool.switch(False)
     with connection.execute_wrapper(noop):
-        start = time.perf_counter_ns()
+        start = clock()
         work()
-        return time.perf_counter_ns() - start
+        return clock() - start
 
 
 def timed_idle(tool: Tool, work: Work) -> int:
     """Nanoseconds of ``work`` with the tool installed and no scope open."""
     tool.switch(True)
-    start = time.perf_counter_ns()
+    start = clock()
     work()
-    return time.perf_counter_ns() - start
+    return clock() - start
 
 
 def timed_scope(tool: Tool, work: Work) -> int:
     """Nanoseconds of ``work`` in a scope of the tool; opening and closing it not counted."""
     tool.switch(True)
     with tool.scope():
-        start = time.perf_counter_ns()
+        start = clock()
         work()
-        return time.perf_counter_ns() - start
+        return clock() - start
 
 
 def timed_whole(tool: Tool, work: Work) -> int:
     """The same with opening, closing and judging the scope counted."""
     tool.switch(True)
-    start = time.perf_counter_ns()
+    start = clock()
     with tool.scope() as opened:
         work()
     tool.findings(opened)
-    return time.perf_counter_ns() - start
+    return clock() - start

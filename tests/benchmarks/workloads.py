@@ -69,29 +69,6 @@ def deep_calls() -> Callable[[], None]:
     return _run_file(path)
 
 
-def statements(count: int) -> list[str]:
-    """Different texts of 367 characters each, as the ORM writes them but with literals in."""
-    columns = ", ".join(f'"shop_order"."{name}"' for name in _COLUMNS)
-    texts = [
-        f'SELECT {columns} FROM "shop_order" INNER JOIN "shop_customer" '
-        f'ON ("shop_order"."customer_id" = "shop_customer"."id") '
-        f'WHERE ("shop_customer"."id" = {100_000 + n} AND "shop_order"."status" = \'dispatched\') '
-        f'ORDER BY "shop_order"."placed" DESC LIMIT 21'
-        for n in range(count)
-    ]
-    assert {len(text) for text in texts} == {367}, len(texts[0])
-    return texts
-
-
-_COLUMNS = "id number customer_id status placed total".split()
-
-
-def in_list(length: int) -> str:
-    """A statement with that many placeholders."""
-    listed = ", ".join(["%s"] * length)
-    return f'SELECT "shop_order"."id" FROM "shop_order" WHERE "shop_order"."id" IN ({listed})'
-
-
 def _deep_source() -> str:
     sites = [f"    Author.objects.get(pk={n})" for n in range(1, DEEP_SITES + 1)]
     steps = [f"def step_{n}():\n    step_{n + 1}()\n" for n in range(2, DEEP_FRAMES)]
