@@ -116,7 +116,7 @@ class CodeTable:
         known = self.codes.get(id(code))
         if known is None:
             known = self.codes[id(code)] = (code, _marks.get(code, PLAIN), is_user_code(code))
-            self.steps[id(code)] = {}
+            self.steps.setdefault(id(code), {})
         _, mark, user = known
         if mark.key is not None:
             return self._place(code, lasti, ("key", mark.key(frame)), mark, user=False), False
@@ -132,7 +132,8 @@ class CodeTable:
         name = (id(code), position)
         place = self.places.get(name)
         if place is None:
-            place = self.places[name] = Place(code, lasti, mark, user=user)
+            # One call, so that two threads cannot end up with two places for one.
+            place = self.places.setdefault(name, Place(code, lasti, mark, user=user))
         return place
 
 
