@@ -31,6 +31,9 @@ from typing import Any, Final
 #: Code objects remembered before the table is started anew (dynamic code could fill it).
 MAX_CODES: Final = 50_000
 
+#: The same for places: what keys a landmark (``to_attr``) may be made up at run time.
+MAX_PLACES: Final = 200_000
+
 #: Frames that are synthesised by the compiler for a comprehension or a lambda.
 INNER_CODES: Final = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<lambda>"})
 
@@ -115,8 +118,8 @@ class CodeTable:
         code, lasti = frame.f_code, frame.f_lasti
         known = self.codes.get(id(code))
         if known is None:
-            known = self.codes[id(code)] = (code, _marks.get(code, PLAIN), is_user_code(code))
             self.steps.setdefault(id(code), {})
+            known = self.codes[id(code)] = (code, _marks.get(code, PLAIN), is_user_code(code))
         _, mark, user = known
         if mark.key is not None:
             return self._place(code, lasti, ("key", mark.key(frame)), mark, user=False), False
@@ -151,7 +154,7 @@ def mark_landmarks(marks: Mapping[CodeType, Mark]) -> None:
 def renew_table_if_full() -> None:
     """Start a new table once the old one is full."""
     global table
-    if len(table.codes) > MAX_CODES:
+    if len(table.codes) > MAX_CODES or len(table.places) > MAX_PLACES:
         table = CodeTable()
 
 
