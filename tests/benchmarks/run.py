@@ -28,16 +28,16 @@ import tools
 
 #: Seconds for each case: full, quick. What has to be within 1 % takes longest.
 SECONDS = {
-    "noise": (12.0, 2.0),
-    "idle": (25.0, 4.0),
+    "noise": (12.0, 1.0),
+    "idle": (25.0, 3.0),
     "raw": (8.0, 1.5),
     "get": (20.0, 3.0),
-    "deep": (24.0, 4.0),
-    "load": (25.0, 4.0),
+    "deep": (24.0, 3.0),
+    "load": (25.0, 2.5),
     "growth": (0.0, 0.0),
     "fingerprint": (4.0, 1.0),
 }
-PEER_SECONDS = (70.0, 8.0)
+PEER_SECONDS = (70.0, 4.0)
 
 
 def main() -> int:
