@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import logging
 
 import pytest
@@ -95,6 +97,36 @@ def test_broken_bridge_is_contained(monkeypatch: pytest.MonkeyPatch) -> None:
         assert async_to_sync(count)() == 0
     assert report.query_count == 1
     assert any("capture.bridges" in error for error in report.internal_errors)
+
+
+@pytest.mark.parametrize(("module", "name"), [(landmarks, "load"), (bridges, "install")])
+def test_broken_installation_still_counts(
+    module: object, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook.uninstall()
+    monkeypatch.setattr(module, name, broken)
+    try:
+        with watch() as report:
+            run_a_loop()
+        assert report.query_count == 1
+    finally:
+        monkeypatch.undo()
+        hook.uninstall()
+        hook.install()
+
+
+def test_coroutine_thrown_away_in_another_context_raises_nothing() -> None:
+    async def forever() -> None:
+        await asyncio.sleep(3600)
+
+    path = callpath.Carried((), None)
+    coroutine = bridges._with_path(path, forever())
+
+    async def start() -> None:
+        coroutine.send(None)
+
+    contextvars.copy_context().run(asyncio.run, start())
+    coroutine.close()
 
 
 def test_broken_landmark_costs_the_detail_not_the_finding(

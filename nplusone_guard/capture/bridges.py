@@ -14,6 +14,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -70,7 +71,9 @@ async def _with_path(path: callpath.Carried, call: Any) -> Any:
     try:
         return await call
     finally:
-        callpath.carried.reset(token)
+        # A coroutine that is thrown away unfinished is closed in another context.
+        with suppress(ValueError):
+            callpath.carried.reset(token)
 
 
 def _carry_to_task(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:

@@ -159,12 +159,18 @@ def install() -> Callable[[], None]:
         _installed = True
         from django.db.backends.signals import connection_created
 
-        landmarks.load()
-        bridges.install()
-        bridges.wrap("django.db.backends.utils", "CursorWrapper.callproc", _call_procedure)
         connection_created.connect(_on_connection_created, dispatch_uid="nplusone_guard")
+        for step in (landmarks.load, bridges.install, _wrap_procedures):
+            try:
+                step()
+            except Exception as error:  # noqa: PERF203 - an unknown Django costs details only
+                contain("capture.hook", error)
     attach_all()
     return uninstall
+
+
+def _wrap_procedures() -> None:
+    bridges.wrap("django.db.backends.utils", "CursorWrapper.callproc", _call_procedure)
 
 
 def attach_all() -> None:

@@ -54,7 +54,7 @@ class Query:
 
 
 def sight(scope: Scope, query: Query) -> Group | None:
-    """The group of a query whose path is unknown so far, seen once, or split by lines.
+    """The group of a query whose path is unknown so far, or was seen once.
 
     ``None`` once the scope holds as many groups as its policy allows.
     """
