@@ -65,13 +65,58 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One edit of the user's source.
+
+    ``action`` is ``append`` (put ``new`` right after the expression ``old``), ``replace``
+    (the expression or statement ``old`` becomes ``new``), ``insert-before`` or
+    ``insert-after`` (the statements ``new`` go before or after the statement that starts
+    on ``line``) or ``delete`` (drop the statement ``old``). ``old`` and ``new`` are source
+    text, with white space as ``ast.unparse`` writes it; ``old`` is empty for inserts.
+    """
+
+    action: str
+    file: str
+    #: The line where ``old`` stands, or of the statement that ``new`` goes around.
+    line: int
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One way to remove the loop."""
+
+    #: ``select_related prefetch_related prefetch annotate in_bulk hoist fetch_mode …``.
+    kind: str
+    #: Where to change something: the origin queryset, or the loop.
+    file: str
+    line: int
+    #: What to write there: ``.prefetch_related("people_set")``.
+    expression: str
+    #: What to read in the loop afterwards; empty where nothing changes there.
+    read: str = ""
+    #: The same as exact edits; empty where the source is not the user's or not at hand.
+    steps: tuple[Step, ...] = ()
+    #: Import lines the edits need: ``from django.db.models import Prefetch``.
+    imports: tuple[str, ...] = ()
+    #: Queries saved, of how many in the finding.
+    saves: int = 0
+    of: int = 0
+    #: What is lost by it, in words: ``post_save of Entry (2 receivers), Entry.save()``.
+    loses: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Advice:
-    """What to change, in one sentence, and how many queries that saves."""
+    """What to change, in one sentence, how many queries that saves, and every way to do it."""
 
     text: str
     #: Queries saved, of how many in the finding.
     saves: int = 0
     of: int = 0
+    #: The ways to remove the loop, the one that fits best first.
+    options: tuple[Option, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
