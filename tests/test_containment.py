@@ -133,7 +133,7 @@ def test_broken_landmark_costs_the_detail_not_the_finding(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     populate(3)
-    monkeypatch.setattr(landmarks, "_note_conditions", broken)
+    monkeypatch.setattr(landmarks.orm, "_note_conditions", broken)
     with watch() as report:
         for author in Author.objects.order_by("pk"):
             Entry.objects.filter(author=author).count()

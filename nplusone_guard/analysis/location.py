@@ -7,7 +7,7 @@ from types import CodeType
 
 from nplusone_guard.analysis import loops
 from nplusone_guard.analysis.findings import Site
-from nplusone_guard.analysis.places import package_of, site_of
+from nplusone_guard.analysis.places import package_of, place_site, site_of, spot_site
 from nplusone_guard.capture import callpath
 from nplusone_guard.capture.scope import Group, Scope, Sighting
 
@@ -56,18 +56,18 @@ class Location:
 
 
 def call_site(group: Group) -> Site:
-    """The innermost user line, or where a gathered task is waited for."""
+    """The innermost place of the user's, or where a gathered task is waited for."""
     place = _site_place(group)
-    return site_of(place.code, place.lasti) if place is not None else _library_site(group)
+    return place_site(place) if place is not None else _library_site(group)
 
 
 def _site_place(group: Group) -> callpath.Place | None:
-    return next(iter(callpath.user_places(group.path)), group.waiting)
+    return next(iter(callpath.named_places(group.path)), group.waiting)
 
 
 def locate(scope: Scope, group: Group) -> Location:
     """The site and the loop of ``group``."""
-    places = list(callpath.user_places(group.path))
+    places = list(callpath.named_places(group.path))
     place, site = _site_place(group), call_site(group)
     found = None
     if group.recursed:
@@ -97,6 +97,10 @@ def _user_loop(scope: Scope, group: Group, places: list[callpath.Place]) -> _Fou
     bounded: _Found | None = None
     root = scope.root_code
     for place in places:
+        if place.spot is not None:
+            if place.spot.loop:
+                return _Found(spot_site(place.spot), loop_place=place)
+            continue
         position = loops.position_of(place.code, place.lasti)
         for node in loops.enclosing_loops(place.code, position):
             if place.code is root and _encloses_scope(node, scope):
@@ -152,7 +156,7 @@ def _recursion(group: Group) -> _Found | None:
 
 def _c_loop(group: Group, places: list[callpath.Place]) -> _Found | None:
     """``sorted(key=)``, ``map``, ``sum`` …: a loop that runs inside a call."""
-    for place in places:
+    for place in _in_python(places):
         position = loops.position_of(place.code, place.lasti)
         node = loops.call_loop(place.code, position)
         if node is not None and node.iterates:
@@ -163,12 +167,16 @@ def _c_loop(group: Group, places: list[callpath.Place]) -> _Found | None:
 
 def _any_call(places: list[callpath.Place]) -> _Found | None:
     """The innermost call that stayed on the stack: its callee repeats, unseen by us."""
-    for place in places:
+    for place in _in_python(places):
         position = loops.position_of(place.code, place.lasti)
         node = loops.call_loop(place.code, position)
         if node is not None:
             return _Found(_loop_site(place.code, node), node, place)
     return None
+
+
+def _in_python(places: list[callpath.Place]) -> list[callpath.Place]:
+    return [place for place in places if place.spot is None]
 
 
 def _library_loop(group: Group) -> _Found | None:

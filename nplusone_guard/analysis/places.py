@@ -17,6 +17,18 @@ def site_of(code: CodeType, lasti: int, kind: str = "python") -> Site:
     return site_at(code, line, kind)
 
 
+def place_site(place: callpath.Place) -> Site:
+    """The source place of one step of a path, in the user's own terms where it has them."""
+    if place.spot is not None:
+        return spot_site(place.spot)
+    return site_of(place.code, place.lasti)
+
+
+def spot_site(spot: callpath.Spot) -> Site:
+    """Where a template's tag, or a serializer's field, was written."""
+    return Site(spot.file, spot.line, spot.name, spot.source, spot.kind)
+
+
 def site_at(code: CodeType, line: int, kind: str = "python") -> Site:
     """Line ``line`` of the file and function of ``code``."""
     file = code.co_filename

@@ -45,26 +45,53 @@ _TYPED: Final = ("<stdin>", "<console>", "<ipython", "<doctest", "<input", "<str
 STOP: Final[Any] = object()
 
 
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place that the user wrote for a framework to run: a template's tag, a serializer's field.
+
+    Spots that are equal are one place, however often the framework makes its objects anew.
+    """
+
+    #: ``template``, ``serializer``, ``admin``, ``form`` …
+    kind: str
+    file: str
+    #: From 1; 0 where it is not known.
+    line: int
+    #: What it is called: ``{{ entry.author.name }}``, ``EntrySerializer.author``.
+    name: str
+    #: The source line or tag, stripped; empty where it is not known.
+    source: str = ""
+    #: Its frame is inside the body of a loop that it makes: ``{% for %}``, ``many=True``.
+    loop: bool = False
+    #: What else tells two places apart that look the same, such as their order in a line.
+    order: Hashable = None
+
+
 class Place:
     """One step of a path; equal only to itself, so that it is a cheap token."""
 
-    __slots__ = ("code", "key", "lasti", "reader", "user")
+    __slots__ = ("code", "key", "lasti", "reader", "spot", "user")
 
-    def __init__(self, code: CodeType, lasti: int, mark: Mark, *, user: bool) -> None:
+    def __init__(
+        self, code: CodeType, lasti: int, mark: Mark, *, user: bool, spot: Spot | None = None
+    ) -> None:
         self.code = code
         self.lasti = lasti
         self.user = user
-        #: Equal for all places of one user function; 0 in library code. Code objects
-        #: themselves hash slowly, by their contents.
-        self.key = id(code) if user else 0
+        #: What a framework's frame stands for in the user's own terms.
+        self.spot = spot
+        #: Equal for all places of one user function, and for each spot its own; 0 in other
+        #: library code. Code objects themselves hash slowly, by their contents.
+        self.key = id(code) if user else id(self) if spot is not None else 0
+        stops = user or mark.bridge or spot is not None
         #: What reads the frames of this place, if it is a landmark; ``STOP`` where no
         #: frame beyond says more of the ORM.
-        self.reader = STOP if user or mark.bridge else mark.reader
+        self.reader = STOP if stops else mark.reader
 
     @property
     def line(self) -> int:
         """The source line."""
-        return line_of(self.code, self.lasti)
+        return self.spot.line if self.spot is not None else line_of(self.code, self.lasti)
 
     def __repr__(self) -> str:
         return f"<Place {self.code.co_name} {self.code.co_filename}:{self.line}>"
@@ -81,6 +108,8 @@ class Mark:
     reader: Any = None
     #: Tells two turns of a framework's own loop apart.
     key: Callable[[FrameType], Hashable] | None = None
+    #: Says what the frame is in the user's own terms; ``None`` where it is nothing special.
+    spot: Callable[[FrameType], Spot | None] | None = None
     #: Under it the path goes on in another thread or task.
     bridge: bool = False
 
@@ -121,6 +150,11 @@ class CodeTable:
             self.steps.setdefault(id(code), {})
             known = self.codes[id(code)] = (code, _marks.get(code, PLAIN), is_user_code(code))
         _, mark, user = known
+        if mark.spot is not None:
+            spot = mark.spot(frame)
+            if spot is not None:
+                return self._place(code, lasti, spot, mark, user=False, spot=spot), False
+            return self._place(code, lasti, line_of(code, lasti), mark, user=False), False
         if mark.key is not None:
             return self._place(code, lasti, ("key", mark.key(frame)), mark, user=False), False
         position = _exact_position(code, lasti) if user else line_of(code, lasti)
@@ -130,13 +164,20 @@ class CodeTable:
         return place, mark.bridge
 
     def _place(
-        self, code: CodeType, lasti: int, position: Hashable, mark: Mark, *, user: bool
+        self,
+        code: CodeType,
+        lasti: int,
+        position: Hashable,
+        mark: Mark,
+        *,
+        user: bool,
+        spot: Spot | None = None,
     ) -> Place:
         name = (id(code), position)
         place = self.places.get(name)
         if place is None:
             # One call, so that two threads cannot end up with two places for one.
-            place = self.places.setdefault(name, Place(code, lasti, mark, user=user))
+            place = self.places.setdefault(name, Place(code, lasti, mark, user=user, spot=spot))
         return place
 
 
@@ -145,10 +186,14 @@ _marks: dict[CodeType, Mark] = {}
 
 
 def mark_landmarks(marks: Mapping[CodeType, Mark]) -> None:
-    """Say which library functions are special, before the first path is taken."""
+    """Say which library functions are special.
+
+    Paths that are known stay as they are, unless one of these functions is on them.
+    """
     global table
     _marks.update(marks)
-    table = CodeTable()
+    if any(id(code) in table.codes for code in marks):
+        table = CodeTable()
 
 
 def renew_table_if_full() -> None:
@@ -245,6 +290,11 @@ def _fold_cycles(path: Path) -> Path:
 def user_places(path: Path) -> Iterable[Place]:
     """The places in user code, nearest to the query first."""
     return (place for place in path if place.user)
+
+
+def named_places(path: Path) -> Iterable[Place]:
+    """The places in user code and those that the user wrote for a framework to run."""
+    return (place for place in path if place.user or place.spot is not None)
 
 
 # CPython 3.11 and later specialise instructions in place, so that two offsets can be one

@@ -1,89 +1,14 @@
-"""The one table that knows Django's insides: which frames say what the ORM was doing.
-
-Each row of :data:`LANDMARKS` names a function of Django and the reader of its frames'
-locals. Only landmark frames ever have ``f_locals`` read, at the first and second sighting
-of a path (keyed landmarks: whenever they are on the stack). A function that some Django
-version lacks costs that detail, never the finding; :func:`missing` lists those.
-"""
+"""What Django's ORM was doing: the rows of its query sets, relations, models and caches."""
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Sized
-from dataclasses import dataclass, replace
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any, Final
 
 from nplusone_guard.capture import callpath
-
-
-class Facts:
-    """What the landmarks between a query and its call site say about it.
-
-    The defaults stand on the class: most sightings set few of them.
-    """
-
-    #: The outermost ORM operation below the call site; ``sql`` for a raw cursor.
-    operation = "sql"
-    #: ``app.Model`` that is read or written.
-    model = ""
-    #: ``app.Model.field`` of a lazily read relation or deferred field.
-    relation = ""
-    #: How the relation is read on the parent: ``author``, ``people_set``.
-    accessor = ""
-    #: Whether a related manager is read as it is, by ``.all()``.
-    plain = False
-    deferred = False
-    #: The queryset method that would load the relation with the parents.
-    eager = ""
-    #: Objects asked for at once, where the operation says so.
-    batch = 0
-    cached = False
-    cascade = False
-    validation = False
-    #: The relation had been prefetched onto the parent.
-    prefetched = False
-    queryset: weakref.ref[Any] | None = None
-    #: Every ``fk = value`` in the WHERE.
-    fks: tuple[ForeignKeyCondition, ...] = ()
-    #: The WHERE asks for one row by its primary key.
-    by_key = False
-    #: Nothing but that one condition: no filter, order, slice or annotation besides.
-    whole = False
-    parent_model = ""
-    #: The parent object; only while a sighting is being noted.
-    parent: Any = None
-    #: A digest of the parent's type and primary key; 0 where no parent was at hand.
-    parent_key = 0
-    #: The group that loaded the parent, where its identity could be found.
-    parent_group: Any = None
-    #: (parent model, accessor, ``app.Model.fk`` or "") of a prefetch.
-    prefetch: tuple[str, str, str] | None = None
-
-    def forget_values(self) -> None:
-        """Let go of the objects and values that were only needed while looking."""
-        if self.parent is not None:
-            self.parent_key = hash((type(self.parent), str(primary_key(self.parent))))
-            self.parent = None
-        self.fks = tuple(replace(one, value=None) for one in self.fks)
-
-
-@dataclass(frozen=True, slots=True)
-class ForeignKeyCondition:
-    """One ``fk = value`` of a WHERE clause."""
-
-    #: ``app.Model.fk``
-    field: str
-    parent_model: str
-    #: How the parent reads these rows: ``people_set``; empty where it cannot.
-    accessor: str
-    #: Only while a sighting is being noted.
-    value: Any = None
-
-
-Reader = Callable[[FrameType, Facts, bool], None]
+from nplusone_guard.capture.landmarks.facts import Facts, ForeignKeyCondition, Reader, label
 
 
 def read(frame: FrameType | None, path: callpath.Path, *, deep: bool) -> Facts:
@@ -151,7 +76,7 @@ def _iterable(frame: FrameType, facts: Facts, deep: bool) -> None:
 def _raw(frame: FrameType, facts: Facts, deep: bool) -> None:
     local = frame.f_locals
     facts.operation = "raw"
-    facts.model = _label(local["self"].model)
+    facts.model = label(local["self"].model)
     _note_weakly(local["self"], facts)
 
 
@@ -161,7 +86,7 @@ def _forward(frame: FrameType, facts: Facts, deep: bool) -> None:
     _note_relation(field.model, field.name, local["instance"], facts)
     facts.eager = "select_related"
     if field.related_model is not None and not facts.cached:
-        facts.model = _label(field.related_model)
+        facts.model = label(field.related_model)
 
 
 def _reverse_one(frame: FrameType, facts: Facts, deep: bool) -> None:
@@ -185,22 +110,22 @@ def _deferred(frame: FrameType, facts: Facts, deep: bool) -> None:
     _note_relation(field.model, field.name, local["instance"], facts)
     facts.operation = "deferred"
     facts.deferred = True
-    facts.model = _label(field.model)
+    facts.model = label(field.model)
 
 
 def _note_relation(model: Any, name: str, instance: Any, facts: Facts) -> None:
     facts.operation = "lazy"
-    facts.relation = f"{_label(model)}.{name}"
+    facts.relation = f"{label(model)}.{name}"
     facts.accessor = name
     facts.parent = instance
-    facts.parent_model = _label(type(instance))
+    facts.parent_model = label(type(instance))
 
 
 def _instance_operation(name: str) -> Reader:
     def reader(frame: FrameType, facts: Facts, deep: bool) -> None:
         local = frame.f_locals
         facts.operation = name
-        facts.model = _label(type(local["self"]))
+        facts.model = label(type(local["self"]))
         facts.parent = local["self"]
         facts.parent_model = facts.model
 
@@ -227,7 +152,7 @@ def _related_write(name: str) -> Reader:
         facts.operation = name
         facts.accessor = _accessor_of(manager)
         facts.parent = manager.instance
-        facts.parent_model = _label(type(manager.instance))
+        facts.parent_model = label(type(manager.instance))
         facts.relation = f"{facts.parent_model}.{facts.accessor}"
 
     return reader
@@ -241,10 +166,10 @@ def _related_read(name: str) -> Reader:
         manager = local["self"]
         facts.operation = name
         facts.plain = False
-        facts.model = _label(manager.model)
+        facts.model = label(manager.model)
         facts.accessor = _accessor_of(manager)
         facts.parent = manager.instance
-        facts.parent_model = _label(type(manager.instance))
+        facts.parent_model = label(type(manager.instance))
 
     return reader
 
@@ -256,7 +181,7 @@ def _prefetch(frame: FrameType, facts: Facts, deep: bool) -> None:
     facts.operation = "prefetch"
     facts.batch = len(instances)
     facts.prefetch = (
-        _label(type(instances[0])),
+        label(type(instances[0])),
         accessor,
         _fk_of_manager(local["prefetcher"]),
     )
@@ -278,7 +203,7 @@ def _note_queryset(queryset: Any, facts: Facts, deep: bool) -> None:
     model = getattr(queryset, "model", None)
     if model is None:
         return
-    facts.model = _label(model)
+    facts.model = label(model)
     _note_weakly(queryset, facts)
     if deep:
         _note_conditions(queryset, facts)
@@ -292,7 +217,7 @@ def _note_conditions(queryset: Any, facts: Facts) -> None:
     exact = list(_exact_conditions(queryset.query.where))
     facts.fks = tuple(
         ForeignKeyCondition(
-            _field_label(field), _label(field.related_model), _reverse_accessor(field), value
+            _field_label(field), label(field.related_model), _reverse_accessor(field), value
         )
         for field, value in exact
         if field.is_relation and isinstance(field.related_model, type)
@@ -313,7 +238,7 @@ def _note_conditions(queryset: Any, facts: Facts) -> None:
 
 def _note_manager(instance: Any, accessor: str, facts: Facts, cache_name: str = "") -> None:
     facts.parent = instance
-    facts.parent_model = _label(type(instance))
+    facts.parent_model = label(type(instance))
     facts.accessor = accessor
     facts.eager = "prefetch_related"
     facts.relation = f"{facts.parent_model}.{accessor}"
@@ -351,13 +276,13 @@ def _note_generic_relation(queryset: Any, exact: list[Any], facts: Facts) -> Non
         if ct_field in values and field.fk_field in values:
             parent = _content_type_model(values[ct_field])
             accessor = _generic_accessor(parent, queryset.model)
-            facts.parent_model = _label(parent) if parent else ""
+            facts.parent_model = label(parent) if parent else ""
             facts.accessor = accessor
             facts.relation = f"{facts.parent_model}.{accessor}" if accessor else ""
             facts.eager = "prefetch_related"
             facts.plain = bool(accessor) and _is_plain(queryset, conditions=2)
-            label = f"{_label(queryset.model)}.{field.name}"
-            facts.fks = (ForeignKeyCondition(label, facts.parent_model, accessor),)
+            name = f"{label(queryset.model)}.{field.name}"
+            facts.fks = (ForeignKeyCondition(name, facts.parent_model, accessor),)
 
 
 def _content_type_model(pk: Any) -> Any:
@@ -431,7 +356,7 @@ def _fk_of_manager(prefetcher: Any) -> str:
     if hasattr(prefetcher, "content_type_field_name"):
         for field in prefetcher.model._meta.private_fields:
             if getattr(field, "ct_field", None) == prefetcher.content_type_field_name:
-                return f"{_label(prefetcher.model)}.{field.name}"
+                return f"{label(prefetcher.model)}.{field.name}"
     field = getattr(prefetcher, "source_field", None) or getattr(prefetcher, "field", None)
     return _field_label(field) if field is not None else ""
 
@@ -442,21 +367,7 @@ def _reverse_accessor(field: Any) -> str:
 
 
 def _field_label(field: Any) -> str:
-    return f"{_label(field.model)}.{field.name}"
-
-
-def primary_key(instance: Any) -> Any:
-    """The primary key as it is loaded, without a query; ``NO_KEY`` where it is not."""
-    meta = getattr(instance, "_meta", None)
-    return instance.__dict__.get(meta.pk.attname, NO_KEY) if meta is not None else NO_KEY
-
-
-NO_KEY: Final = object()
-
-
-def _label(model: Any) -> str:
-    meta = getattr(model, "_meta", None)
-    return str(meta.label) if meta is not None else ""
+    return f"{label(field.model)}.{field.name}"
 
 
 # --- the table ------------------------------------------------------------------------
@@ -478,7 +389,7 @@ _ITERABLES: Final = (
 ).split()
 
 #: Function → reader. Several spellings of one row are the names of several versions.
-LANDMARKS: Final[dict[str, Reader]] = {
+READERS: Final[dict[str, Reader]] = {
     f"{_QUERY}QuerySet._fetch_all": _fetch,
     f"{_QUERY}QuerySet._iterator": _operation("iterator"),
     **{f"{_QUERY}{name}.__iter__": _iterable for name in _ITERABLES},
@@ -532,65 +443,10 @@ LANDMARKS: Final[dict[str, Reader]] = {
 }
 
 #: Landmarks whose frames tell two turns of Django's own loops apart.
-KEYED: Final[dict[str, Callable[[FrameType], Hashable]]] = {
+KEYS: Final[dict[str, Callable[[FrameType], Hashable]]] = {
     f"{_QUERY}prefetch_one_level": _prefetch_key,
     f"{_RELATED}ForwardManyToOneDescriptor.__get__": _descriptor_key,
     f"{_RELATED}ReverseOneToOneDescriptor.__get__": _descriptor_key,
     f"{_GENERIC}GenericForeignKey.__get__": _descriptor_key,
     f"{_GENERIC}GenericForeignKeyDescriptor.__get__": _descriptor_key,
 }
-
-#: Where asgiref leaves one thread or task for another (see ``bridges``).
-BRIDGES: Final = (
-    "asgiref.sync:SyncToAsync.thread_handler",
-    "asgiref.sync:AsyncToSync.main_wrap",
-)
-
-_missing: list[str] = []
-_loaded: list[bool] = []
-
-
-def load() -> None:
-    """Look up every landmark; call it once Django's apps are ready."""
-    if _loaded:
-        return
-    _loaded.append(True)
-    marks: dict[CodeType, callpath.Mark] = {}
-    for name in {**LANDMARKS, **dict.fromkeys(KEYED), **dict.fromkeys(BRIDGES)}:
-        code = find_code(name)
-        if code is not None:
-            marks[code] = callpath.Mark(LANDMARKS.get(name), KEYED.get(name), name in BRIDGES)
-        elif name in LANDMARKS:
-            _missing.append(name)
-    callpath.mark_landmarks(marks)
-
-
-def missing() -> tuple[str, ...]:
-    """The landmarks that this Django, or these installed apps, do not have."""
-    return tuple(_missing)
-
-
-def find_code(name: str) -> CodeType | None:
-    """The code object of ``module:Class.method`` or ``module:function.Class.method``."""
-    module_name, _, path = name.partition(":")
-    try:
-        found: Any = importlib.import_module(module_name)
-    except Exception:  # an app that is not installed raises RuntimeError on import
-        return None
-    for part in path.split("."):
-        found = _step(found, part)
-    if isinstance(found, CodeType):
-        return found
-    return getattr(inspect.unwrap(found), "__code__", None) if found is not None else None
-
-
-def _step(found: Any, part: str) -> Any:
-    if isinstance(found, type):
-        return found.__dict__.get(part)
-    code = found if isinstance(found, CodeType) else getattr(found, "__code__", None)
-    if code is None:
-        return getattr(found, part, None)
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType) and constant.co_name == part:
-            return constant
-    return None

@@ -1,0 +1,134 @@
+"""The one table that knows the insides of Django and of its companions.
+
+Each row names a function and says what its frames tell: a *reader* what the ORM was doing
+(``orm``), a *key* what tells two turns of a framework's own loop apart, a *spot* the place
+in the user's own terms, such as a template's line. Only the frames of rows ever have
+``f_locals`` read: those with a reader at the first and second sighting of a path, those
+with a key or a spot whenever they are on the stack. A function that some version lacks
+costs that detail, never the finding; :func:`missing` lists those.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Hashable, Iterable
+from types import CodeType, FrameType
+from typing import Any, Final
+
+import wrapt
+
+from nplusone_guard.capture import callpath
+from nplusone_guard.capture.faults import contain
+from nplusone_guard.capture.landmarks import orm
+from nplusone_guard.capture.landmarks.facts import (
+    NO_KEY,
+    Facts,
+    ForeignKeyCondition,
+    Reader,
+    primary_key,
+)
+from nplusone_guard.capture.landmarks.orm import read
+
+__all__ = [
+    "BRIDGES",
+    "KEYED",
+    "LANDMARKS",
+    "NO_KEY",
+    "SPOTS",
+    "Facts",
+    "ForeignKeyCondition",
+    "find_code",
+    "load",
+    "missing",
+    "primary_key",
+    "read",
+]
+
+#: Function → reader.
+LANDMARKS: Final[dict[str, Reader]] = orm.READERS
+
+#: Function → what tells two turns of a framework's own loop apart.
+KEYED: Final[dict[str, Callable[[FrameType], Hashable]]] = orm.KEYS
+
+#: Function → the place in the user's own terms. What a project does not use is not
+#: imported for it: these rows wait until their module is.
+SPOTS: Final[dict[str, Callable[[FrameType], callpath.Spot | None]]] = {}
+
+#: Where asgiref leaves one thread or task for another (see ``bridges``).
+BRIDGES: Final = (
+    "asgiref.sync:SyncToAsync.thread_handler",
+    "asgiref.sync:AsyncToSync.main_wrap",
+)
+
+_missing: list[str] = []
+_loaded: list[bool] = []
+
+
+def load() -> None:
+    """Look up every landmark; call it once Django's apps are ready."""
+    if _loaded:
+        return
+    _loaded.append(True)
+    _mark({**LANDMARKS, **dict.fromkeys(KEYED), **dict.fromkeys(BRIDGES)})
+    for module in {name.partition(":")[0] for name in SPOTS}:
+        if module in sys.modules:
+            _mark_spots(module)
+        else:
+            wrapt.register_post_import_hook(_on_import, module)
+
+
+def _on_import(module: Any) -> None:
+    try:
+        _mark_spots(module.__name__)
+    except Exception as error:
+        contain("capture.landmarks", error)
+
+
+def _mark_spots(module: str) -> None:
+    _mark(name for name in SPOTS if name.partition(":")[0] == module)
+
+
+def _mark(names: Iterable[str]) -> None:
+    marks: dict[CodeType, callpath.Mark] = {}
+    for name in names:
+        code = find_code(name)
+        if code is None:
+            _missing.append(name)
+        else:
+            marks[code] = callpath.Mark(
+                LANDMARKS.get(name), KEYED.get(name), SPOTS.get(name), name in BRIDGES
+            )
+    callpath.mark_landmarks(marks)
+
+
+def missing() -> tuple[str, ...]:
+    """The landmarks that this Django, or these installed apps, do not have."""
+    return tuple(_missing)
+
+
+def find_code(name: str) -> CodeType | None:
+    """The code object of ``module:Class.method`` or ``module:function.Class.method``."""
+    module_name, _, path = name.partition(":")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except Exception:  # an app that is not installed raises RuntimeError on import
+        return None
+    for part in path.split("."):
+        found = _step(found, part)
+    if isinstance(found, CodeType):
+        return found
+    return getattr(inspect.unwrap(found), "__code__", None) if found is not None else None
+
+
+def _step(found: Any, part: str) -> Any:
+    if isinstance(found, type):
+        return found.__dict__.get(part)
+    code = found if isinstance(found, CodeType) else getattr(found, "__code__", None)
+    if code is None:
+        return getattr(found, part, None)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType) and constant.co_name == part:
+            return constant
+    return None

@@ -1,0 +1,92 @@
+"""What landmark frames say about a query."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from types import FrameType
+from typing import Any, Final
+
+
+class Facts:
+    """What the landmarks between a query and its call site say about it.
+
+    The defaults stand on the class: most sightings set few of them.
+    """
+
+    #: The outermost ORM operation below the call site; ``sql`` for a raw cursor.
+    operation = "sql"
+    #: ``app.Model`` that is read or written.
+    model = ""
+    #: ``app.Model.field`` of a lazily read relation or deferred field.
+    relation = ""
+    #: How the relation is read on the parent: ``author``, ``people_set``.
+    accessor = ""
+    #: Whether a related manager is read as it is, by ``.all()``.
+    plain = False
+    deferred = False
+    #: The queryset method that would load the relation with the parents.
+    eager = ""
+    #: Objects asked for at once, where the operation says so.
+    batch = 0
+    cached = False
+    cascade = False
+    validation = False
+    #: The relation had been prefetched onto the parent.
+    prefetched = False
+    queryset: weakref.ref[Any] | None = None
+    #: Every ``fk = value`` in the WHERE.
+    fks: tuple[ForeignKeyCondition, ...] = ()
+    #: The WHERE asks for one row by its primary key.
+    by_key = False
+    #: Nothing but that one condition: no filter, order, slice or annotation besides.
+    whole = False
+    parent_model = ""
+    #: The parent object; only while a sighting is being noted.
+    parent: Any = None
+    #: A digest of the parent's type and primary key; 0 where no parent was at hand.
+    parent_key = 0
+    #: The group that loaded the parent, where its identity could be found.
+    parent_group: Any = None
+    #: (parent model, accessor, ``app.Model.fk`` or "") of a prefetch.
+    prefetch: tuple[str, str, str] | None = None
+
+    def forget_values(self) -> None:
+        """Let go of the objects and values that were only needed while looking."""
+        if self.parent is not None:
+            self.parent_key = hash((type(self.parent), str(primary_key(self.parent))))
+            self.parent = None
+        self.fks = tuple(replace(one, value=None) for one in self.fks)
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKeyCondition:
+    """One ``fk = value`` of a WHERE clause."""
+
+    #: ``app.Model.fk``
+    field: str
+    parent_model: str
+    #: How the parent reads these rows: ``people_set``; empty where it cannot.
+    accessor: str
+    #: Only while a sighting is being noted.
+    value: Any = None
+
+
+#: Reads one frame into facts; ``deep`` at the second sighting.
+Reader = Callable[[FrameType, Facts, bool], None]
+
+
+def primary_key(instance: Any) -> Any:
+    """The primary key as it is loaded, without a query; ``NO_KEY`` where it is not."""
+    meta = getattr(instance, "_meta", None)
+    return instance.__dict__.get(meta.pk.attname, NO_KEY) if meta is not None else NO_KEY
+
+
+NO_KEY: Final = object()
+
+
+def label(model: Any) -> str:
+    """``app.Model``; empty for what is no model."""
+    meta = getattr(model, "_meta", None)
+    return str(meta.label) if meta is not None else ""
