@@ -77,6 +77,7 @@ def _log(report: Report, policy: Policy, exception: BaseException | None) -> Non
         "report_kind": report.kind,
         "query_count": report.query_count,
         "finding_ids": ids,
+        "correlation_id": report.correlation_id,
     }
     logger.log(level, message, extra=extra)
 

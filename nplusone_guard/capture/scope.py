@@ -123,7 +123,9 @@ class Scope:
         "beyond",
         "closed",
         "controls",
+        "correlation_id",
         "errors",
+        "extra",
         "groups",
         "ignores_opened",
         "kind",
@@ -167,6 +169,10 @@ class Scope:
         self.kind = kind
         self.policy = policy
         self.parent = parent
+        #: Where it brings one of its own; else it has that of the scope around it.
+        self.correlation_id = ""
+        #: What an integration adds to the report.
+        self.extra: dict[str, Any] = {}
         self.root = root
         self.root_code = root.f_code if root is not None else None
         #: The line that opened the scope: a loop around it is not inside the scope.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from nplusone_guard import correlation
 from nplusone_guard.analysis.findings import Verdicts
 from nplusone_guard.analysis.judge import judge
 from nplusone_guard.analysis.merging import merge, shape_key
@@ -34,6 +35,8 @@ def build(scope: Scope) -> Report:
             internal_errors=tuple(scope.errors),
             late_queries=scope.late,
             unjudged_queries=scope.unjudged,
+            correlation_id=correlation.of_scope(scope),
+            extra=dict(scope.extra),
         )
 
 

@@ -51,6 +51,8 @@ class Report:
     late_queries: int = 0
     #: Queries whose code path was not kept because the scope held too many.
     unjudged_queries: int = 0
+    #: Joins the reports and log lines of a request and of the tasks it spawned.
+    correlation_id: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:

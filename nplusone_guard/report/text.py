@@ -59,6 +59,7 @@ def render(
             lines += _finding(finding, report.query_count, page)
     if show_cleared:
         lines += _cleared(report.cleared, page)
+        lines += _correlation(report, page)
     lines += [page.line(" " + note) for note in _notes(report, page)]
     return "\n".join(lines)
 
@@ -419,6 +420,11 @@ def _cleared_row(each: Cleared, longest: int, page: _Page) -> str:
             for place in _short_places(each.site, page)
         ]
     )
+
+
+def _correlation(report: Report, page: _Page) -> list[str]:
+    found = page.clean(report.correlation_id)
+    return [page.line(f" correlation id: {found}")] if found else []
 
 
 def _notes(report: Report, page: _Page) -> Iterator[str]:

@@ -59,6 +59,7 @@ def test_the_version_comes_first_and_the_fields_follow_in_their_order():
         "internal_errors",
         "late_queries",
         "unjudged_queries",
+        "correlation_id",
         "extra",
     ]
 
