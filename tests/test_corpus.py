@@ -32,7 +32,7 @@ def test_verdict(pattern: Pattern, n: int) -> None:
     """A loop is found with its lines and counts, and nothing else is; a healthy one is not."""
     argument = checking.prepare(pattern, n)
     with watch("corpus") as recording:
-        checking.call(pattern, argument)
+        checking.call(pattern.function, argument)
     report = recording.report
     if wrong := checking.mismatches(pattern, n, report):
         pytest.fail(checking.explain(pattern, n, report, wrong), pytrace=False)

@@ -51,6 +51,7 @@ def cursor_of_the_second_database(n):
     for i in range(n):  # loop
         with connections["other"].cursor() as cursor:
             cursor.execute("SELECT name FROM corpus_author WHERE slug = %s", [f"a{i}"])  # site
+            cursor.fetchall()
 
 
 @healthy(twin=cursor_of_the_second_database, databases=BOTH)
@@ -64,7 +65,7 @@ def cursor_of_every_database(n):
 @loop("write-in-loop", databases=BOTH)
 def copied_row_by_row(n):
     for note in Note.objects.order_by("pk"):  # loop origin
-        Note.objects.using("other").filter(slug=note.slug).update(text=note.text)  # site
+        Note.objects.using("other").filter(slug=note.slug).update(text=note.slug)  # site
 
 
 @healthy(twin=copied_row_by_row, databases=BOTH)

@@ -38,12 +38,11 @@ def prepare(pattern: Pattern, n: int) -> Any:
     return n if pattern.setup is None else pattern.setup(n)
 
 
-def call(pattern: Pattern, argument: Any) -> None:
-    """Run the pattern, on an event loop of its own where it is a coroutine function."""
-    if asyncio.iscoroutinefunction(pattern.function):
-        async_to_sync(pattern.function)(argument)
-    else:
-        pattern.function(argument)
+def call(function: Any, argument: Any) -> Any:
+    """Run a pattern's function, on an event loop of its own where it is a coroutine function."""
+    if asyncio.iscoroutinefunction(function):
+        return async_to_sync(function)(argument)
+    return function(argument)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def queries(pattern: Pattern, n: int) -> list[Sent]:
         argument = prepare(pattern, n)
         for alias in pattern.databases:
             stack.enter_context(connections[alias].execute_wrapper(record))
-        call(pattern, argument)
+        call(pattern.function, argument)
     return sent
 
 

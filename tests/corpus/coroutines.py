@@ -206,8 +206,8 @@ async def as_completed_without_queries(n):
 async def task_group(n):
     authors = [author async for author in Author.objects.order_by("pk")]  # origin
     async with asyncio.TaskGroup() as group:  # loop
-        for author in authors:
-            group.create_task(count_of(author))
+        tasks = [group.create_task(count_of(author)) for author in authors]
+    return [task.result() for task in tasks]
 
 
 @healthy(twin=task_group, available=HAS_TASK_GROUP)
@@ -303,8 +303,11 @@ async def abulk_create_of_all_rows(n):
 
 @loop("write-in-loop", origin=False)
 async def aget_or_create_per_row(n):
+    notes = []
     for i in range(n):  # loop
-        await Note.objects.aget_or_create(slug=f"n{i}")  # site
+        note, _created = await Note.objects.aget_or_create(slug=f"n{i}")  # site
+        notes.append(note)
+    return notes
 
 
 @healthy(twin=aget_or_create_per_row)
@@ -316,7 +319,9 @@ async def abulk_create_ignoring_conflicts(n):
 @loop("query-in-loop")
 async def arefresh_of_every_row(n):
     async for entry in Entry.objects.order_by("pk"):  # loop origin
+        entry.rating = 0
         await entry.arefresh_from_db()  # site
+        entry.rating.bit_length()
 
 
 @healthy(twin=arefresh_of_every_row, cleared="polled")
@@ -334,6 +339,7 @@ async def aprefetch_per_object(n):
 
     async for author in Author.objects.order_by("pk"):  # loop origin
         await aprefetch_related_objects([author], "entries")  # site
+        list(author.entries.all())
 
 
 @healthy(twin=aprefetch_per_object, available=HAS_APREFETCH)
@@ -347,8 +353,8 @@ async def aprefetch_for_all_objects(n):
 @loop("bypassed-prefetch", relation="corpus.Author.entries")
 async def async_bypassed_prefetch(n):
     async for author in Author.objects.prefetch_related("entries"):  # loop origin
-        async for _ in author.entries.filter(status="live"):  # site
-            pass
+        async for entry in author.entries.filter(status="live"):  # site
+            entry.headline.upper()
 
 
 @healthy(twin=async_bypassed_prefetch)
@@ -410,10 +416,13 @@ async def rows_of_aiterator_joined(n):
 )
 async def async_recursion(n):
     async def walk(category):
+        slugs.append(category.slug)
         async for child in category.children.all():  # site origin
             await walk(child)  # loop
 
+    slugs = []
     await walk(await Category.objects.aget(slug="tree"))  # origin
+    return slugs
 
 
 @healthy(twin=async_recursion)

@@ -308,7 +308,7 @@ def forward_fk_over_several_lines(n):
     for entry in Entry.objects.filter(  # loop origin
         rating__gte=0,  # origin
     ).order_by("pk"):  # origin
-        print_nothing(
+        both(
             entry.headline,
             entry.author.name,  # site
         )
@@ -319,11 +319,11 @@ def forward_fk_over_several_lines_joined(n):
     for entry in Entry.objects.filter(
         rating__gte=0,
     ).select_related("author"):
-        print_nothing(
+        both(
             entry.headline,
             entry.author.name,
         )
 
 
-def print_nothing(*values):
-    pass
+def both(*values):
+    return values

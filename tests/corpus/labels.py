@@ -8,6 +8,7 @@ import io
 import re
 import tokenize
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -166,6 +167,17 @@ def healthy(
         return function
 
     return decorate
+
+
+@contextmanager
+def unlisted() -> Iterator[None]:
+    """Functions that are decorated meanwhile do not join the corpus."""
+    known = dict(_patterns)
+    try:
+        yield
+    finally:
+        _patterns.clear()
+        _patterns.update(known)
 
 
 def patterns() -> list[Pattern]:

@@ -91,7 +91,7 @@ def count_of_a_prefetch(n):
 @loop("bypassed-prefetch", relation="corpus.Author.entries")
 def bypassed_by_filter_and_exists(n):
     for author in Author.objects.prefetch_related("entries"):  # loop origin
-        if author.entries.filter(rating__gt=100).exists():  # site
+        if author.entries.filter(rating__gt=10).exists():  # site
             author.name.upper()
 
 

@@ -59,11 +59,13 @@ def get_all_numbers(n):
 
 @loop("query-in-loop", origin=False)
 def get_that_often_fails(n):
+    unknown = []
     for i in range(n):  # loop
         try:
             Author.objects.get(slug=f"nobody-{i}")  # site
         except Author.DoesNotExist:
-            continue
+            unknown.append(i)
+    return unknown
 
 
 @healthy(twin=get_that_often_fails)
@@ -433,8 +435,10 @@ def manager_method_once(n):
 @loop("query-in-loop")
 def refresh_of_every_row(n):
     entries = list(Entry.objects.order_by("pk"))  # origin assigned
+    Entry.objects.update(rating=F("rating") + 1)
     for entry in entries:  # loop
         entry.refresh_from_db()  # site
+    return [entry.rating for entry in entries]
 
 
 @healthy(twin=refresh_of_every_row)
@@ -447,7 +451,9 @@ def refresh_of_all_rows(n):
 @loop("query-in-loop")
 def refresh_of_one_field(n):
     for entry in Entry.objects.order_by("pk"):  # loop origin
+        entry.rating = 0
         entry.refresh_from_db(fields=["rating"])  # site
+        entry.rating.bit_length()
 
 
 @healthy(twin=refresh_of_one_field)

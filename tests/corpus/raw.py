@@ -56,6 +56,7 @@ def cursor_with_literals(n):
         with connection.cursor() as cursor:
             # site
             cursor.execute(f"SELECT headline FROM corpus_entry WHERE author_id = {author.pk}")
+            cursor.fetchall()
 
 
 @healthy(twin=cursor_with_literals)
@@ -73,6 +74,7 @@ def cursor_with_string_literals(n):
         for i in range(n):  # loop
             # site
             cursor.execute(f"SELECT id FROM corpus_author WHERE slug = 'it''s a{i}' -- turn {i}")
+            cursor.fetchall()
 
 
 @healthy(twin=cursor_with_string_literals)

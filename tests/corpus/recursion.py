@@ -14,11 +14,14 @@ def all_or_all_but_the_first(n):
 @loop("recursive-query", loop_kind="recursion", turns=all_or_all_but_the_first, origin="optional")
 def recursion_over_a_tree(n):
     def walk(category):
+        slugs.append(category.slug)
         for child in category.children.all():  # site origin
             walk(child)  # loop
 
+    slugs = []
     root = Category.objects.get(slug="tree")  # origin
     walk(root)
+    return slugs
 
 
 @healthy(twin=recursion_over_a_tree)
@@ -103,14 +106,18 @@ def recursion_of_a_generator_in_memory(n):
 )
 def mutual_recursion(n):
     def even(category):
+        slugs.append(category.slug)
         for child in category.children.all():  # site
             odd(child)  # loop
 
     def odd(category):
+        slugs.append(category.slug)
         for child in category.children.all():  # site
             even(child)  # loop
 
+    slugs = []
     even(Category.objects.get(slug="chain"))
+    return slugs
 
 
 @healthy(twin=mutual_recursion)

@@ -114,6 +114,7 @@ def sorted_by_the_database(n):
 def list_sorted_in_place(n):
     entries = list(Entry.objects.order_by("pk"))  # origin assigned
     entries.sort(key=attrgetter("author.name"))  # loop site
+    return entries
 
 
 @healthy(twin=list_sorted_in_place)
@@ -217,8 +218,8 @@ def reduce_function_joined(n):
 def grouped_by_key(n):
     entries = Entry.objects.order_by("author")  # assigned
     # loop site origin
-    for _name, _group in itertools.groupby(entries, key=lambda entry: entry.author.name):
-        pass
+    for name, _group in itertools.groupby(entries, key=lambda entry: entry.author.name):
+        name.upper()
 
 
 @healthy(twin=grouped_by_key)
@@ -345,9 +346,10 @@ def generator_expression_joined(n):
 
 @loop("lazy-relation", relation="corpus.City.country", loop_kind="generator")
 def rows_of_a_csv(n):
+    text = io.StringIO()
     cities = City.objects.order_by("pk")  # assigned
-    # loop site origin
-    csv.writer(io.StringIO()).writerows([c.name, c.country.name] for c in cities)
+    csv.writer(text).writerows([c.name, c.country.name] for c in cities)  # loop site origin
+    return text.getvalue()
 
 
 @healthy(twin=rows_of_a_csv)
@@ -430,6 +432,7 @@ def row_by_row_to_the_end(n):
     last = 0
     while entry := Entry.objects.filter(pk__gt=last).order_by("pk").first():  # loop site
         last = entry.pk
+        entry.headline.upper()
 
 
 @healthy(twin=row_by_row_to_the_end)
@@ -854,8 +857,11 @@ def else_of_a_loop_joined(n):
 )
 def breadth_first(n):
     queue = deque([Category.objects.get(slug="tree")])  # origin
+    seen = []
     while queue:  # loop
+        seen.append(queue[0].slug)
         queue.extend(queue.popleft().children.all())  # site origin
+    return seen
 
 
 @healthy(twin=breadth_first)
@@ -879,6 +885,7 @@ def up_the_parents(n):
     category = Category.objects.get(slug="leaf")  # origin
     while category.parent:  # loop site origin
         category = category.parent
+    return category
 
 
 @healthy(twin=up_the_parents)
@@ -1041,6 +1048,7 @@ def memo_of_distinct_keys(n):
     for entry in Entry.objects.order_by("pk"):  # loop origin
         if entry.author_id not in memo:
             memo[entry.author_id] = Author.objects.get(pk=entry.author_id)  # site
+    return memo
 
 
 @healthy(twin=memo_of_distinct_keys)

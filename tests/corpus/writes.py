@@ -1,5 +1,6 @@
 """Rows written one by one."""
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Case, F, Value, When
 from django.db.models.signals import post_save
@@ -175,8 +176,11 @@ def create_of_missing_rows(n):
 
 @loop("write-in-loop", origin=False)
 def get_or_create_of_known_rows(n):
+    notes = []
     for i in range(n):  # loop
-        Note.objects.get_or_create(slug=f"n{i}")  # site
+        note, _created = Note.objects.get_or_create(slug=f"n{i}")  # site
+        notes.append(note)
+    return notes
 
 
 @healthy(twin=get_or_create_of_known_rows)
@@ -404,8 +408,14 @@ def read_and_write_at_once(n):
 @loop("write-in-loop", "query-in-loop", origin=False)
 def validation_per_row(n):
     # Django asks by itself whether the slug is taken.
-    for i in range(n):  # loop
-        Option(name=f"option-{i}", value="x").full_clean()  # site
+    names = ["colour", *(f"option-{i}" for i in range(1, n))]
+    taken = []
+    for name in names:  # loop
+        try:
+            Option(name=name, value="x").full_clean()  # site
+        except ValidationError:
+            taken.append(name)
+    return taken
 
 
 @healthy(twin=validation_per_row)
