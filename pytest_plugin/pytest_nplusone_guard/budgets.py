@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from pytest_nplusone_guard.declarations import django_is_configured
 from pytest_nplusone_guard.fixtures import is_verbose
 from pytest_nplusone_guard.items import around_function
 
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
     from nplusone_guard.guard import Recording
 
 MARKER: Final = "max_queries"
-DECLARATION: Final = (
-    f"{MARKER}(n, *, using=None, exact=False, info='', transactions=False): the test sends at "
-    "most n queries, those of its fixtures not counted, to any database or to those in using."
-)
 
 _OPTIONS: Final = ("using", "exact", "info", "transactions")
 _USAGE: Final = f"{MARKER}(n), with {', '.join(_OPTIONS)} by name"
@@ -31,11 +28,15 @@ _USAGE: Final = f"{MARKER}(n), with {', '.join(_OPTIONS)} by name"
 budgets_key: Final = pytest.StashKey[list["QueryBudget"]]()
 
 
-def read_markers(items: Sequence[pytest.Item]) -> None:
-    """Turn markers into budgets. Raises ``UsageError`` where one says what is not allowed."""
-    for item in items:
-        if item.get_closest_marker(MARKER) is not None:
-            item.stash[budgets_key] = _budgets_of(item)
+def read_markers(items: Sequence[pytest.Item]) -> bool:
+    """Turn markers into budgets; returns whether there are any.
+
+    Raises ``UsageError`` where one says what is not allowed.
+    """
+    marked = [item for item in items if item.get_closest_marker(MARKER) is not None]
+    for item in marked:
+        item.stash[budgets_key] = _budgets_of(item)
+    return bool(marked)
 
 
 def _budgets_of(item: pytest.Item) -> list[QueryBudget]:
@@ -63,7 +64,7 @@ def _budget(item: pytest.Item, mark: pytest.Mark) -> QueryBudget:
         budget = QueryBudget(
             mark.args[0], name=MARKER, verbose=is_verbose(item.config), **mark.kwargs
         )
-        if _django_is_configured():
+        if django_is_configured():
             budget.check_aliases()
     except ConfigError as error:
         _refuse(item, str(error))
@@ -79,21 +80,22 @@ def _as_written(mark: pytest.Mark) -> str:
     return f"{MARKER}({', '.join(given)})"
 
 
-def _django_is_configured() -> bool:
-    conf = sys.modules.get("django.conf")
-    return conf is not None and bool(conf.settings.configured)
+class Enforcement:
+    """The hook that budgets need; registered where a test has one."""
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Hold the test itself, without its fixtures, to its budgets."""
+        budgets = item.stash.get(budgets_key, [])
+        if not budgets:
+            return (yield)
+        from nplusone_guard.budgets import attach
 
-@contextmanager
-def enforced(item: pytest.Item, budgets: Iterable[QueryBudget]) -> Iterator[None]:
-    """While ``item`` runs, its function keeps to ``budgets``."""
-    from nplusone_guard.budgets import attach
-
-    attach()  # here, for async tests may start in another thread
-    with ExitStack() as stack:
-        for budget in budgets:
-            stack.enter_context(around_function(item, partial(_Enforced, budget)))
-        yield
+        attach()  # here, for async tests may start in another thread
+        with ExitStack() as stack:
+            for budget in budgets:
+                stack.enter_context(around_function(item, partial(_Enforced, budget)))
+            return (yield)
 
 
 class _Enforced:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_nplusone_guard.collecting import Collected, Ran, is_complete
+from pytest_nplusone_guard.declarations import Mode, deselected_key, django_is_configured
 from pytest_nplusone_guard.items import around_function
-from pytest_nplusone_guard.marks import Marked, marked_key, read_markers
-from pytest_nplusone_guard.options import Mode, Options, django_is_configured, read_options
-from pytest_nplusone_guard.workers import is_worker, output_of, raise_refused, refusing
+from pytest_nplusone_guard.marks import Marked, marked_key
+from pytest_nplusone_guard.options import Options, read_options
+from pytest_nplusone_guard.workers import is_worker, output_of, raise_refused
 
 if TYPE_CHECKING:
     from nplusone_guard.report.session import SessionReport
@@ -27,15 +28,16 @@ watched_key: Final = pytest.StashKey["Watched"]()
 #: The attribute of a report that carries what was found, as JSON, from any process.
 ATTRIBUTE: Final = "nplusone_guard"
 TITLE: Final = "query loops"
+NAME: Final = "nplusone_guard_suite"
 PROPERTIES: Final = ("nplusone_queries", "nplusone_findings")
 
 
 class Suite:
-    """The hooks of detection. While it is off, each returns at once."""
+    """The hooks of detection; registered once a run, or a marker in it, asks for it."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self.options = Options("off")
+        self.options: Options = read_options(config)
         self.is_worker = is_worker(config)
         self.collected = Collected()
         self.ran = Ran()
@@ -53,41 +55,22 @@ class Suite:
         #: What was recorded; there once anything is watched.
         self._ratchet: Ratchet | None = None
         self._code: TestCode | None = None
-
-    # ── before the tests ──────────────────────────────────────────────────────────────
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self) -> None:
-        """Read the options, once Django's settings are there."""
-        self.options = read_options(self.config)
         if self.options.mode != "off":
             self._activate()
 
-    def pytest_report_header(self) -> str | None:
-        """Which mode holds, and who says so."""
-        if not self.options.source:
-            return None
-        return f"nplusone: {self.options.mode} (from {self.options.source})"
+    # ── before the tests ──────────────────────────────────────────────────────────────
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Read the markers; one that asks for a test to be watched switches on."""
-        with refusing(self.config, items):
-            read_markers(items)
-            if self._ratchet is None and any(self._mode(item) != "off" for item in items):
-                self._activate()
-
-    def pytest_deselected(self, items: list[pytest.Item]) -> None:
-        """Note that not everything runs."""
-        self.collected.deselected += len(items)
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Note what could not be collected."""
-        self.collected.errors += report.failed
+    def see(self, items: list[pytest.Item]) -> None:
+        """Switch on where the marker of a test asks for it."""
+        if self._ratchet is None and any(self._mode(item) != "off" for item in items):
+            self._activate()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Note how many tests there are; a controller of workers has none."""
+        """Note what was collected; a controller of workers has no tests."""
         self.collected.tests = len(session.items)
+        self.collected.deselected = self.config.stash.get(deselected_key, 0)
+        # No test has run yet: what failed could not be collected.
+        self.collected.errors = session.testsfailed
 
     def _activate(self) -> Ratchet:
         from pytest_nplusone_guard import outputs, ratchet
@@ -286,6 +269,15 @@ class Suite:
             yield from outcome.lines(strict=self.options.strict, verbose=verbose)
         for note in (*self.notes, *ratchet.missing, *self.problems):
             yield f" {note}"
+
+
+def switch_on(config: pytest.Config) -> Suite:
+    """The hooks of detection, registered. Raises ``UsageError`` for wrong options."""
+    suite: Suite | None = config.pluginmanager.get_plugin(NAME)
+    if suite is None:
+        suite = Suite(config)
+        config.pluginmanager.register(suite, NAME)
+    return suite
 
 
 def _unpacked(report: pytest.TestReport) -> tuple[list[str], int, SessionReport] | None:

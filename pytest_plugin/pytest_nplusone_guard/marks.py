@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import pytest
 
-from pytest_nplusone_guard.options import MODES, Mode
+from pytest_nplusone_guard.declarations import MODES, Mode
 
 if TYPE_CHECKING:
     from nplusone_guard.policy import IgnoreEntry
 
 MARKER: Final = "nplusone"
-DECLARATION: Final = (
-    f"{MARKER}(mode=None, *, ignore=(), reason=''): how the test is watched for query loops "
-    '("off", "report", "fail"), and rules or "app.Model.field"s that it may violate, and why.'
-)
 _USAGE: Final = (
     f'{MARKER}("off"|"report"|"fail", ignore=["rule" or "app.Model.field", …], reason="…")'
 )
@@ -36,11 +32,17 @@ class Marked:
 marked_key: Final = pytest.StashKey[Marked]()
 
 
-def read_markers(items: Sequence[pytest.Item]) -> None:
-    """Read the markers of ``items``. Raises ``UsageError`` where one is wrong."""
+def read_markers(items: Sequence[pytest.Item]) -> bool:
+    """Read the markers of ``items``; returns whether one asks for a test to be watched.
+
+    Raises ``UsageError`` where one is wrong.
+    """
+    asked = False
     for item in items:
         if item.get_closest_marker(MARKER) is not None:
-            item.stash[marked_key] = _marked(item)
+            marked = item.stash[marked_key] = _marked(item)
+            asked = asked or marked.mode not in (None, "off")
+    return asked
 
 
 def _marked(item: pytest.Item) -> Marked:

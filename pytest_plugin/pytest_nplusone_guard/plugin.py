@@ -1,25 +1,20 @@
-"""What pytest loads: options, markers and fixtures.
+"""What pytest loads: options, markers, fixtures, and the switch for everything else.
 
-It loads in every pytest run of its environment, so it imports pytest alone; Django,
-sqlparse and the guard itself are imported when a test asks for them.
+It loads in every pytest run of its environment, so it imports as good as nothing; the
+rest, and Django, sqlparse and the guard itself, are imported once something is asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
-
 import pytest
 
-from pytest_nplusone_guard import budgets, marks
-from pytest_nplusone_guard.detection import Suite
+from pytest_nplusone_guard import declarations
 from pytest_nplusone_guard.fixtures import (
     aassert_constant_queries,
     assert_constant_queries,
     assert_max_queries,
     nplusone_watch,
 )
-from pytest_nplusone_guard.options import add_options
-from pytest_nplusone_guard.workers import refusing
 
 __all__ = [
     "aassert_constant_queries",
@@ -29,33 +24,68 @@ __all__ = [
     "pytest_addoption",
     "pytest_collection_modifyitems",
     "pytest_configure",
-    "pytest_runtest_call",
+    "pytest_deselected",
+    "pytest_report_header",
+    "pytest_sessionstart",
 ]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options and their ini names."""
-    add_options(parser)
+    declarations.add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the markers, for ``--strict-markers`` and ``--markers``; watch the suite."""
-    for declaration in (budgets.DECLARATION, marks.DECLARATION):
-        config.addinivalue_line("markers", declaration)
-    config.pluginmanager.register(Suite(config), "nplusone_guard_suite")
+    """Declare the markers."""
+    declarations.add_markers(config)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Switch detection on where it is asked for; Django's settings are there by now."""
+    config = session.config
+    mode, _ = declarations.stated_mode(config)
+    if (
+        mode != "off"
+        or declarations.are_dependents_given(config)
+        # The markers of tests that workers run are known to them alone.
+        or config.pluginmanager.has_plugin("dsession")
+    ):
+        from pytest_nplusone_guard import detection
+
+        detection.switch_on(config)
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Which mode holds, and who says so."""
+    mode, source = declarations.stated_mode(config)
+    return f"nplusone: {mode} (from {source})" if source else None
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Note that not everything runs."""
+    if items:
+        stash, key = items[0].config.stash, declarations.deselected_key
+        stash[key] = stash.get(key, 0) + len(items)
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Read the markers of the tests that are going to run."""
-    with refusing(config, items):
-        budgets.read_markers(items)
+    marked = [item for item in items if declarations.is_marked(item)]
+    if marked:
+        from pytest_nplusone_guard import workers
+
+        with workers.refusing(config, items):
+            _read_markers(config, marked)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Hold the test itself, without its fixtures, to its budgets."""
-    stated = item.stash.get(budgets.budgets_key, [])
-    if not stated:
-        return (yield)
-    with budgets.enforced(item, stated):
-        return (yield)
+def _read_markers(config: pytest.Config, items: list[pytest.Item]) -> None:
+    from pytest_nplusone_guard import budgets, marks
+
+    if budgets.read_markers(items):
+        config.pluginmanager.register(budgets.Enforcement(), "nplusone_guard_budgets")
+    if marks.read_markers(items):
+        from pytest_nplusone_guard import detection
+
+        detection.switch_on(config).see(items)

@@ -1,0 +1,148 @@
+"""What pytest is told in every run: options, markers, and who states the mode.
+
+Loaded whether anybody asks for anything or not, and therefore light.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, Final, Literal
+
+import pytest
+
+Mode = Literal["off", "report", "fail"]
+MODES: Final = ("off", "report", "fail")
+UPDATES: Final = ("all", "new-only", "prune")
+#: How ``NPLUSONE_GUARD`` names the mode for pytest.
+SETTING_KEY: Final = "PYTEST"
+#: Options that have no effect while nothing is watched.
+DEPENDENT: Final = ("baseline", "strict", "budgets", "allow", "report")
+#: How many tests were not selected.
+deselected_key: Final = pytest.StashKey[int]()
+
+_ALLOWED: Final = ", ".join(MODES)
+
+MARKERS: Final = {
+    "max_queries": (
+        "(n, *, using=None, exact=False, info='', transactions=False): the test sends at most n "
+        "queries, those of its fixtures not counted, to any database or to those in using."
+    ),
+    "nplusone": (
+        "(mode=None, *, ignore=(), reason=''): how the test is watched for query loops "
+        '("off", "report", "fail"), and rules or "app.Model.field"s that it may violate, and why.'
+    ),
+}
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare the options, each with its ini name."""
+    group = parser.getgroup("nplusone", "query loops (nplusone-guard)")
+    group.addoption(
+        "--nplusone",
+        choices=MODES,
+        help="Watch each test for query loops: report them, or fail the test. [off]",
+    )
+    group.addoption(
+        "--nplusone-baseline",
+        metavar="FILE",
+        help="Findings that are known: they pass, others fail. Written by the next option.",
+    )
+    group.addoption(
+        "--nplusone-update-baseline",
+        nargs="?",
+        const="all",
+        choices=UPDATES,
+        help="Write the baseline and the budgets: all of it, new findings only, or without "
+        "those that are gone. [all]",
+    )
+    group.addoption(
+        "--nplusone-strict",
+        action="store_true",
+        help="Entries of the baseline that are no longer found fail the run.",
+    )
+    group.addoption(
+        "--nplusone-budgets",
+        metavar="FILE",
+        help="Queries of each test, as recorded: more of them fail the test.",
+    )
+    group.addoption(
+        "--nplusone-allow",
+        metavar="N",
+        help="Queries above the recorded number that pass: +10%% or +2. [+0]",
+    )
+    group.addoption(
+        "--nplusone-report",
+        metavar="FILE",
+        action="append",
+        help="Write a report: FILE.json, .md, .sarif, or .gitlab.json. May be repeated.",
+    )
+    parser.addini("nplusone", f"As --nplusone: {_ALLOWED}.", default="")
+    parser.addini("nplusone_baseline", "As --nplusone-baseline.", default="")
+    parser.addini("nplusone_budgets", "As --nplusone-budgets.", default="")
+    parser.addini("nplusone_allow", "As --nplusone-allow.", default="")
+    parser.addini("nplusone_report", "As --nplusone-report, one a line.", "linelist", default=[])
+    parser.addini(
+        "nplusone_test_paths",
+        "Files, directories and globs of test code beside python_files, one a line: their "
+        "loops are no findings.",
+        "linelist",
+        default=[],
+    )
+
+
+def add_markers(config: pytest.Config) -> None:
+    """Declare the markers, for ``--strict-markers`` and ``--markers``."""
+    for name, usage in MARKERS.items():
+        config.addinivalue_line("markers", name + usage)
+
+
+def stated_mode(config: pytest.Config) -> tuple[Mode, str]:
+    """The mode of the strongest place that states one, and that place in words; else none.
+
+    Raises ``UsageError`` for a mode that there is not.
+    """
+    stated = config.getoption("--nplusone")
+    if stated:
+        return stated, "--nplusone"
+    stated = config.getini("nplusone")
+    if stated:
+        return _checked(str(stated), "nplusone", os.path.basename(config.inipath or "the ini file"))
+    stated = _of_django()
+    if stated is not None:
+        where = f'NPLUSONE_GUARD["{SETTING_KEY}"]'
+        return _checked(stated, where, where)
+    if config.getoption("--nplusone-update-baseline"):
+        return "report", "--nplusone-update-baseline"
+    return "off", ""
+
+
+def _checked(stated: object, key: str, source: str) -> tuple[Mode, str]:
+    if stated not in MODES:
+        place = "" if source == key else f"{source}: "
+        raise pytest.UsageError(f"{place}{key} is {stated!r}. Allowed: {_ALLOWED}.")
+    return stated, source
+
+
+def _of_django() -> Any:
+    """What the setting says, where Django is configured: it is not imported for that."""
+    if not django_is_configured():
+        return None
+    setting = getattr(sys.modules["django.conf"].settings, "NPLUSONE_GUARD", None)
+    return setting.get(SETTING_KEY) if isinstance(setting, dict) else None
+
+
+def django_is_configured() -> bool:
+    """Whether somebody has set up Django in this process."""
+    conf = sys.modules.get("django.conf")
+    return conf is not None and bool(conf.settings.configured)
+
+
+def are_dependents_given(config: pytest.Config) -> bool:
+    """Whether the command line holds an option that needs something to be watched."""
+    return any(config.getoption(f"--nplusone-{name}") for name in ("update-baseline", *DEPENDENT))
+
+
+def is_marked(item: pytest.Item) -> bool:
+    """Whether one of the markers is on ``item`` or around it."""
+    return any(mark.name in MARKERS for mark in item.iter_markers())
