@@ -15,14 +15,20 @@ logger = logging.getLogger("nplusone_guard")
 
 
 class NPlusOneGuardConfig(AppConfig):
-    """Installs the hook, the checks, the request signals and, under DEBUG, the console."""
+    """Installs the hook, the checks, the signals and, under DEBUG, the console."""
 
     name = label = "nplusone_guard"
     verbose_name = "N+1 guard"
 
     def ready(self) -> None:
         """Start each part; one that fails is logged and keeps none of the others back."""
-        for start in (_install_hook, _register_checks, _connect_signals, log_to_console):
+        for start in (
+            _install_hook,
+            _register_checks,
+            _connect_signals,
+            _connect_integrations,
+            log_to_console,
+        ):
             _contained(start)
 
 
@@ -49,6 +55,12 @@ def _connect_signals() -> None:
     from nplusone_guard.middleware import connect_signals
 
     connect_signals()
+
+
+def _connect_integrations() -> None:
+    from nplusone_guard.integrations import loading
+
+    loading.connect()
 
 
 class ConsoleHandler(logging.Handler):

@@ -6,8 +6,10 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.core import checks
+from django.core.management import get_commands
 
 from nplusone_guard import conf
+from nplusone_guard.ignores import closest
 
 TAG: Final = "nplusone_guard"
 MIDDLEWARE: Final = "nplusone_guard.middleware.GuardMiddleware"
@@ -30,6 +32,7 @@ def register() -> None:
     """Add the checks to Django's."""
     checks.register(check_settings, TAG)
     checks.register(check_middleware, TAG)
+    checks.register(check_commands, TAG)
     checks.register(check_deployment, TAG, deploy=True)
 
 
@@ -57,6 +60,22 @@ def check_middleware(**_: Any) -> list[checks.CheckMessage]:
         hint = "Leave the first; the others watch each request again."
         found.append(checks.Warning(text, hint=hint, id=f"{TAG}.W002"))
     return found
+
+
+def check_commands(**_: Any) -> list[checks.CheckMessage]:
+    """A command that is misspelled would never be watched."""
+    policy, _problems = conf.read(getattr(settings, conf.SETTING, None))
+    if isinstance(policy.commands, bool):
+        return []
+    known = get_commands()
+    return [
+        checks.Warning(
+            f'NPLUSONE_GUARD["COMMANDS"] names {name!r}, which is no management command.',
+            hint=closest(name, known),
+            id=f"{TAG}.W004",
+        )
+        for name in sorted(policy.commands - known.keys())
+    ]
 
 
 def check_deployment(**_: Any) -> list[checks.CheckMessage]:

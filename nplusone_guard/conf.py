@@ -199,6 +199,15 @@ def _url_paths(key: Key, value: Any, say: Say) -> object:
     return tuple(value)
 
 
+def _commands(key: Key, value: Any, say: Say) -> object:
+    if isinstance(value, bool):
+        return value
+    if not _is_list(value) or not all(isinstance(name, str) and name for name in value):
+        say(_bad(key, value))
+        return False
+    return frozenset(value)
+
+
 def _select(key: Key, value: Any, say: Say) -> object:
     if value is None:
         return None
@@ -323,6 +332,22 @@ KEYS: Final = (
         default="static and media URLs, and `/__debug__/`",
         about="Requests that the middleware leaves alone.",
         read=_url_paths,
+    ),
+    Key(
+        name="TASKS",
+        field="tasks",
+        allowed="True or False",
+        default="`True`",
+        about="Whether each task of Celery and of Django Tasks is watched.",
+        read=_boolean,
+    ),
+    Key(
+        name="COMMANDS",
+        field="commands",
+        allowed="True, False or a list of management commands",
+        default="`False`",
+        about="The management commands that are watched; `True`: all but servers and the like.",
+        read=_commands,
     ),
     Key(
         name="BASE_DIR",

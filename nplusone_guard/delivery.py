@@ -49,6 +49,21 @@ def deliver(report: Report, policy: Policy, *, exception: BaseException | None =
             contain("delivery", error)
 
 
+def deliver_unraised(report: Report, policy: Policy) -> None:
+    """As ``deliver``, where what is raised would change what the application has done.
+
+    What would be raised (mode ``raise``, and warnings that a filter makes errors) is a
+    log record of level ERROR instead.
+    """
+    try:
+        deliver(report, policy)
+    except (NPlusOneDetected, NPlusOneWarning):
+        try:
+            _log(report, policy, None, level=logging.ERROR)
+        except Exception as error:
+            contain("delivery", error)
+
+
 def forget_logged() -> None:
     """Log every finding in full, and warn about it, as if for the first time (for tests)."""
     with _lock:
@@ -60,8 +75,10 @@ def _off(report: Report, policy: Policy, exception: BaseException | None) -> Non
     """Mode ``off``: nobody is told."""
 
 
-def _log(report: Report, policy: Policy, exception: BaseException | None) -> None:
-    level = logging.WARNING if report.findings else logging.INFO
+def _log(
+    report: Report, policy: Policy, exception: BaseException | None, level: int | None = None
+) -> None:
+    level = level or (logging.WARNING if report.findings else logging.INFO)
     if not logger.isEnabledFor(level):
         return
     ids = [finding.id for finding in report.findings]

@@ -8,17 +8,20 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import replace
+from functools import partial
 from types import FrameType
 from typing import Any, Final
 
 import django
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.apps import apps
+from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
 from django.core.signals import got_request_exception, request_finished, request_started
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from nplusone_guard import correlation
 from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.scope import current_scope, open_scope_of_context
 from nplusone_guard.conf import policy_from_settings
@@ -133,11 +136,14 @@ class _Watched:
         try:
             self._open.append(_unit_for(request, policy, root))
             setattr(request, _ATTRIBUTE, self)
+            self._each(partial(_correlate, header=request.headers.get))
         except Exception as error:
             contain("middleware", error)
 
     def hand_on(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """The response; if it streams, its scope stays open until the body is closed."""
+        if settings.DEBUG:
+            self._each(partial(_tell_correlation, response=response))
         if not self._stays_open(request, response):
             self.finish(self.exception)
         return response
@@ -193,6 +199,16 @@ class _Watched:
             raise
         except Exception as error:
             contain("middleware", error)
+
+
+def _correlate(recording: Recording, *, header: Callable[[str], str | None]) -> None:
+    """Give the scope the id that its request brings along, if any, and once."""
+    scope = recording.scope
+    scope.correlation_id = scope.correlation_id or correlation.of_request(header)
+
+
+def _tell_correlation(recording: Recording, *, response: HttpResponseBase) -> None:
+    response.headers[correlation.RESPONSE_HEADER] = correlation.of_scope(recording.scope)
 
 
 def _streams(response: Any) -> bool:
@@ -301,7 +317,9 @@ def _on_started(environ: Any = None, scope: Any = None, **_: object) -> None:
         if enclosing is None or (environ is None and not _ASGI_SIGNALS_REACH):
             return
         name = _raw_name(environ, scope)
-        _unit.set(open_scope(name, "request", enclosing.policy, root=_sender_frame()))
+        unit = open_scope(name, "request", enclosing.policy, root=_sender_frame())
+        _unit.set(unit)
+        _correlate(unit, header=_raw_headers(environ, scope))
     except Exception as error:
         contain("signals", error)
 
@@ -331,6 +349,13 @@ def _raw_name(environ: Any, scope: Any) -> str:
     if environ is not None:
         return f"{environ.get('REQUEST_METHOD')} {environ.get('PATH_INFO')}"
     return f"{scope.get('method')} {scope.get('path')}"
+
+
+def _raw_headers(environ: Any, scope: Any) -> Callable[[str], str | None]:
+    if environ is not None:
+        return lambda name: environ.get(f"HTTP_{name.upper().replace('-', '_')}")
+    headers = {name.lower(): value for name, value in scope.get("headers", ())}
+    return lambda name: headers.get(name.encode(), b"").decode("latin-1") or None
 
 
 def _sender_frame() -> FrameType | None:

@@ -70,6 +70,10 @@ class Policy:
     base_dir: str | None = None
     #: URL paths the middleware leaves alone: beginnings, or globs.
     exclude_paths: tuple[str, ...] = ()
+    #: Whether each task of Celery and of Django Tasks is a scope.
+    tasks: bool = True
+    #: The management commands that are a scope each; true: all but servers and the like.
+    commands: bool | frozenset[str] = False
     #: What the pytest plugin does where neither its option nor the ini file says so.
     pytest_mode: PytestMode = "off"
 

@@ -15,6 +15,7 @@ from nplusone_guard.conf import policy_from_settings
 from nplusone_guard.exceptions import ConfigError
 from nplusone_guard.files import Destination, why
 from nplusone_guard.guard import open_scope
+from nplusone_guard.integrations.commands import already_watched
 from nplusone_guard.policy import Policy
 from nplusone_guard.report.model import Report
 from nplusone_guard.report.text import render
@@ -93,7 +94,8 @@ def _policy() -> Policy:
 
 def _run(command: BaseCommand, argv: list[str]) -> None:
     try:
-        command.run_from_argv(argv)
+        with already_watched(command):
+            command.run_from_argv(argv)
     except SystemExit as end:
         if end.code:
             raise
