@@ -11,7 +11,7 @@ ARGS    ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-sqlite test-postgres test-mariadb lint bench docs services matrix clean
+.PHONY: help demo test test-sqlite test-postgres test-mariadb lint bench advice-report docs services matrix clean
 
 help: ## List every target.
 	@echo "nplusone-guard"; echo
@@ -51,6 +51,9 @@ docs: $(VENV)/.made-dev ## Build the documentation into docs/_build/html.
 
 bench: $(VENV)/.made-dev ## Measure what the guard costs, beside other tools (in .venv-peers).
 	$(BIN)/python tests/benchmarks/run.py $(ARGS)
+
+advice-report: $(VENV)/.made-dev ## Follow the advice on every loop of the tests, and print what share of them it removes.
+	@$(BIN)/python -m tests.advice.report
 
 matrix: $(VENV)/.made-dev ## Run the tests on every supported Python and Django found here.
 	$(BIN)/nox $(ARGS)
