@@ -1,11 +1,13 @@
 """Settings of the example project, for development only.
 
 Read from the environment: ``DATABASE_URL`` (default: an SQLite file beside
-``manage.py``), ``DEBUG`` (default: on) and ``SECRET_KEY``.
+``manage.py``), ``DEBUG`` (default: on), ``SECRET_KEY`` and ``GUARD_MODE`` (the guard's
+``MODE``; default: its own).
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -30,27 +32,59 @@ SECRET_KEY = os.environ.get("SECRET_KEY", "only-for-the-example-project")
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 
 INSTALLED_APPS = [
-    "django.contrib.contenttypes",
+    "django.contrib.admin",
     "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
     "nplusone_guard",
     "apps.tenants",
     "apps.peoples",
+    "apps.attendance",
     "apps.journal",
+    "apps.y_helpdesk",
     "apps.demo",
 ]
+if importlib.util.find_spec("rest_framework"):
+    INSTALLED_APPS.append("rest_framework")
 
 MIDDLEWARE = [
     "nplusone_guard.middleware.GuardMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
 ]
+
+NPLUSONE_GUARD = {}
+if os.environ.get("GUARD_MODE"):
+    NPLUSONE_GUARD["MODE"] = os.environ["GUARD_MODE"]
 
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 ASGI_APPLICATION = "config.asgi.application"
 
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+STATIC_URL = "static/"
+
 DATABASES = {
     "default": parse_database_url(
-        os.environ.get("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'wellness.sqlite3'}"
+        os.environ.get("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'example.sqlite3'}"
     )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

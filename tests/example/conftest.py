@@ -50,14 +50,25 @@ def manage(url: str, *commands: str) -> dict[str, Done]:
     return {command: Done(**facts) for command, facts in json.loads(done.stdout).items()}
 
 
+def new_database(directory: Path, name: str) -> str:
+    """The URL of an empty database on the engine that the tests run on."""
+    engine = os.environ.get("NPLUSONE_TEST_DB", "sqlite")
+    if engine == "sqlite":
+        return f"sqlite:///{directory / name}.sqlite3"
+    return databases._create_database(engine, f"wellness_{name}")
+
+
+def probe(program: str, url: str, **environment: str) -> Any:
+    """What a program beside this file printed as JSON, run with the example's settings."""
+    done = start(str(Path(__file__).with_name(program)), DATABASE_URL=url, **environment)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 @pytest.fixture(scope="session")
 def probed(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What ``probe.py`` saw on the database engine that the tests run on: one entry a data set."""
-    engine = os.environ.get("NPLUSONE_TEST_DB", "sqlite")
-    url = f"sqlite:///{tmp_path_factory.mktemp('probe') / 'probe.sqlite3'}"
-    if engine != "sqlite":
-        url = databases._create_database(engine, "wellness_probe")
-    done = start(str(Path(__file__).with_name("probe.py")), DATABASE_URL=url)
-    assert done.returncode == 0, done.stderr
-    facts: list[dict[str, Any]] = json.loads(done.stdout)
+    facts: list[dict[str, Any]] = probe(
+        "probe.py", new_database(tmp_path_factory.mktemp("probe"), "probe")
+    )
     return facts

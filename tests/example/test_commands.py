@@ -226,6 +226,7 @@ def test_demo_makes_more_data_where_there_is_not_enough(done):
 def test_seed_shows_one_line_a_stage_where_there_is_no_terminal(done):
     assert done["seed"].stderr == (
         "  tenants                20\n  people                400\n  journal entries     8,000\n"
+        "  tracking            2,000\n  tickets               200\n"
     )
 
 

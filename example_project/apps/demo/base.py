@@ -25,6 +25,9 @@ class ExampleCommand(BaseCommand):
     def execute(self, *args: Any, **options: Any) -> str | None:
         if os.environ.get("NO_COLOR") and not options.get("force_color"):
             options["no_color"] = True
+        # Under DEBUG Django keeps the text of every statement, and spends more time on that than
+        # on the rows of a large table.
+        settings.DEBUG = False
         try:
             return super().execute(*args, **options)
         except OperationalError as error:

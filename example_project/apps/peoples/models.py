@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
-from django.db.models import Avg, Count, Q
+from django.db.models import Avg, Count, Q, Value
+from django.db.models.functions import Concat
+from django.http import HttpRequest
 
 from apps.journal.models import JournalEntry
 
@@ -31,6 +33,15 @@ class PeopleQuerySet(models.QuerySet["People"]):
             mood_average=Avg("journal_entries__mood_rating", filter=counted),
             stress_average=Avg("journal_entries__stress_level", filter=counted),
         )
+
+    def getPeoplesForEscForm(self, _request: HttpRequest) -> PeopleQuerySet:  # noqa: N802 -- the report's name
+        """The people that an escalation can go to, as ``id``, ``peoplecode``, ``email`` and ``text``.
+
+        The helpdesk serves all tenants, so it offers the people of all of them, in no order.
+        """
+        text = Concat("first_name", Value(" "), "last_name", Value(" ("), "peoplecode", Value(")"))
+        people = self.filter(is_active=True).annotate(text=text)
+        return people.values("id", "peoplecode", "email", "text")
 
 
 class PeopleManager(UserManager.from_queryset(PeopleQuerySet)):

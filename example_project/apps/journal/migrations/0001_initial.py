@@ -82,8 +82,8 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name_plural": "journal entries",
                 "indexes": [
-                    models.Index(fields=["user", "-timestamp"], name="journal_user_ts_idx"),
-                    models.Index(fields=["entry_type", "-timestamp"], name="journal_type_ts_idx"),
+                    models.Index(fields=["user", "timestamp"], name="journal_user_ts_idx"),
+                    models.Index(fields=["entry_type", "user"], name="journal_type_user_idx"),
                     models.Index(fields=["privacy_scope", "user"], name="journal_privacy_user_idx"),
                 ],
             },

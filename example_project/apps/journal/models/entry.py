@@ -31,18 +31,23 @@ class JournalEntry(models.Model):
         max_length=20, choices=PrivacyScope.choices, default=PrivacyScope.PRIVATE
     )
     title = models.CharField(max_length=200, blank=True)
+    content = models.TextField(blank=True)
     mood_rating = models.PositiveSmallIntegerField(
         null=True, blank=True, validators=(MinValueValidator(1), MaxValueValidator(10))
     )
+    mood_description = models.CharField(max_length=100, blank=True)
     stress_level = models.PositiveSmallIntegerField(
         null=True, blank=True, validators=(MinValueValidator(1), MaxValueValidator(5))
     )
+    stress_triggers = models.JSONField(default=list, blank=True)
+    gratitude_items = models.JSONField(default=list, blank=True)
+    is_bookmarked = models.BooleanField(default=False)
 
     class Meta:
         verbose_name_plural = "journal entries"
         indexes = (
-            models.Index(fields=("user", "-timestamp"), name="journal_user_ts_idx"),
-            models.Index(fields=("entry_type", "-timestamp"), name="journal_type_ts_idx"),
+            models.Index(fields=("user", "-timestamp"), name="journal_user_ts_desc_idx"),
+            models.Index(fields=("entry_type", "-timestamp"), name="journal_type_ts_desc_idx"),
             models.Index(fields=("privacy_scope", "user"), name="journal_privacy_user_idx"),
         )
 

@@ -13,7 +13,7 @@ from apps.demo.seeding import Amounts, seed_database
 
 
 class Command(ExampleCommand):
-    help = "Replace all tenants, people and journal entries with example data."
+    help = "Replace everything that the applications store with example data."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--tenants", default=20, help="tenants to make (default: 20)")
@@ -21,6 +21,8 @@ class Command(ExampleCommand):
         parser.add_argument(
             "--entries", default=8000, help="journal entries over all people (default: 8000)"
         )
+        parser.add_argument("--tracking", default=2000, help="positions tracked (default: 2000)")
+        parser.add_argument("--tickets", default=200, help="helpdesk tickets (default: 200)")
         parser.add_argument(
             "--seed", default=7, help="the same number gives the same data (default: 7)"
         )
@@ -30,6 +32,8 @@ class Command(ExampleCommand):
             tenants=whole_number(options, "tenants", least=1, most=10_000),
             people=whole_number(options, "people", least=1, most=1_000_000),
             entries=whole_number(options, "entries", least=0, most=10_000_000),
+            tracking=whole_number(options, "tracking", least=0, most=10_000_000),
+            tickets=whole_number(options, "tickets", least=0, most=1_000_000),
         )
         seed = whole_number(options, "seed", least=0, most=2**32)
         require_tables()

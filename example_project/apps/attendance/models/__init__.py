@@ -1,0 +1,3 @@
+from apps.attendance.models.tracking import Tracking
+
+__all__ = ["Tracking"]
