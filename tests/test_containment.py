@@ -26,7 +26,8 @@ FAULTS = [
     (hook, "sight"),
     (hook, "note_in_transaction"),
     (sightings, "_find_parent"),
-    (sightings, "_numbers"),
+    (sightings, "_make_group"),
+    (sightings, "_note_second"),
     (judge, "locate"),
     (location, "call_site"),
     (loops, "enclosing_loops"),
@@ -64,6 +65,7 @@ def test_fault_is_contained_logged_once_and_reported(
 ) -> None:
     populate(3)
     expected = run_a_loop()
+    monkeypatch.setattr(callpath, "table", callpath.CodeTable())  # nothing is remembered
     monkeypatch.setattr(module, name, broken)
     with watch("faulty") as recording:
         assert run_a_loop() == expected

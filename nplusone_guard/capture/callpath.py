@@ -22,17 +22,25 @@ import sys
 import sysconfig
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from operator import attrgetter
 from types import CodeType, FrameType
 from typing import Any, Final
+
+from nplusone_guard.capture.faults import contain
 
 #: Code objects remembered before the table is started anew (dynamic code could fill it).
 MAX_CODES: Final = 50_000
 
 #: The same for places: what keys a landmark (``to_attr``) may be made up at run time.
 MAX_PLACES: Final = 200_000
+
+#: Frames of remembered stacks and paths, all together; what comes on top is walked in full.
+MAX_FRAMES: Final = 300_000
+
+#: Stacks deeper than this are not remembered.
+MAX_REMEMBERED: Final = 200
 
 #: Frames that are synthesised by the compiler for a comprehension or a lambda.
 INNER_CODES: Final = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<lambda>"})
@@ -65,12 +73,25 @@ class Spot:
     loop: bool = False
     #: What else tells two places apart that look the same, such as their order in a line.
     order: Hashable = None
+    #: The installed package that it belongs to; empty for the user's own.
+    package: str = ""
+    #: What is being run here, where it may run itself again: a template, a macro. A path
+    #: is folded by it, as by a function that calls itself. A spot without a name stands
+    #: for nothing else.
+    unit: Hashable = None
+    #: The loop that the frame is in the body of, where that is no frame of its own.
+    within: Spot | None = field(default=None, compare=False)
+
+    @property
+    def own(self) -> bool:
+        """Whether it is a place of the user's that a person would look for."""
+        return bool(self.name) and not self.package
 
 
 class Place:
     """One step of a path; equal only to itself, so that it is a cheap token."""
 
-    __slots__ = ("code", "key", "lasti", "reader", "spot", "user")
+    __slots__ = ("bridge", "code", "key", "keyed", "lasti", "reader", "spot", "unit", "user")
 
     def __init__(
         self, code: CodeType, lasti: int, mark: Mark, *, user: bool, spot: Spot | None = None
@@ -83,6 +104,14 @@ class Place:
         #: Equal for all places of one user function, and for each spot its own; 0 in other
         #: library code. Code objects themselves hash slowly, by their contents.
         self.key = id(code) if user else id(self) if spot is not None else 0
+        #: Equal for what recursion is folded by: a user's function, a template.
+        self.unit = id(code) if user else spot.unit if spot is not None else None
+        if self.unit is not None and not user:
+            self.key = hash(self.unit) or 1
+        #: Frames of this code and offset can be other places, too.
+        self.keyed = mark.key is not None or (mark.spot is not None and not mark.fixed)
+        #: The path goes on in another thread or task.
+        self.bridge = mark.bridge
         stops = user or mark.bridge or spot is not None
         #: What reads the frames of this place, if it is a landmark; ``STOP`` where no
         #: frame beyond says more of the ORM.
@@ -97,7 +126,55 @@ class Place:
         return f"<Place {self.code.co_name} {self.code.co_filename}:{self.line}>"
 
 
-Path = tuple[Place, ...]
+class Path(tuple[Place, ...]):  # noqa: SLOT001 - a tuple that keeps what was found out about it
+    """The places from a query outwards, and what they tell without a frame."""
+
+    @functools.cached_property
+    def folded(self) -> Path:
+        """This path with recursion folded; the path itself where there is none."""
+        return fold(self)
+
+    @functools.cached_property
+    def readers(self) -> tuple[tuple[int, Any], ...]:
+        """Index and reader of each landmark up to the first place of the user's."""
+        found: list[tuple[int, Any]] = []
+        for index, place in enumerate(self):
+            if place.reader is STOP:
+                break
+            if place.reader is not None:
+                found.append((index, place.reader))
+        return tuple(found)
+
+    @functools.cached_property
+    def users(self) -> tuple[tuple[int, CodeType], ...]:
+        """Index and code of the user's frames on this stack, up to the first bridge."""
+        found: list[tuple[int, CodeType]] = []
+        for index, place in enumerate(self):
+            if place.bridge:
+                break
+            if place.user:
+                found.append((index, place.code))
+        return tuple(found)
+
+
+class RememberedPath(Path):  # noqa: SLOT001 - as above
+    """The only path with its places, so that it is hashed at a glance."""
+
+    __hash__ = object.__hash__
+
+
+class Stack:
+    """One stack that was seen: its code objects, and the paths they can stand for."""
+
+    __slots__ = ("codes", "keyed", "path", "variants")
+
+    def __init__(self, codes: list[CodeType], path: Path) -> None:
+        self.codes = codes
+        self.path = path
+        #: Where keyed landmarks stand, whose frames have to be looked at each time.
+        self.keyed = tuple(index for index, place in enumerate(path) if place.keyed)
+        #: The places at these → the path.
+        self.variants: dict[tuple[Place, ...], Path] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +189,8 @@ class Mark:
     spot: Callable[[FrameType], Spot | None] | None = None
     #: Under it the path goes on in another thread or task.
     bridge: bool = False
+    #: The spot of an instruction is always the same: it need not be asked for again.
+    fixed: bool = False
 
 
 PLAIN: Final = Mark()
@@ -133,14 +212,29 @@ carried: ContextVar[Carried | None] = ContextVar("nplusone_guard_carried", defau
 class CodeTable:
     """The places of each code object, by its ``id``; keeps the code objects alive."""
 
-    __slots__ = ("codes", "places", "steps")
+    __slots__ = ("codes", "paths", "places", "room", "stacks", "steps")
 
     def __init__(self) -> None:
         #: ``id`` of a code object → instruction offset → place. Those of keyed landmarks
-        #: and bridges stay empty, so that the hot path leaves them to ``step``.
+        #: and bridges stay empty: ``step`` asks their frames.
         self.steps: dict[int, dict[int, Place]] = {}
         self.codes: dict[int, tuple[CodeType, Mark, bool]] = {}
         self.places: dict[tuple[int, Hashable], Place] = {}
+        #: Instruction offsets → the latest stack that had them.
+        self.stacks: dict[tuple[int, ...], Stack] = {}
+        self.paths: dict[tuple[Place, ...], RememberedPath] = {}
+        #: Frames that may still be remembered.
+        self.room = MAX_FRAMES
+
+    def path(self, places: tuple[Place, ...]) -> Path:
+        """The one path of these places; beyond the limits any that is equal to it."""
+        known = self.paths.get(places)
+        if known is not None:
+            return known
+        if len(places) > MAX_REMEMBERED or self.room <= 0:
+            return Path(places)
+        self.room -= len(places)
+        return self.paths.setdefault(places, RememberedPath(places))
 
     def step(self, frame: FrameType) -> tuple[Place, bool]:
         """The place of a frame that the hot path does not know, and if it is a bridge."""
@@ -148,20 +242,35 @@ class CodeTable:
         known = self.codes.get(id(code))
         if known is None:
             self.steps.setdefault(id(code), {})
-            known = self.codes[id(code)] = (code, _marks.get(code, PLAIN), is_user_code(code))
+            mark = _marks.get(code) or _found_mark(frame)
+            known = self.codes[id(code)] = (code, mark, is_user_code(code))
         _, mark, user = known
-        if mark.spot is not None:
-            spot = mark.spot(frame)
-            if spot is not None:
-                return self._place(code, lasti, spot, mark, user=False, spot=spot), False
-            return self._place(code, lasti, line_of(code, lasti), mark, user=False), False
-        if mark.key is not None:
-            return self._place(code, lasti, ("key", mark.key(frame)), mark, user=False), False
+        if mark.spot is not None or mark.key is not None:
+            return self._special(frame, mark), False
         position = _exact_position(code, lasti) if user else line_of(code, lasti)
         place = self._place(code, lasti, position, mark, user=user)
         if not mark.bridge:
             self.steps[id(code)][lasti] = place
         return place, mark.bridge
+
+    def _special(self, frame: FrameType, mark: Mark) -> Place:
+        """The place of a keyed landmark or a spot; that of its line where it fails to tell."""
+        code, lasti = frame.f_code, frame.f_lasti
+        spot: Spot | None = None
+        position: Hashable = None
+        try:
+            if mark.spot is not None:
+                position = spot = mark.spot(frame)
+            elif mark.key is not None:
+                position = ("key", mark.key(frame))
+        except Exception as error:
+            contain("capture.landmarks", error)
+        if position is None:
+            position = line_of(code, lasti)
+        place = self._place(code, lasti, position, mark, user=False, spot=spot)
+        if mark.fixed:
+            self.steps[id(code)][lasti] = place
+        return place
 
     def _place(
         self,
@@ -173,7 +282,8 @@ class CodeTable:
         user: bool,
         spot: Spot | None = None,
     ) -> Place:
-        name = (id(code), position)
+        # Code that is compiled anew each time keeps its spots.
+        name = (0 if spot is not None and mark.fixed else id(code), position)
         place = self.places.get(name)
         if place is None:
             # One call, so that two threads cannot end up with two places for one.
@@ -183,6 +293,7 @@ class CodeTable:
 
 table = CodeTable()
 _marks: dict[CodeType, Mark] = {}
+_finders: list[Callable[[FrameType], Mark | None]] = []
 
 
 def mark_landmarks(marks: Mapping[CodeType, Mark]) -> None:
@@ -196,47 +307,136 @@ def mark_landmarks(marks: Mapping[CodeType, Mark]) -> None:
         table = CodeTable()
 
 
-def renew_table_if_full() -> None:
-    """Start a new table once the old one is full."""
+def add_finder(finder: Callable[[FrameType], Mark | None]) -> None:
+    """Ask ``finder`` about code that is made at run time; once for each code object."""
     global table
-    if len(table.codes) > MAX_CODES or len(table.places) > MAX_PLACES:
+    if finder not in _finders:
+        _finders.append(finder)
         table = CodeTable()
 
 
-def call_path(frame: FrameType | None, root: FrameType | None) -> Path:
-    """The places from ``frame`` out to ``root`` (included) or to the end of the stack.
-
-    The hot path of the guard: two dictionary look-ups a frame, and as few instructions
-    as can be. What the look-ups miss, ``step`` tells.
-    """
-    steps = table.steps
-    identity = id
-    path: list[Place] = []
-    append = path.append
-    while True:
+def _found_mark(frame: FrameType) -> Mark:
+    for finder in _finders:
         try:
-            while frame is not root:
-                append(steps[identity(frame.f_code)][frame.f_lasti])  # type: ignore[union-attr]
-                frame = frame.f_back  # type: ignore[union-attr]
-            if frame is not None:
-                append(steps[identity(frame.f_code)][frame.f_lasti])
-            return tuple(path)
-        except (KeyError, AttributeError):  # noqa: PERF203 - the misses end soon
-            if frame is None:  # the root is on another stack
-                return tuple(path)
+            mark = finder(frame)
+        except Exception as error:
+            contain("capture.landmarks", error)
+        else:
+            if mark is not None:
+                return mark
+    return PLAIN
+
+
+def renew_table_if_full() -> None:
+    """Start a new table once the old one is full."""
+    global table
+    full = len(table.codes) > MAX_CODES or len(table.places) > MAX_PLACES
+    if full or table.room <= 0:
+        table = CodeTable()
+
+
+def call_path(frame: Any, root: Any) -> tuple[Path, list[CodeType]]:
+    """The path from ``frame`` out to ``root`` (included) or to the end of the stack.
+
+    Beside it the code objects of the stack. The hot path of the guard, so it collects
+    and no more: a stack that was seen before has its path ready. The offsets find it,
+    since hashing code objects means hashing their contents; two lists of the same code
+    objects compare at a glance. Equal code in two files compares as equal as well, and
+    the path may then be the other file's: see ``is_path_of``.
+    """
+    codes: list[CodeType] = []
+    lastis: list[int] = []
+    at = frame
+    try:
+        while at is not root:
+            codes.append(at.f_code)
+            lastis.append(at.f_lasti)
+            at = at.f_back
+        codes.append(at.f_code)
+        lastis.append(at.f_lasti)
+    except AttributeError:  # the root is on another stack, and this one has ended
+        pass
+    stack = table.stacks.get(tuple(lastis))
+    if stack is not None and stack.codes == codes:
+        if not stack.keyed:
+            return stack.path, codes
+        variant = stack.variants.get(_keyed_places(frame, stack.keyed))
+        if variant is not None:
+            return variant, codes
+    return _walk(frame, root, codes, tuple(lastis)), codes
+
+
+def is_path_of(path: Path, codes: list[CodeType]) -> bool:
+    """Whether ``path`` runs through these very code objects of the user's.
+
+    A scope asks once for each group. Queries of equal code in other files that come on
+    top can only come from a loop that calls both, by the theorem: the calling
+    instruction is the same.
+    """
+    for index, code in path.users:  # noqa: SIM110 - a generator would cost twice as much
+        if codes[index] is not code:
+            return False
+    return True
+
+
+def walk(frame: Any, root: Any) -> Path:
+    """The path as ``call_path`` gives it, from the frames alone."""
+    return table.path(_places(frame, root)[0])
+
+
+def _walk(frame: Any, root: Any, codes: list[CodeType], lastis: tuple[int, ...]) -> Path:
+    places, bridged = _places(frame, root)
+    path = table.path(places)
+    if not bridged and table.room > 0 and path.__class__ is RememberedPath:
+        _remember(frame, codes, lastis, path)
+    return path
+
+
+def _remember(frame: Any, codes: list[CodeType], lastis: tuple[int, ...], path: Path) -> None:
+    stack = table.stacks.get(lastis)
+    if stack is None or stack.codes != codes:
+        table.room -= len(codes)
+        stack = table.stacks[lastis] = Stack(codes, path)
+    if stack.keyed:
+        table.room -= len(stack.keyed)
+        stack.variants[_keyed_places(frame, stack.keyed)] = path
+
+
+def _keyed_places(frame: Any, indices: tuple[int, ...]) -> tuple[Place, ...]:
+    """The places of the keyed landmarks at these frames."""
+    places: list[Place] = []
+    at = 0
+    for index in indices:
+        while at < index:
+            frame = frame.f_back
+            at += 1
+        places.append(table.step(frame)[0])
+    return tuple(places)
+
+
+def _places(frame: Any, root: Any) -> tuple[tuple[Place, ...], bool]:
+    """The places frame by frame, and whether the path goes on beyond a bridge."""
+    places: list[Place] = []
+    bridged = False
+    while frame is not None:
+        known = table.steps.get(id(frame.f_code))
+        place = known.get(frame.f_lasti) if known is not None else None
+        if place is None:
             place, is_bridge = table.step(frame)
-            append(place)
+            bridged = bridged or is_bridge
             beyond = carried.get() if is_bridge else None
             if beyond is not None:
-                return (*path, *beyond.path)
-            if frame is root:
-                return tuple(path)
-            frame = frame.f_back
+                return (*places, place, *beyond.path), True
+        places.append(place)
+        if frame is root:
+            break
+        frame = frame.f_back
+    return tuple(places), bridged
 
 
 def carry(frame: FrameType, root: FrameType | None, task: Any) -> Carried:
     """Note the path at ``frame``, for a query that another thread or task will send."""
-    return Carried(call_path(frame, root), task)
+    return Carried(call_path(frame, root)[0], task)
 
 
 _key_of = attrgetter("key")
@@ -253,24 +453,25 @@ def fold(path: Path) -> Path:
     keys = tuple(filter(None, map(_key_of, path)))
     if len(set(keys)) == len(keys):
         return path
-    return _fold_cycles(_fold_direct(path))
+    folded = _fold_cycles(_fold_direct(path))
+    return table.path(folded) if len(folded) < len(path) else path
 
 
-def _fold_direct(path: Path) -> Path:
+def _fold_direct(path: tuple[Place, ...]) -> tuple[Place, ...]:
     kept: list[Place] = []
-    last_user = -1
+    last_unit = -1
     for place in path:
-        if place.user:
-            if last_user >= 0 and kept[last_user].code is place.code:
-                del kept[last_user + 1 :]
+        if place.unit is not None:
+            if last_unit >= 0 and kept[last_unit].unit == place.unit:
+                del kept[last_unit + 1 :]
                 continue
-            if place.code.co_name not in INNER_CODES:
-                last_user = len(kept)
+            if not place.user or place.code.co_name not in INNER_CODES:
+                last_unit = len(kept)
         kept.append(place)
     return tuple(kept)
 
 
-def _fold_cycles(path: Path) -> Path:
+def _fold_cycles(path: tuple[Place, ...]) -> tuple[Place, ...]:
     kept: list[Place] = []
     latest: dict[Place, int] = {}
     index = 0
@@ -294,7 +495,7 @@ def user_places(path: Path) -> Iterable[Place]:
 
 def named_places(path: Path) -> Iterable[Place]:
     """The places in user code and those that the user wrote for a framework to run."""
-    return (place for place in path if place.user or place.spot is not None)
+    return (place for place in path if place.user or (place.spot is not None and place.spot.own))
 
 
 # CPython 3.11 and later specialise instructions in place, so that two offsets can be one
@@ -344,9 +545,23 @@ def is_user_code(code: CodeType) -> bool:
     filename = code.co_filename
     if filename.startswith("<"):
         return filename.startswith(_TYPED)
-    return not _is_library_file(filename)
+    return not is_library_file(filename)
 
 
 @functools.lru_cache(maxsize=4096)
-def _is_library_file(filename: str) -> bool:
+def is_library_file(filename: str) -> bool:
+    """Whether a source file is something installed."""
     return _real(filename).startswith(LIBRARY_ROOTS)
+
+
+@functools.lru_cache(maxsize=4096)
+def package_of_file(filename: str) -> str:
+    """The top-level package of an installed file; empty for one of the user's own."""
+    path = _real(filename)
+    for root in LIBRARY_ROOTS:
+        if path.startswith(root):
+            inside = path[len(root) :]
+            for folder in ("site-packages", "dist-packages"):
+                inside = inside.removeprefix(folder + os.sep)
+            return inside.split(os.sep)[0].removesuffix(".py")
+    return ""

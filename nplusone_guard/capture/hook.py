@@ -64,14 +64,17 @@ class Hook:
                     if shape.control:
                         note_control(scope, self.alias, shape)
                     else:
-                        path = call_path(_getframe(1), scope.recorders[-1].root)
+                        # From the caller of ``cursor.execute()``: the two frames in
+                        # between are always the same.
+                        frame = _getframe(3)
+                        path, codes = call_path(frame, scope.recorders[-1].root)
                         key = (self.alias, shape.text, path)
                         for recorder in scope.recorders:
                             with recorder.lock:
                                 group = recorder.groups.get(key)
                                 if group is None or group.slow:
-                                    query = Query(key, sql, shape, _getframe(1), params, many)
-                                    group = sight(recorder, query)
+                                    query = Query(key, sql, shape, frame, codes, params, many)
+                                    group = sight(recorder, group, query)
                                     if group is None:
                                         recorder.note_query(self.alias, elapsed, failed)
                                         continue
@@ -123,7 +126,12 @@ def _call_procedure(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
     def execute(*_: Any) -> Any:
         return wrapped(*args, **kwargs)
 
-    return hook(execute, f"CALL {name}()", None, False, {"connection": connection})
+    return _as_deep_as_execute(hook, execute, f"CALL {name}()", {"connection": connection})
+
+
+def _as_deep_as_execute(hook: Hook, execute: Execute, sql: str, context: dict[str, Any]) -> Any:
+    """Two frames between the hook and the caller of ``callproc()``, as with ``execute()``."""
+    return hook(execute, sql, None, False, context)
 
 
 # --- installation -----------------------------------------------------------------------

@@ -23,9 +23,6 @@ WRITES: Final = frozenset({"insert", "update", "delete", "replace", "merge"})
 #: Parameter digests that one group keeps.
 MAX_DIGESTS: Final = 64
 
-#: Paths deeper than this are folded anew each time rather than remembered.
-MAX_REMEMBERED_PATH: Final = 200
-
 current_scope: ContextVar[Scope | None] = ContextVar("nplusone_guard_scope", default=None)
 active_ignores: ContextVar[tuple[object, ...]] = ContextVar("nplusone_guard_ignores", default=())
 
@@ -33,75 +30,58 @@ active_ignores: ContextVar[tuple[object, ...]] = ContextVar("nplusone_guard_igno
 class Sighting:
     """The light facts of one execution: which frames, and what the ORM was doing."""
 
-    __slots__ = ("digest", "facts", "in_key", "numbers", "path")
+    facts: Any = None
+    #: Of text and parameters, whatever was written in between.
+    digest = 0
+    in_key: int | None = None
+    numbers: tuple[Any, ...] = ()
 
     def __init__(self, path: callpath.Path) -> None:
         #: With recursion as deep as it was.
         self.path = path
-        self.facts: Any = None
-        #: Of text and parameters, whatever was written in between.
-        self.digest = 0
-        self.in_key: int | None = None
-        self.numbers: tuple[Any, ...] = ()
 
 
 class Group:
-    """All queries of one scope with one database, fingerprint and call path."""
+    """All queries of one scope with one database, fingerprint and call path.
 
-    __slots__ = (
-        "alias",
-        "count",
-        "depth",
-        "digests",
-        "duration",
-        "failed",
-        "fingerprint",
-        "first",
-        "ignores",
-        "in_first",
-        "in_previous",
-        "in_total",
-        "in_uniform",
-        "many",
-        "path",
-        "recursed",
-        "rolled_back",
-        "second",
-        "sequence",
-        "slow",
-        "tracked",
-        "waiting",
-    )
+    The defaults stand on the class: most groups need few of them.
+    """
 
-    def __init__(self, alias: str, fingerprint: Fingerprint, path: callpath.Path) -> None:
+    failed = 0
+    rolled_back = 0
+    recursed = False
+    #: Parameter sets of the largest ``executemany``; 0 for ``execute``.
+    many = 0
+    #: Tokens of the path before recursion was folded, at the first sighting.
+    depth = 0
+    #: Until its parameters tell nothing new.
+    tracked = True
+    #: Until the second sighting, a query takes the slow path.
+    slow = True
+    first: Sighting | None = None
+    second: Sighting | None = None
+    ignores: tuple[object, ...] = ()
+    #: Where the parent of a gathered task waits.
+    waiting: callpath.Place | None = None
+    #: Lengths of IN lists: the first, the latest, whether all but the latest agree, the sum.
+    in_first = -1
+    in_previous = -1
+    in_uniform = True
+    in_total = 0
+
+    def __init__(
+        self, alias: str, fingerprint: Fingerprint, path: callpath.Path, sequence: int = 0
+    ) -> None:
         self.alias = alias
         self.fingerprint = fingerprint
         self.path = path
+        #: Groups of a scope are numbered as they are first seen.
+        self.sequence = sequence
         self.count = 0
-        self.failed = 0
-        self.rolled_back = 0
+        #: Seconds.
         self.duration = 0.0
         #: Parameter digest → executions, for the first ``MAX_DIGESTS`` of them.
         self.digests: dict[int, int] = {}
-        self.recursed = False
-        #: Parameter sets of the largest ``executemany``; 0 for ``execute``.
-        self.many = 0
-        #: Tokens of the path before recursion was folded, at the first sighting.
-        self.depth = len(path)
-        self.sequence = 0
-        #: Until its parameters tell nothing new.
-        self.tracked = True
-        #: Until the second sighting, a query takes the slow path.
-        self.slow = True
-        self.first: Sighting | None = None
-        self.second: Sighting | None = None
-        self.ignores: tuple[object, ...] = ()
-        #: Where the parent of a gathered task waits.
-        self.waiting: callpath.Place | None = None
-        self.in_first = -1
-        self.in_previous = -1
-        self.in_uniform = True
-        self.in_total = 0
 
     def note_in_list(self, lists: tuple[InList, ...]) -> None:
         """Keep whether IN lists come in one length, all but the last."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from nplusone_guard.capture import bridges, callpath, landmarks
 from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.fingerprint import Fingerprint
 from nplusone_guard.capture.scope import (
-    MAX_REMEMBERED_PATH,
     Group,
     Scope,
     Sighting,
@@ -23,105 +22,110 @@ Key = tuple[str, str, callpath.Path]
 class Query:
     """One execution on the slow path, as the functions here hand it on."""
 
-    __slots__ = ("frame", "key", "many", "params", "shape", "sql")
+    __slots__ = ("codes", "frame", "key", "many", "params", "path", "shape", "sql")
 
     def __init__(
-        self, key: Key, sql: str, shape: Fingerprint, frame: FrameType, params: Any, many: bool
+        self,
+        key: Key,
+        sql: str,
+        shape: Fingerprint,
+        frame: FrameType,
+        codes: list[CodeType],
+        params: Any,
+        many: bool,
     ) -> None:
         self.key = key
+        #: The call path, with recursion as deep as it is.
+        self.path = key[2]
         self.sql = sql
         self.shape = shape
         self.frame = frame
+        #: The code objects from ``frame`` outwards.
+        self.codes = codes
         self.params = params
         self.many = many
 
     @property
-    def alias(self) -> str:
-        """The database."""
-        return self.key[0]
-
-    @property
-    def path(self) -> callpath.Path:
-        """The call path, with recursion as deep as it is."""
-        return self.key[2]
-
-    @property
     def rows(self) -> int:
-        """Parameter sets of an ``executemany`` (2 where they cannot be counted), else 0."""
-        if not self.many:
-            return 0
+        """Parameter sets of an ``executemany`` (2 where they cannot be counted)."""
         return len(self.params) if hasattr(self.params, "__len__") else 2
 
 
-def sight(scope: Scope, query: Query) -> Group | None:
+def sight(scope: Scope, known: Group | None, query: Query) -> Group | None:
     """The group of a query whose path is unknown so far, or was seen once.
 
     ``None`` once the scope holds as many groups as its policy allows.
     """
-    known = scope.groups.get(query.key)
     if known is not None:
-        return _sight_known(scope, known, query)
-    folded = callpath.fold(query.path)
-    if len(folded) == len(query.path):
-        return _new_group(scope, query.key, query)
-    return _sight_folded(scope, query.key, query, folded)
+        if known.count == 1 and known.second is None:
+            _note_second(scope, known, query)
+        return known
+    if not callpath.is_path_of(query.path, query.codes):
+        return _sight_twin(scope, query)
+    folded = query.path.folded
+    if folded is not query.path:
+        return _sight_folded(scope, query, folded)
+    group = _make_group(scope, query, query.path)
+    if group is not None:
+        scope.groups[query.key] = group
+    return group
 
 
-def _sight_known(scope: Scope, known: Group, query: Query) -> Group:
-    if known.count == 1 and known.second is None:
-        _note_second(scope, known, query)
-    return known
+def _sight_twin(scope: Scope, query: Query) -> Group | None:
+    """The group of code of which another file holds an equal copy."""
+    alias, text, _ = query.key
+    query.path = callpath.walk(query.frame, scope.recorders[-1].root)
+    query.key = (alias, text, query.path)
+    query.codes = [place.code for place in query.path]
+    return sight(scope, scope.groups.get(query.key), query)
 
 
-def _sight_folded(scope: Scope, key: Key, query: Query, folded: callpath.Path) -> Group | None:
+def _sight_folded(scope: Scope, query: Query, folded: callpath.Path) -> Group | None:
     """The group of a path that was deeper.
 
     Recursion is a path of several depths, not one deep path: a function wrapped twice
     by one decorator is on the stack twice, too.
     """
-    short = (query.alias, query.shape.text, folded)
-    known = scope.groups.get(short)
-    group = _sight_known(scope, known, query) if known else _new_group(scope, short, query)
+    key = (*query.key[:2], folded)
+    group = scope.groups.get(key)
     if group is not None:
-        group.recursed = group.recursed or group.depth != len(query.path)
-        if len(query.path) <= MAX_REMEMBERED_PATH:
-            scope.groups[key] = scope.groups[short]
-    return group
-
-
-def _new_group(scope: Scope, key: Key, query: Query) -> Group | None:
-    group = _make_group(scope, query, key[2], _sighting(scope, query, deep=False))
+        sight(scope, group, query)
+    else:
+        group = _make_group(scope, query, folded)
     if group is not None:
         scope.groups[key] = group
+        group.recursed = group.recursed or group.depth != len(query.path)
+        if len(query.path) <= callpath.MAX_REMEMBERED:
+            scope.groups[query.key] = group
     return group
 
 
-def _make_group(scope: Scope, query: Query, path: callpath.Path, first: Sighting) -> Group | None:
+def _make_group(scope: Scope, query: Query, path: callpath.Path) -> Group | None:
     if scope.sequence >= scope.policy.max_groups:
         scope.unjudged += 1
         return None
     scope.sequence += 1
-    group = Group(query.alias, query.shape, path)
-    group.sequence = scope.sequence
-    group.many = query.rows
+    group = Group(query.key[0], query.shape, path, scope.sequence)
     group.depth = len(query.path)
-    group.first = first
-    first.facts.forget_values()
-    group.ignores = active_ignores.get()
-    if query.shape.kind == "select" and first.facts.model:
+    if query.many:
+        group.many = query.rows
+    group.first = first = _sighting(scope, query, deep=False)
+    ignores = active_ignores.get()
+    if ignores:
+        group.ignores = ignores
+    if first.facts.model and query.shape.kind == "select":
         scope.reads.setdefault(first.facts.model, []).append(group)
     return group
 
 
 def _note_second(scope: Scope, group: Group, query: Query) -> None:
     """Look closer: at the parent object, the WHERE clause, and who waits for a task."""
-    second = _sighting(scope, query, deep=True)
-    group.second = second
     group.slow = False
-    group.many = max(group.many, query.rows)
-    _find_parent(scope, group, second.facts)
-    second.facts.forget_values()
-    group.waiting = _waiting_place(scope)
+    group.second = _sighting(scope, query, deep=True, group=group)
+    if query.many:
+        group.many = max(group.many, query.rows)
+    if callpath.carried.get() is not None:
+        group.waiting = _waiting_place(scope)
 
 
 def _waiting_place(scope: Scope) -> callpath.Place | None:
@@ -133,23 +137,30 @@ def _waiting_place(scope: Scope) -> callpath.Place | None:
     return callpath.table.step(frame)[0] if frame is not None else None
 
 
-def _sighting(scope: Scope, query: Query, *, deep: bool) -> Sighting:
+def _sighting(scope: Scope, query: Query, *, deep: bool, group: Group | None = None) -> Sighting:
+    """The facts of one execution; ``group`` is that of the second, whose parents are looked for."""
     sighting = Sighting(query.path)
     try:
-        sighting.facts = landmarks.read(query.frame, query.path, deep=deep)
+        facts = landmarks.read(query.frame, query.path, deep=deep)
     except Exception as error:
-        sighting.facts = landmarks.Facts()
+        facts = landmarks.Facts()
         contain("capture.landmarks", error, scope.errors)
+    sighting.facts = facts
+    if facts.parent is not None or facts.fks:
+        if group is not None:
+            _find_parent(scope, group, facts)
+        facts.forget_values()
     sighting.digest = digest(query.sql, query.params)
-    sighting.in_key = _in_key(query.shape, query.params)
-    sighting.numbers = _numbers(query.shape, query.params)
+    shape = query.shape
+    if shape.in_lists:
+        sighting.in_key = _in_key(shape, query.params)
+    if shape.offset is not None or shape.keyset:
+        sighting.numbers = _numbers(shape, query.params)
     return sighting
 
 
 def _in_key(shape: Fingerprint, params: Any) -> int | None:
     """A digest of the longest IN list's values, to see whether it changes by turn."""
-    if not shape.in_lists:
-        return None
     longest = max(shape.in_lists, key=lambda one: one.length)
     if longest.param is None or not isinstance(params, (list, tuple)):
         return longest.digest
@@ -158,8 +169,6 @@ def _in_key(shape: Fingerprint, params: Any) -> int | None:
 
 def _numbers(shape: Fingerprint, params: Any) -> tuple[Any, ...]:
     """(offset, digest of the key values, digest of all other values): the paging facts."""
-    if shape.offset is None and not shape.keyset:
-        return ()
     values = list(params) if isinstance(params, (list, tuple)) else []
     offset = shape.offset
     at = offset.value if offset is not None else None

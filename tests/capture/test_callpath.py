@@ -13,7 +13,7 @@ from nplusone_guard.capture.callpath import call_path, fold
 
 
 def path() -> callpath.Path:
-    return call_path(sys._getframe(1), None)
+    return call_path(sys._getframe(1), None)[0]
 
 
 def here() -> callpath.Path:
@@ -49,7 +49,7 @@ def test_path_ends_at_the_root() -> None:
     root = sys._getframe()
 
     def inner() -> callpath.Path:
-        return call_path(sys._getframe(), root)
+        return call_path(sys._getframe(), root)[0]
 
     tokens = inner()
     assert [token.code.co_name for token in tokens] == ["inner", "test_path_ends_at_the_root"]

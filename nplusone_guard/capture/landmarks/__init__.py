@@ -21,7 +21,7 @@ import wrapt
 
 from nplusone_guard.capture import callpath
 from nplusone_guard.capture.faults import contain
-from nplusone_guard.capture.landmarks import orm
+from nplusone_guard.capture.landmarks import admin, forms, orm, serializers
 from nplusone_guard.capture.landmarks.facts import (
     NO_KEY,
     Facts,
@@ -50,11 +50,15 @@ __all__ = [
 LANDMARKS: Final[dict[str, Reader]] = orm.READERS
 
 #: Function → what tells two turns of a framework's own loop apart.
-KEYED: Final[dict[str, Callable[[FrameType], Hashable]]] = orm.KEYS
+KEYED: Final[dict[str, Callable[[FrameType], Hashable]]] = {**orm.KEYS, **forms.KEYS}
 
 #: Function → the place in the user's own terms. What a project does not use is not
 #: imported for it: these rows wait until their module is.
-SPOTS: Final[dict[str, Callable[[FrameType], callpath.Spot | None]]] = {}
+SPOTS: Final[dict[str, Callable[[FrameType], callpath.Spot | None]]] = {
+    **serializers.SPOTS,
+    **admin.SPOTS,
+    **forms.SPOTS,
+}
 
 #: Where asgiref leaves one thread or task for another (see ``bridges``).
 BRIDGES: Final = (
@@ -116,10 +120,21 @@ def find_code(name: str) -> CodeType | None:
     except Exception:  # an app that is not installed raises RuntimeError on import
         return None
     for part in path.split("."):
-        found = _step(found, part)
+        found = _function(_step(found, part))
     if isinstance(found, CodeType):
         return found
     return getattr(inspect.unwrap(found), "__code__", None) if found is not None else None
+
+
+def _function(found: Any) -> Any:
+    """What a property calls."""
+    if isinstance(found, property):
+        return found.fget
+    return getattr(found, "func", found) if _is_cached_property(found) else found
+
+
+def _is_cached_property(found: Any) -> bool:
+    return type(found).__name__ == "cached_property"
 
 
 def _step(found: Any, part: str) -> Any:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any, Final
@@ -86,7 +87,10 @@ def primary_key(instance: Any) -> Any:
 NO_KEY: Final = object()
 
 
-def label(model: Any) -> str:
-    """``app.Model``; empty for what is no model."""
+def _label(model: Any) -> str:
     meta = getattr(model, "_meta", None)
     return str(meta.label) if meta is not None else ""
+
+
+#: ``app.Model``; empty for what is no model.
+label: Final[Callable[[Any], str]] = functools.lru_cache(maxsize=4096)(_label)

@@ -19,16 +19,15 @@ def read(frame: FrameType | None, path: callpath.Path, *, deep: bool) -> Facts:
     """
     facts = Facts()
     iterable: FrameType | None = None
-    for place in path:
-        reader = place.reader
-        if reader is not None:
-            if reader is callpath.STOP or frame is None:
-                break
-            if reader is _iterable:
-                iterable = frame
-            else:
-                reader(frame, facts, deep)
-        frame = frame.f_back  # type: ignore[union-attr]
+    at = 0
+    for index, reader in path.readers:
+        while at < index:
+            frame = frame.f_back  # type: ignore[union-attr]
+            at += 1
+        if reader is _iterable:
+            iterable = frame
+        else:
+            reader(frame, facts, deep)
     if iterable is not None and not facts.model:
         _iterable(iterable, facts, deep)
     return facts
@@ -77,7 +76,7 @@ def _raw(frame: FrameType, facts: Facts, deep: bool) -> None:
     local = frame.f_locals
     facts.operation = "raw"
     facts.model = label(local["self"].model)
-    _note_weakly(local["self"], facts)
+    facts.queryset = weakref.ref(local["self"])
 
 
 def _forward(frame: FrameType, facts: Facts, deep: bool) -> None:
@@ -200,30 +199,24 @@ def _descriptor_key(frame: FrameType) -> Hashable:
 
 
 def _note_queryset(queryset: Any, facts: Facts, deep: bool) -> None:
-    model = getattr(queryset, "model", None)
-    if model is None:
+    model = queryset.model
+    if model is None:  # ``EmptyQuerySet`` and the like
         return
     facts.model = label(model)
-    _note_weakly(queryset, facts)
+    facts.queryset = weakref.ref(queryset)
     if deep:
         _note_conditions(queryset, facts)
 
 
-def _note_weakly(queryset: Any, facts: Facts) -> None:
-    facts.queryset = weakref.ref(queryset)
-
-
 def _note_conditions(queryset: Any, facts: Facts) -> None:
-    exact = list(_exact_conditions(queryset.query.where))
-    facts.fks = tuple(
-        ForeignKeyCondition(
-            _field_label(field), label(field.related_model), _reverse_accessor(field), value
-        )
-        for field, value in exact
-        if field.is_relation and isinstance(field.related_model, type)
-    )
-    facts.whole = _is_plain(queryset, conditions=1)
-    facts.by_key = any(field.primary_key for field, _ in exact)
+    exact = _exact_conditions(queryset.query.where)
+    for field, value in exact:
+        if field.primary_key:
+            facts.by_key = True
+        if field.is_relation and isinstance(field.related_model, type):
+            facts.fks += (_foreign_key(field, value),)
+    if facts.fks:
+        facts.whole = _is_plain(queryset, conditions=1)
     instance = queryset._hints.get("instance")
     known = queryset._known_related_objects
     if known and instance is not None:
@@ -232,8 +225,14 @@ def _note_conditions(queryset: Any, facts: Facts) -> None:
         facts.plain = _is_plain(queryset, conditions=1)
     elif instance is not None:
         _note_many_to_many(instance, queryset, exact, facts)
-    else:
+    elif len(exact) > 1:
         _note_generic_relation(queryset, exact, facts)
+
+
+def _foreign_key(field: Any, value: Any) -> ForeignKeyCondition:
+    return ForeignKeyCondition(
+        _field_label(field), label(field.related_model), _reverse_accessor(field), value
+    )
 
 
 def _note_manager(instance: Any, accessor: str, facts: Facts, cache_name: str = "") -> None:
@@ -302,17 +301,19 @@ def _generic_accessor(parent: Any, target: Any) -> str:
     return ""
 
 
-def _exact_conditions(where: Any) -> Iterator[tuple[Any, Any]]:
+def _exact_conditions(where: Any) -> list[tuple[Any, Any]]:
     """(field, value) of each ``column = value`` that holds for every row."""
     if where.negated or where.connector != "AND":
-        return
+        return []
+    found: list[tuple[Any, Any]] = []
     for child in where.children:
         if hasattr(child, "children"):
-            yield from _exact_conditions(child)
+            found += _exact_conditions(child)
         elif getattr(child, "lookup_name", "") == "exact":
             field = getattr(getattr(child, "lhs", None), "target", None)
             if field is not None:
-                yield field, child.rhs
+                found.append((field, child.rhs))
+    return found
 
 
 def _is_plain(queryset: Any, conditions: int) -> bool:
