@@ -1,0 +1,129 @@
+"""Django's forms: which field of which form, its choices, and the forms of a formset."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import weakref
+from collections.abc import Callable, Hashable
+from types import CodeType, FrameType
+from typing import Any, Final
+
+from nplusone_guard.capture.callpath import Spot
+from nplusone_guard.capture.declarations import Declaration, declaration
+from nplusone_guard.capture.landmarks.frames import enclosing
+
+_KIND: Final = "form"
+
+#: Frames between the choices of a field and the field's rendering.
+_DEEPEST: Final = 30
+
+#: Form or formset class → (name, whether it is a loop) → spot. Factories make classes
+#: anew for each request, so they come and go.
+_known: weakref.WeakKeyDictionary[type, dict[tuple[str, bool], Spot | None]]
+_known = weakref.WeakKeyDictionary()
+
+
+def _bound_field(frame: FrameType) -> Spot | None:
+    """A field that is rendered: ``EntryForm.author``."""
+    bound = frame.f_locals["self"]
+    return _spot(bound.form, bound.name)
+
+
+def _cleaned_field(frame: FrameType) -> Spot | None:
+    """A field that is validated."""
+    local = frame.f_locals
+    return _spot(local["self"], local["name"]) if "name" in local else None
+
+
+def _choice(frame: FrameType) -> Spot | None:
+    """One of the choices of a field that is rendered."""
+    if "obj" not in frame.f_locals:
+        return None
+    outer = enclosing(frame, _rendering(), deepest=_DEEPEST)
+    if outer is None:
+        return None
+    bound = outer.f_locals["self"]
+    return _spot(bound.form, bound.name, loop=True)
+
+
+@functools.lru_cache(maxsize=1)
+def _rendering() -> frozenset[CodeType]:
+    from django.forms.boundfield import BoundField
+
+    subwidgets: Any = vars(BoundField)["subwidgets"]
+    return frozenset({BoundField.as_widget.__code__, subwidgets.func.__code__})
+
+
+def _turn(item: str) -> Callable[[FrameType], Spot | None]:
+    """One form of a formset; the frame is in the loop's body once ``item`` has a value."""
+
+    def spot(frame: FrameType) -> Spot | None:
+        local = frame.f_locals
+        return _spot(local["self"], loop=True) if item in local and "self" in local else None
+
+    return spot
+
+
+def _rendered(frame: FrameType) -> Spot | None:
+    """A formset that is rendered as a whole, by templates of Django's own."""
+    owner = frame.f_locals["self"]
+    return _spot(owner, loop=True) if hasattr(type(owner), "management_form") else None
+
+
+def _spot(owner: Any, name: str = "", *, loop: bool = False) -> Spot | None:
+    cls = type(owner)
+    spots = _known.setdefault(cls, {})
+    key = (name, loop)
+    if key not in spots:
+        spots[key] = _make(owner, cls, name, loop=loop)
+    return spots[key]
+
+
+def _make(owner: Any, cls: type, name: str, *, loop: bool) -> Spot | None:
+    written = _written(owner, name)
+    if written is None:
+        return None
+    shown = f"{cls.__name__}.{name}" if name else cls.__name__
+    # The choices of a field are not its rendering: ``EntryForm.author[]``.
+    shown += "[]" if name and loop else ""
+    return Spot(_KIND, written.file, written.line, shown, written.source, loop)
+
+
+def _written(owner: Any, name: str) -> Declaration | None:
+    """The field's line, or what a factory made the form for: an admin, a model."""
+    form = getattr(owner, "form", type(owner))
+    options = getattr(form, "_meta", None)
+    callback = getattr(options, "formfield_callback", None)
+    admin = getattr(getattr(callback, "func", callback), "__self__", None)
+    model = getattr(options, "model", None)
+    candidates = (type(owner), form, type(admin) if admin is not None else None, model)
+    found = (declaration(one, name) for one in candidates if one is not None)
+    return next((one for one in found if one is not None), None)
+
+
+def _model_field(frame: FrameType) -> Hashable:
+    """Validating two foreign keys to one model is no loop."""
+    return frame.f_locals.get("f")
+
+
+_BOUND: Final = "django.forms.boundfield:BoundField."
+_FORMSET: Final = "django.forms.formsets:BaseFormSet."
+#: Up to Python 3.11 a comprehension runs in a frame of its own.
+_COMPREHENSION: Final = ".<listcomp>" if sys.version_info < (3, 12) else ""
+
+#: Function → what its frames are in the user's own terms.
+SPOTS: Final[dict[str, Callable[[FrameType], Spot | None]]] = {
+    f"{_BOUND}as_widget": _bound_field,
+    f"{_BOUND}subwidgets": _bound_field,
+    "django.forms.models:ModelChoiceIterator.__iter__": _choice,
+    "django.forms.forms:BaseForm._clean_fields": _cleaned_field,
+    f"{_FORMSET}forms{_COMPREHENSION}": _turn("i"),
+    f"{_FORMSET}full_clean": _turn("form"),
+    "django.forms.utils:RenderableMixin.render": _rendered,
+}
+
+#: Function → what tells two turns of Django's own loop apart.
+KEYS: Final[dict[str, Callable[[FrameType], Hashable]]] = {
+    "django.db.models.base:Model.clean_fields": _model_field,
+}
