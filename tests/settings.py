@@ -23,17 +23,24 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
+    # Without its middleware and context processors, which the tests of the admin bring.
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
+    "django.contrib.messages",
     "django.contrib.sessions",
     "django.contrib.sites",
     "nplusone_guard",
 ]
 if importlib.util.find_spec("tests.corpus"):
     INSTALLED_APPS.append("tests.corpus")
+if importlib.util.find_spec("tests.frameworks"):
+    INSTALLED_APPS.append("tests.frameworks.shop")
 
 MIDDLEWARE: list[str] = []
 ROOT_URLCONF = "tests.urls"
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+
+SILENCED_SYSTEM_CHECKS = ["admin.E403", "admin.E408", "admin.E409", "admin.E410"]
 
 SITE_ID = 1
 USE_TZ = True

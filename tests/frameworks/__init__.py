@@ -1,0 +1,1 @@
+"""Loops that frameworks run: serializers, the admin, forms, schemas, and model code."""

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from tests.frameworks.shop.models import Category, Customer, Line, Order, Tag
+
+
+class CustomerSerializer(serializers.ModelSerializer):
+    city = serializers.CharField(source="city.name")  # @customer_city
+
+    class Meta:
+        model = Customer
+        fields = ["name", "city"]
+
+
+class PlainSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Order
+        fields = ["number"]
+
+
+class NestedSerializer(serializers.ModelSerializer):
+    customer = CustomerSerializer()  # @nested_customer
+
+    class Meta:
+        model = Order
+        fields = ["number", "customer"]
+
+
+class StringSerializer(serializers.ModelSerializer):
+    customer = serializers.StringRelatedField()  # @string_customer
+
+    class Meta:
+        model = Order
+        fields = ["number", "customer"]
+
+
+class SourceSerializer(serializers.ModelSerializer):
+    town = serializers.CharField(source="customer.city.name")  # @source_town
+
+    class Meta:
+        model = Order
+        fields = ["number", "town"]
+
+
+class PropertySerializer(serializers.ModelSerializer):
+    total = serializers.IntegerField()  # @property_total
+
+    class Meta:
+        model = Order
+        fields = ["number", "total"]
+
+
+class MethodSerializer(serializers.ModelSerializer):
+    first = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Order
+        fields = ["number", "first"]
+
+    def get_first(self, order):
+        return order.lines.first().quantity  # @method_first
+
+
+class LineSerializer(serializers.ModelSerializer):
+    product = serializers.CharField(source="product.name")  # @line_product
+
+    class Meta:
+        model = Line
+        fields = ["quantity", "product"]
+
+
+class OrderSerializer(serializers.ModelSerializer):
+    lines = LineSerializer(many=True)  # @order_lines
+
+    class Meta:
+        model = Order
+        fields = ["number", "lines"]
+
+
+class TagsSerializer(serializers.ModelSerializer):  # @tags_class
+    class Meta:
+        model = Order
+        fields = ["number", "tags"]
+
+
+class LabelsSerializer(serializers.ModelSerializer):
+    lines = serializers.StringRelatedField(many=True)  # @labels_lines
+
+    class Meta:
+        model = Order
+        fields = ["number", "lines"]
+
+
+class DepthSerializer(serializers.ModelSerializer):  # @depth_class
+    class Meta:
+        model = Order
+        fields = ["number", "customer"]
+        depth = 1
+
+
+class PairSerializer(serializers.ModelSerializer):
+    customer = serializers.CharField(source="customer.name")
+    referrer = serializers.CharField(source="referrer.name")
+
+    class Meta:
+        model = Order
+        fields = ["customer", "referrer"]
+
+
+class LinkedSerializer(serializers.HyperlinkedModelSerializer):
+    customer = serializers.HyperlinkedRelatedField(  # @linked_customer
+        view_name="customer-detail", lookup_field="slug", read_only=True
+    )
+
+    class Meta:
+        model = Order
+        fields = ["url", "customer"]
+
+
+class LinkedByKeySerializer(serializers.HyperlinkedModelSerializer):
+    class Meta:
+        model = Order
+        fields = ["url", "customer"]
+        extra_kwargs = {"customer": {"view_name": "customer-detail"}}
+
+
+class OwnSerializer(serializers.ModelSerializer):  # @own_class
+    class Meta:
+        model = Order
+        fields = ["number"]
+
+    def to_representation(self, instance):
+        shown = super().to_representation(instance)
+        shown["customer"] = instance.customer.name  # @own_customer
+        return shown
+
+
+class InheritedSerializer(NestedSerializer):  # @inherited_class
+    """Its field is declared on the class it derives from."""
+
+
+class CategorySerializer(serializers.ModelSerializer):  # @category_class
+    class Meta:
+        model = Category
+        fields = ["name"]
+
+    def get_fields(self):
+        fields = super().get_fields()
+        fields["children"] = CategorySerializer(many=True)
+        return fields
+
+
+class WritingSerializer(serializers.ModelSerializer):
+    tags = serializers.PrimaryKeyRelatedField(  # @writing_tags
+        many=True, queryset=Tag.objects.all()
+    )
+
+    class Meta:
+        model = Order
+        fields = ["number", "customer", "referrer", "tags"]

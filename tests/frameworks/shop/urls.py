@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+from django.urls import include, path
+
+from tests.frameworks.shop import api
+
+urlpatterns = [
+    path("api/", include(api.router.urls)),
+    path("api/categories/", api.CategoryList.as_view()),
+    path("api/recent/", api.recent_orders),
+]
