@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from nplusone_guard.capture.callpath import is_library_file
+from nplusone_guard.capture.callpath import Spot, is_library_file, package_of_file
 
 #: Source files of which the classes are remembered.
 _MAX_FILES: Final = 256
@@ -53,6 +53,16 @@ def declaration(cls: type, *attributes: str, entry: str = "") -> Declaration | N
             if line is not None:
                 return _declaration(file, line)
     return _declaration(own[0][0], own[0][1].line) if own else None
+
+
+def spot_of(
+    kind: str, name: str, written: Declaration | None, *, loop: bool = False
+) -> Spot | None:
+    """The spot at a declaration; ``None`` where there is none."""
+    if written is None:
+        return None
+    package = package_of_file(written.file)
+    return Spot(kind, written.file, written.line, name, written.source, loop, package=package)
 
 
 def _declaration(file: str, line: int) -> Declaration:

@@ -13,7 +13,7 @@ from types import CodeType, FrameType
 from typing import Any, Final
 
 from nplusone_guard.capture.callpath import Spot
-from nplusone_guard.capture.declarations import declaration
+from nplusone_guard.capture.declarations import declaration, spot_of
 from nplusone_guard.capture.landmarks.frames import enclosing
 
 _KIND: Final = "admin"
@@ -22,10 +22,12 @@ _KIND: Final = "admin"
 @functools.lru_cache(maxsize=4096)
 def _spot(cls: type, what: str, attribute: str, entry: str, *, loop: bool) -> Spot | None:
     written = declaration(cls, attribute, entry=entry)
-    if written is None:
-        return None
-    name = f"{cls.__name__}{what}"
-    return Spot(_KIND, written.file, written.line, name, written.source, loop)
+    return spot_of(_KIND, f"{cls.__name__}{what}", written, loop=loop)
+
+
+def _class(admin: Any) -> Any:
+    """The ``ModelAdmin`` that the user wrote."""
+    return type(admin)
 
 
 def _column(frame: FrameType) -> Spot | None:
@@ -36,7 +38,7 @@ def _column(frame: FrameType) -> Spot | None:
         return None
     if not isinstance(column, str):
         column = getattr(column, "__name__", str(column))
-    owner = type(local["cl"].model_admin)
+    owner = _class(local["cl"].model_admin)
     return _spot(owner, f'.list_display "{column}"', "list_display", column, loop=False)
 
 
@@ -45,7 +47,7 @@ def _row(frame: FrameType) -> Spot | None:
     local = frame.f_locals
     if "res" not in local:
         return None
-    return _spot(type(local["cl"].model_admin), " changelist", "", "", loop=True)
+    return _spot(_class(local["cl"].model_admin), " changelist", "", "", loop=True)
 
 
 def _filter(frame: FrameType) -> Spot | None:
@@ -53,7 +55,7 @@ def _filter(frame: FrameType) -> Spot | None:
     local = frame.f_locals
     path = getattr(local["self"], "field_path", local["field"].name)
     return _spot(
-        type(local["model_admin"]), f'.list_filter "{path}"', "list_filter", path, loop=True
+        _class(local["model_admin"]), f'.list_filter "{path}"', "list_filter", path, loop=True
     )
 
 
@@ -61,7 +63,7 @@ def _page(name: str) -> Callable[[FrameType], Spot | None]:
     """What a page of the admin asks for by itself."""
 
     def spot(frame: FrameType) -> Spot | None:
-        return _spot(type(frame.f_locals["self"]), f" {name}", "", "", loop=False)
+        return _spot(_class(frame.f_locals["self"]), f" {name}", "", "", loop=False)
 
     return spot
 
@@ -72,7 +74,7 @@ def _suggestion(frame: FrameType) -> Spot | None:
     admin = getattr(local.get("self"), "model_admin", None)
     if "obj" not in local or admin is None:
         return None
-    return _spot(type(admin), " autocomplete", "search_fields", "", loop=True)
+    return _spot(_class(admin), " autocomplete", "search_fields", "", loop=True)
 
 
 def _deleted(frame: FrameType) -> Spot | None:
@@ -80,7 +82,7 @@ def _deleted(frame: FrameType) -> Spot | None:
     outer = enclosing(frame, _confirmation(), deepest=_DEEPEST)
     if outer is None:
         return None
-    return _spot(type(outer.f_locals["self"]), " delete confirmation", "", "", loop=True)
+    return _spot(_class(outer.f_locals["self"]), " delete confirmation", "", "", loop=True)
 
 
 #: How deep the objects of a confirmation page may be nested.

@@ -10,7 +10,7 @@ from types import CodeType, FrameType
 from typing import Any, Final
 
 from nplusone_guard.capture.callpath import Spot
-from nplusone_guard.capture.declarations import Declaration, declaration
+from nplusone_guard.capture.declarations import Declaration, declaration, spot_of
 from nplusone_guard.capture.landmarks.frames import enclosing
 
 _KIND: Final = "form"
@@ -81,13 +81,10 @@ def _spot(owner: Any, name: str = "", *, loop: bool = False) -> Spot | None:
 
 
 def _make(owner: Any, cls: type, name: str, *, loop: bool) -> Spot | None:
-    written = _written(owner, name)
-    if written is None:
-        return None
     shown = f"{cls.__name__}.{name}" if name else cls.__name__
     # The choices of a field are not its rendering: ``EntryForm.author[]``.
     shown += "[]" if name and loop else ""
-    return Spot(_KIND, written.file, written.line, shown, written.source, loop)
+    return spot_of(_KIND, shown, _written(owner, name), loop=loop)
 
 
 def _written(owner: Any, name: str) -> Declaration | None:

@@ -10,11 +10,12 @@ import functools
 import sys
 import weakref
 from collections.abc import Callable, Iterator
+from itertools import islice
 from types import FrameType
 from typing import Any, Final
 
 from nplusone_guard.capture.callpath import Spot
-from nplusone_guard.capture.declarations import Declaration, declaration
+from nplusone_guard.capture.declarations import Declaration, declaration, spot_of
 
 _KIND: Final = "serializer"
 
@@ -52,46 +53,37 @@ def _view(frame: FrameType) -> Spot | None:
     """What a view asks for by itself: its page of objects, its one object."""
     local = frame.f_locals
     view, request = local["self"], local["request"]
-    return _view_spot(type(view), getattr(view, "action", None) or str(request.method).lower())
+    cls: Any = type(view)
+    return _view_spot(cls, getattr(view, "action", None) or str(request.method).lower())
 
 
 @functools.lru_cache(maxsize=1024)
 def _view_spot(cls: type, action: str) -> Spot | None:
     written = declaration(cls, "queryset", "get_queryset")
-    return _spot(f"{cls.__name__}.{action}", written, kind="view")
+    return spot_of("view", f"{cls.__name__}.{action}", written)
 
 
 def _field_spot(field: Any) -> Spot | None:
-    return _spot(_dotted(field), _declared(field))
+    return spot_of(_KIND, _dotted(field), _declared(field))
 
 
 def _list_spot(many: Any) -> Spot | None:
-    if many.parent is None:
-        name = f"{_root_name(many)}(many=True)"
-    else:
-        name = f"{_dotted(many)}[]"
-    return _spot(name, _declared(many), loop=True)
-
-
-def _spot(
-    name: str, written: Declaration | None, *, kind: str = _KIND, loop: bool = False
-) -> Spot | None:
-    if written is None:
-        return None
-    return Spot(kind, written.file, written.line, name, written.source, loop)
+    root = f"{_root_name(many)}(many=True)"
+    name = root if many.parent is None else f"{_dotted(many)}[]"
+    return spot_of(_KIND, name, _declared(many), loop=True)
 
 
 def _dotted(field: Any) -> str:
     """``EntrySerializer.lines[].product``; a serializer inside itself is named once."""
-    steps: list[tuple[type, str]] = []
+    steps: dict[tuple[type, str], str] = {}
     for node in reversed(list(_chain(field))):
         if node.field_name:
-            many = node is not field and _child(node) is not None
-            step = (type(_owner(node)), node.field_name + ("[]" if many else ""))
+            step = (type(_owner(node)), node.field_name)
             if step in steps:
-                del steps[steps.index(step) :]
-            steps.append(step)
-    return ".".join([_root_name(field), *(name for _, name in steps)])
+                steps = dict(islice(steps.items(), list(steps).index(step)))
+            many = node is not field and _child(node) is not None
+            steps[step] = node.field_name + ("[]" if many else "")
+    return ".".join([_root_name(field), *steps.values()])
 
 
 def _chain(field: Any) -> Iterator[Any]:
