@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from nplusone_guard import ignores
 from nplusone_guard.analysis import advice, origin, rules
 from nplusone_guard.analysis.findings import (
+    Advice,
     Cleared,
     Finding,
     Shape,
@@ -197,7 +198,7 @@ class Judge:
     def _finding(self, candidates: list[Candidate]) -> Finding | None:
         main = min(candidates, key=_main_first)
         group, location, rule = main.group, main.location, main.rule
-        parents = origin.origin_of(self.scope, group, location)
+        parents = origin.parents_of(self.scope, group, location)
         count = sum(one.count for one in candidates)
         statements = tuple(map(self._statement, candidates))
         return Finding(
@@ -211,11 +212,21 @@ class Judge:
             duration=sum(one.duration for one in statements),
             site=location.site,
             loop=location.loop,
-            origin=parents,
+            origin=parents.origin if parents is not None else None,
             relation=main.relation,
-            advice=advice.advise(rule, group, location, parents, main.relation),
+            advice=self._advice(candidates, main, parents),
             id=self._identity(rule, group.fingerprint.text, location),
             also_at=self._sites(main.groups),
+        )
+
+    def _advice(
+        self, candidates: list[Candidate], main: Candidate, parents: advice.Parents | None
+    ) -> Advice:
+        def find_parents(group: Group) -> advice.Parents | None:
+            return origin.parents_of(self.scope, group, self.location(group))
+
+        return advice.advise(
+            advice.Case(self.scope, candidates, main, parents, find_parents, self.groups)
         )
 
     def _statement(self, candidate: Candidate) -> Statement:
@@ -293,7 +304,7 @@ class Judge:
             loop=None,
             origin=None,
             relation="",
-            advice=advice.advise("duplicate-query", main, location, None, ""),
+            advice=self._advice([candidate], candidate, None),
             id=self._identity("duplicate-query", main.fingerprint.text, location),
             also_at=self._sites(groups),
         )

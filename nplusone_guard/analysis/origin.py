@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nplusone_guard.analysis.advice.case import Parents
 from nplusone_guard.analysis.findings import Origin, Site
 from nplusone_guard.analysis.location import Location
 from nplusone_guard.analysis.places import site_at, site_of
@@ -14,6 +15,12 @@ _MAKERS = frozenset("create get_or_create update_or_create".split())
 
 
 def origin_of(scope: Scope, group: Group, location: Location) -> Origin | None:
+    """Where the parents of ``group`` were loaded."""
+    parents = parents_of(scope, group, location)
+    return parents.origin if parents is not None else None
+
+
+def parents_of(scope: Scope, group: Group, location: Location) -> Parents | None:
     """The read that loaded the parents of ``group``.
 
     Asked in turn: the QuerySet that holds the parent object, the read evaluated on the
@@ -36,7 +43,7 @@ def origin_of(scope: Scope, group: Group, location: Location) -> Origin | None:
     if place is None:
         return None
     site = site_of(place.code, place.lasti)
-    return Origin(facts_of(read).model, site, _parents(group), assigned)
+    return Parents(Origin(facts_of(read).model, site, group.count, assigned), read)
 
 
 def _varies(group: Group) -> bool:
@@ -53,10 +60,6 @@ def _from_before(scope: Scope, location: Location) -> bool:
     if node is None or place is None or node.assigned is None:
         return False
     return place.code is scope.root_code and node.assigned < scope.root_line
-
-
-def _parents(group: Group) -> int:
-    return group.count
 
 
 def _assigned(location: Location) -> Site | None:

@@ -52,6 +52,9 @@ class Facts:
     parent_group: Any = None
     #: (parent model, accessor, ``app.Model.fk`` or "") of a prefetch.
     prefetch: tuple[str, str, str] | None = None
+    #: The whole look-up of a prefetch, from the rows that it was begun with; a ``to_attr``
+    #: stands in it as such.
+    prefetch_to = ""
 
     def forget_values(self) -> None:
         """Let go of the objects and values that were only needed while looking."""

@@ -179,6 +179,7 @@ def _prefetch(frame: FrameType, facts: Facts, deep: bool) -> None:
     accessor = lookup.prefetch_through.split("__")[level]
     facts.operation = "prefetch"
     facts.batch = len(instances)
+    facts.prefetch_to = lookup.get_current_prefetch_to(level)
     facts.prefetch = (
         label(type(instances[0])),
         accessor,

@@ -1,4 +1,4 @@
-"""The sentence that says what to change, in the user's own terms."""
+"""The sentence for what the source does not show how to change."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Case:
 def advise(
     rule: str, group: Group, location: Location, origin: Origin | None, relation: str
 ) -> Advice:
-    """The advice for one candidate; ``relation`` is what it is about, if anything."""
+    """The advice for one candidate in words; ``relation`` is what it is about, if anything."""
     accessor = relation.rpartition(".")[2]
     case = Case(group, facts_of(group), origin, _loop_name(location), accessor)
     text = _WORDING[rule](case)

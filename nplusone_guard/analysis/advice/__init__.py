@@ -1,0 +1,195 @@
+"""What to change so that a loop goes away: where, what, what to read then, what it saves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from nplusone_guard.analysis.advice import (
+    bypassed,
+    duplicates,
+    keyed,
+    queries,
+    raw,
+    recursion,
+    relations,
+    words,
+    writes,
+)
+from nplusone_guard.analysis.advice.case import Candidate as Candidate  # noqa: PLC0414
+from nplusone_guard.analysis.advice.case import Case as Case  # noqa: PLC0414
+from nplusone_guard.analysis.advice.case import Parents as Parents  # noqa: PLC0414
+from nplusone_guard.analysis.advice.case import Plan, Subject, append
+from nplusone_guard.analysis.advice.feeds import Feed
+from nplusone_guard.analysis.findings import Advice, Option, Step
+from nplusone_guard.capture.faults import contain
+
+#: Ways that are told of one finding.
+MAX_OPTIONS: Final = 4
+
+
+def advise(case: Case) -> Advice:
+    """The advice for one finding; a sentence alone where the source does not show enough."""
+    try:
+        options = _options(case)
+    except Exception as error:
+        contain("analysis.advice", error, case.scope.errors)
+        options = []
+    if not options:
+        return _in_words(case)
+    first = options[0]
+    return Advice(_sentence(case, first), first[0].saves, first[0].of, tuple(o for o, _ in options))
+
+
+def _in_words(case: Case) -> Advice:
+    main = case.main
+    origin = case.parents.origin if case.parents is not None else None
+    told = words.advise(main.rule, main.group, main.location, origin, main.relation)
+    return replace(told, of=case.total)
+
+
+# -- options ---------------------------------------------------------------------------
+
+_Told = tuple[Option, Plan]
+
+
+def _options(case: Case) -> list[_Told]:
+    found = [(subject, _plans(subject)) for subject in case.subjects]
+    made = [(subject, plans) for subject, plans in found if plans]
+    if not made:
+        return []
+    whole = _merged(case, [(subject, plans[0]) for subject, plans in made])
+    told = [whole] if whole is not None else []
+    subject, plans = made[0]
+    others = [(one, chosen[0]) for one, chosen in made[1:]]
+    for plan in plans[1:]:
+        option = _merged(case, [(subject, plan), *others])
+        if option is not None:
+            told.append(option)
+    return told[:MAX_OPTIONS]
+
+
+def _plans(subject: Subject) -> list[Plan]:
+    for maker in _MAKERS.get(subject.candidate.rule, ()):
+        plans = maker(subject)
+        if plans:
+            return plans
+    return []
+
+
+_Maker = Callable[[Subject], list[Plan]]
+
+_MAKERS: Final[dict[str, tuple[_Maker, ...]]] = {
+    "lazy-relation": (relations.plans, queries.plans, keyed.plans, recursion.plans),
+    "deferred-field": (relations.deferred,),
+    "query-in-loop": (queries.plans, keyed.plans, raw.plans, duplicates.plans),
+    "bypassed-prefetch": (bypassed.plans, queries.plans, keyed.plans),
+    "write-in-loop": (writes.plans,),
+    "raw-sql-in-loop": (raw.plans,),
+    "recursive-query": (recursion.plans,),
+    "duplicate-query": (duplicates.plans, queries.plans, keyed.plans),
+}
+
+
+def _merged(case: Case, chosen: Sequence[tuple[Subject, Plan]]) -> _Told | None:
+    """All statements' plans as one option: calls on one queryset are written as one."""
+    main = chosen[0][1]
+    calls = _calls([plan for _, plan in chosen if _same_place(plan, main)])
+    steps = list(_appends(main, calls))
+    for _, plan in chosen:
+        if plan.calls and not _same_place(plan, main):
+            steps += _appends(plan, _calls([plan]))
+    for _, plan in chosen:
+        steps += plan.steps
+    complete = all(plan.steps or (plan.calls and plan.feeds) or not plan.calls for _, plan in chosen)
+    covered = sum(subject.count for subject, _ in chosen)
+    saves = covered - sum(plan.costs for _, plan in chosen)
+    expression = calls or main.expression
+    option = Option(
+        kind=main.kind,
+        file=main.file,
+        line=main.line,
+        expression=expression,
+        read=main.read,
+        steps=tuple(dict.fromkeys(steps)) if complete else (),
+        imports=tuple(dict.fromkeys(line for _, plan in chosen for line in plan.imports)),
+        saves=max(saves, 0),
+        of=case.total,
+        loses=main.loses,
+    )
+    return option, main
+
+
+def _same_place(one: Plan, other: Plan) -> bool:
+    if one.feeds and other.feeds:
+        return {id(feed.node) for feed in one.feeds} == {id(feed.node) for feed in other.feeds}
+    return bool(one.calls and other.calls) and (one.file, one.line) == (other.file, other.line)
+
+
+def _calls(plans: Sequence[Plan]) -> str:
+    """``.select_related("country").prefetch_related("books", "entries")``."""
+    given: dict[str, dict[str, None]] = {}
+    for plan in plans:
+        for method, argument in plan.calls:
+            given.setdefault(method, {})[argument] = None
+    joined = given.get("select_related", {})
+    loaded = given.get("prefetch_related", {})
+    for names in (joined, loaded):
+        for name in list(names):
+            if any(_leads_on(name, other) for other in names):
+                del names[name]
+    return "".join(
+        f".{method}({', '.join(arguments)})" for method, arguments in given.items() if arguments
+    )
+
+
+def _leads_on(name: str, other: str) -> bool:
+    """Whether ``"author"`` is loaded on the way to ``"author__country"``."""
+    return name != other and other.startswith(f"{name[:-1]}__") and name.startswith('"')
+
+
+def _appends(plan: Plan, calls: str) -> Iterable[Step]:
+    if not plan.calls:
+        return
+    feeds: tuple[Feed, ...] = plan.feeds
+    if plan.calls[0][0] == "prefetch_related" and any("union" in feed.endings for feed in feeds):
+        feeds = feeds[:1]
+    for feed in feeds:
+        yield from _append(feed, calls)
+
+
+def _append(feed: Feed, calls: str) -> Iterable[Step]:
+    if "prefetch_related" in calls and "iterator" in feed.endings:
+        call = _iterator_call(feed)
+        if call is not None:
+            yield call
+    yield append(feed.spot, calls)
+
+
+def _iterator_call(feed: Feed) -> Step | None:
+    return None
+
+
+# -- the sentence ----------------------------------------------------------------------
+
+
+def _sentence(case: Case, told: _Told) -> str:
+    option, plan = told
+    where = f"{os.path.basename(option.file.replace(chr(92), '/'))}:{option.line}"
+    if plan.text:
+        text = f"{plan.text} {plan.place} {where}".replace("  ", " ")
+    elif plan.place.startswith("to "):
+        text = f"add {option.expression} {plan.place} {where}"
+    else:
+        text = f"{option.expression}, {plan.place} {where}"
+    if option.read and _changes(case, option):
+        text += f", and read {option.read}"
+    return text + (f" (skips {option.loses})" if option.loses else "")
+
+
+def _changes(case: Case, option: Option) -> bool:
+    """Whether the loop reads something else afterwards."""
+    site = case.main.location.site
+    return option.read not in site.source and option.kind != "fetch_mode"

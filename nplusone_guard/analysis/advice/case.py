@@ -1,0 +1,277 @@
+"""What a piece of advice draws on: the candidates of one finding, their source, their parents."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+from nplusone_guard.analysis.advice.trees import (
+    COMPREHENSIONS,
+    LOOPS,
+    LoopNode,
+    Spot,
+    fresh,
+    names_in,
+    spot_of,
+    stored_in,
+    targets,
+)
+from nplusone_guard.analysis.findings import Origin, Site, Step
+from nplusone_guard.analysis.location import Location
+from nplusone_guard.analysis.rules import facts_of
+from nplusone_guard.capture import callpath
+from nplusone_guard.capture.landmarks import Facts
+from nplusone_guard.capture.scope import Group, Scope
+
+
+class Candidate(Protocol):
+    """One statement of a loop, as the judge has it."""
+
+    group: Group
+    location: Location
+    rule: str
+    relation: str
+
+    @property
+    def groups(self) -> list[Group]: ...
+    @property
+    def count(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parents:
+    """The read that loaded the parents, and what is told of it."""
+
+    origin: Origin
+    read: Group
+
+
+@dataclass(eq=False)
+class Case:
+    """One finding, while advice is made for it."""
+
+    scope: Scope
+    candidates: Sequence[Candidate]
+    main: Candidate
+    parents: Parents | None
+    #: The parents of any group of the scope, and its site and loop.
+    find_parents: Callable[[Group], Parents | None]
+    #: All groups of the scope, in their order.
+    groups: Sequence[Group] = ()
+
+    @cached_property
+    def subjects(self) -> list[Subject]:
+        """The candidates, each with its source; the main one first."""
+        ordered = sorted(self.candidates, key=lambda one: one is not self.main)
+        return [Subject(self, one) for one in ordered]
+
+    @property
+    def total(self) -> int:
+        """All queries of the finding."""
+        return sum(one.count for one in self.candidates)
+
+
+@dataclass(eq=False)
+class Subject:
+    """One candidate and the source around its call site."""
+
+    case: Case
+    candidate: Candidate
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def group(self) -> Group:
+        return self.candidate.group
+
+    @cached_property
+    def facts(self) -> Facts:
+        return facts_of(self.group)
+
+    @property
+    def count(self) -> int:
+        return self.candidate.count
+
+    @property
+    def site(self) -> Site:
+        return self.candidate.location.site
+
+    @cached_property
+    def spot(self) -> Spot | None:
+        """The node that sends the query, with its callers."""
+        return spot_of_group(self.group)
+
+    @cached_property
+    def spots(self) -> list[Spot]:
+        """The nodes of all branches that send it."""
+        found = (spot_of_group(group) for group in self.candidate.groups)
+        return [spot for spot in found if spot is not None]
+
+    @cached_property
+    def loop(self) -> LoopNode | ast.Call | None:
+        """The loop in the tree of its file."""
+        location = self.candidate.location
+        place = location.loop_place
+        if location.loop is None or place is None or place.spot is not None:
+            return None
+        spot = spot_of(((place.code, place.lasti),))
+        return _loop_above(spot, location.loop.line) if spot is not None else None
+
+    @cached_property
+    def loop_spot(self) -> Spot | None:
+        """The place in the loop's own frame from which the query is reached."""
+        place = self.candidate.location.loop_place
+        if place is None or place.spot is not None:
+            return None
+        frames = _frames(self.group)
+        for number, (code, lasti) in enumerate(frames):
+            if code is place.code and lasti == place.lasti:
+                return spot_of(frames[number:])
+        return spot_of(((place.code, place.lasti),))
+
+    @cached_property
+    def local(self) -> bool:
+        """Whether the query is sent by the body of the loop itself, not by a helper."""
+        spot, loop = self.spot, self.loop
+        if spot is None or loop is None or self.candidate.location.loop is None:
+            return False
+        if spot.tree.file != self.candidate.location.loop.file:
+            return False
+        return spot.node is loop or any(one is loop for one in spot.tree.above(spot.node))
+
+    @cached_property
+    def varying(self) -> set[str]:
+        """Names that have another value in each turn."""
+        loop = self.loop
+        if self.local and isinstance(loop, LOOPS):
+            return stored_in(loop)
+        function = self.spot.tree.function(self.spot.node) if self.spot is not None else None
+        names = {"self", "cls"}
+        if function is not None:
+            names |= {one.arg for one in ast.walk(function.args) if isinstance(one, ast.arg)}
+            names |= stored_in(function)
+        if self.spot is not None:
+            for one in self.spot.tree.above(self.spot.node):
+                if isinstance(one, ast.Lambda):
+                    names |= {arg.arg for arg in ast.walk(one.args) if isinstance(arg, ast.arg)}
+        return names
+
+    def varies(self, node: ast.AST) -> bool:
+        """Whether an expression may have another value in each turn."""
+        return bool(names_in(node) & self.varying)
+
+    @property
+    def targets(self) -> list[str]:
+        """The loop variables."""
+        loop = self.loop
+        if isinstance(loop, (ast.For, ast.AsyncFor)):
+            return [name for name, _ in targets(loop.target)]
+        if isinstance(loop, COMPREHENSIONS):
+            return [name for part in loop.generators for name, _ in targets(part.target)]
+        return []
+
+    @property
+    def name(self) -> str:
+        """The loop variable as the user calls it, or ``obj``."""
+        found = self.targets
+        return found[0] if len(found) == 1 else "obj"
+
+    def fresh(self, wanted: str) -> str:
+        """A name for a new variable before the loop."""
+        spot = self.loop_spot or self.spot
+        return fresh(spot.tree, spot.node, wanted) if spot is not None else wanted
+
+
+def _loop_above(spot: Spot, line: int) -> LoopNode | ast.Call | None:
+    nodes = [spot.node, *spot.tree.above(spot.node)]
+    for node in nodes:
+        if isinstance(node, LOOPS) and line in _lines(node):
+            return node
+    for node in nodes:
+        if isinstance(node, ast.Call) and node.lineno == line:
+            return node
+    return next(
+        (one for one in spot.tree.nodes_on(line) if isinstance(one, LOOPS)),
+        None,
+    )
+
+
+def _lines(node: LoopNode) -> set[int]:
+    lines = {node.lineno}
+    if isinstance(node, COMPREHENSIONS):
+        lines |= {part.target.lineno for part in node.generators}
+    return lines
+
+
+def _frames(group: Group) -> tuple[Any, ...]:
+    # Places of templates and serializers are no code that steps could change.
+    places = (place for place in callpath.user_places(group.path) if place.spot is None)
+    return tuple((place.code, place.lasti) for place in places)
+
+
+def spot_of_group(group: Group) -> Spot | None:
+    """The node that a group's queries are sent from."""
+    frames = _frames(group)
+    if not frames and group.waiting is not None:
+        frames = ((group.waiting.code, group.waiting.lasti),)
+    return spot_of(frames) if frames else None
+
+
+# -- edits -----------------------------------------------------------------------------
+
+
+def append(spot: Spot, new: str) -> Step:
+    """``new`` right after the expression of a spot."""
+    return Step("append", spot.tree.file, spot.line, spot.text, new)
+
+
+def replace(spot: Spot, new: str, node: ast.AST | None = None) -> Step:
+    """The expression or statement of a spot becomes ``new``."""
+    spot = spot.at(node) if node is not None else spot
+    return Step("replace", spot.tree.file, spot.line, spot.text, new)
+
+
+def before(spot: Spot, node: ast.AST, new: str) -> Step:
+    """A statement before the one that ``node`` is, or stands in."""
+    return _around("insert-before", spot, node, new)
+
+
+def after(spot: Spot, node: ast.AST, new: str) -> Step:
+    """A statement after the one that ``node`` is, or stands in."""
+    return _around("insert-after", spot, node, new)
+
+
+def _around(action: str, spot: Spot, node: ast.AST, new: str) -> Step:
+    statement = spot.tree.statement(node)
+    line = statement.lineno if statement is not None else 0
+    return Step(action, spot.tree.file, line, "", new)
+
+
+# -- plans -----------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class Plan:
+    """One way to remove the queries of one candidate, before it is told."""
+
+    kind: str
+    file: str
+    line: int
+    #: Calls to append to the querysets: (method, argument).
+    calls: tuple[tuple[str, str], ...] = ()
+    #: The querysets they are appended to.
+    feeds: tuple[Any, ...] = ()
+    #: What to write, where it is no call to append.
+    expression: str = ""
+    read: str = ""
+    steps: tuple[Step, ...] = ()
+    imports: tuple[str, ...] = ()
+    #: Queries that remain.
+    costs: int = 1
+    loses: str = ""
+    #: The whole sentence, where the usual one does not fit.
+    text: str = ""
+    #: Where ``expression`` goes: ``to the queryset at``, ``before the loop at`` …
+    place: str = "to the queryset at"

@@ -1,0 +1,279 @@
+"""Where rows come from: the expressions in the user's source that a queryset is made by.
+
+What can be written there is ``.select_related(…)`` and the like, so the expression ends
+before ``.iterator()``, ``.values()``, a slice, and whatever else no longer takes them.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nplusone_guard.analysis.advice import meta
+from nplusone_guard.analysis.advice.trees import (
+    COMPREHENSIONS,
+    FUNCTIONS,
+    Bound,
+    Spot,
+    binding_of,
+    own_nodes,
+    parameters,
+)
+from nplusone_guard.analysis.advice.values import (
+    ASYNC_METHODS,
+    ONE_OBJECT,
+    PLAIN_VALUES,
+    VALUE_ROWS,
+    called,
+    rows_of_call,
+    unpacked,
+    value_of,
+)
+
+#: Methods behind which a queryset takes no more.
+ENDING: Final = (
+    ONE_OBJECT
+    | PLAIN_VALUES
+    | VALUE_ROWS
+    | frozenset("in_bulk iterator union intersection difference".split())
+)
+_DEEPEST = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One expression that rows come from."""
+
+    spot: Spot
+    model: Any
+    #: ``queryset``, ``raw`` or ``values``.
+    kind: str = "queryset"
+    #: Methods called behind it, nearest first: ``iterator``, ``union``, ``get`` …
+    endings: tuple[str, ...] = ()
+
+    @property
+    def node(self) -> ast.expr:
+        assert isinstance(self.spot.node, ast.expr)
+        return self.spot.node
+
+    @property
+    def text(self) -> str:
+        return ast.unparse(self.node)
+
+
+def feeds(spot: Spot, model: Any = None) -> list[Feed]:
+    """The expressions that the rows of what a spot stands on come from.
+
+    Those of ``model`` where it is given and some are, else all that were found.
+    """
+    node = _header(spot.node)
+    found = list(_feeds(spot.at(node), node, 0)) if node is not None else []
+    if not found:
+        found = list(_in_statement(spot))
+    wanted = [one for one in found if model is not None and meta.same_rows(one.model, model)]
+    return _once(wanted or ([] if model is not None and _all_known(found) else found))
+
+
+def _all_known(found: list[Feed]) -> bool:
+    return all(one.model is not None for one in found)
+
+
+def _once(found: list[Feed]) -> list[Feed]:
+    return list({id(one.node): one for one in found}.values())
+
+
+def _header(node: ast.AST) -> ast.AST | None:
+    """What a loop runs over; the expression of a statement."""
+    if isinstance(node, (ast.For, ast.AsyncFor)):
+        return node.iter
+    if isinstance(node, COMPREHENSIONS):
+        return node.generators[0].iter
+    if isinstance(node, (ast.With, ast.AsyncWith)):
+        return node.items[0].context_expr
+    value = getattr(node, "value", None) if isinstance(node, ast.stmt) else None
+    return value if isinstance(value, ast.expr) else node
+
+
+def _in_statement(spot: Spot) -> Iterator[Feed]:
+    """Any queryset in the statement, where the position alone does not tell."""
+    statement = spot.tree.statement(spot.node)
+    if statement is None:
+        return
+    for node in _shallow(statement):
+        if isinstance(node, (ast.Call, ast.Attribute)) and value_of(spot, node).is_queryset:
+            yield from _feeds(spot.at(node), node, 0)
+
+
+def _shallow(statement: ast.stmt) -> Iterator[ast.AST]:
+    """The expressions of a statement, without the blocks below it, outer ones first."""
+    queue: list[ast.AST] = [
+        child for child in ast.iter_child_nodes(statement) if isinstance(child, (ast.expr, ast.withitem))
+    ]
+    while queue:
+        node = queue.pop(0)
+        yield node
+        queue.extend(ast.iter_child_nodes(node))
+
+
+def _feeds(spot: Spot, node: ast.AST, depth: int) -> Iterator[Feed]:
+    if depth > _DEEPEST:
+        return
+    reader = _READERS.get(type(node))
+    if reader is not None:
+        yield from reader(spot.at(node), node, depth + 1)
+    elif isinstance(node, COMPREHENSIONS):
+        for part in node.generators:
+            yield from _feeds(spot, part.iter, depth + 1)
+
+
+def _name(spot: Spot, node: ast.Name, depth: int) -> Iterator[Feed]:
+    bound = binding_of(spot.tree, node.id, node)
+    if bound is None:
+        return
+    if bound.how == "param":
+        yield from _argument(spot, node, bound, depth)
+    elif bound.how == "item" and bound.value is not None:
+        iterable = unpacked(bound.value, bound.path)
+        yield from _feeds(spot, iterable, depth)
+    elif bound.value is not None:
+        filled = list(_filled(spot, node.id, node, depth))
+        yield from filled or _feeds(spot.at(bound.value), bound.value, depth)
+
+
+def _filled(spot: Spot, name: str, at: ast.AST, depth: int) -> Iterator[Feed]:
+    """What an empty list or dictionary was filled from, row by row, in a loop."""
+    function = spot.tree.function(at)
+    if function is None:
+        return
+    for node in own_nodes(function):
+        if not isinstance(node, ast.Call) or called(node) not in {"append", "add", "extend"}:
+            continue
+        owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+        owner = owner.value if isinstance(owner, ast.Subscript) else owner
+        if isinstance(owner, ast.Name) and owner.id == name and node.args:
+            for given in _inside(node.args[0]):
+                yield from _feeds(spot, given, depth)
+
+
+def _inside(node: ast.expr) -> list[ast.expr]:
+    """An expression, or the default arguments that a lambda keeps."""
+    return [*node.args.defaults] if isinstance(node, ast.Lambda) else [node]
+
+
+def _argument(spot: Spot, node: ast.Name, bound: Bound, depth: int) -> Iterator[Feed]:
+    """What the caller gave for a parameter; the parameter itself where that is not seen."""
+    given = given_by_caller(spot, bound.node, node.id)
+    found = list(_feeds(given, given.node, depth)) if given is not None else []
+    if found:
+        yield from found
+    elif isinstance(bound.node, ast.Lambda):
+        yield from _lambda_rows(spot, bound.node, depth)
+    else:
+        yield Feed(spot, None)
+
+
+def given_by_caller(spot: Spot, function: ast.AST, name: str) -> Spot | None:
+    """The caller's expression for a parameter of the function that a spot stands in."""
+    caller = spot.caller()
+    if caller is None or not isinstance(function, FUNCTIONS):
+        return None
+    call = caller.node
+    calls = [call] if caller.exact else list(ast.walk(call))
+    for one in calls:
+        if isinstance(one, ast.Call) and called(one) == function.name:
+            given = _given(one, function.args, name)
+            return caller.at(given) if given is not None else None
+    return None
+
+
+def _given(call: ast.Call, args: ast.arguments, name: str) -> ast.expr | None:
+    for keyword in call.keywords:
+        if keyword.arg == name:
+            return keyword.value
+    names = [one for one in parameters(args) if one not in {"self", "cls"}]
+    number = names.index(name) if name in names else len(call.args)
+    return call.args[number] if number < len(call.args) else None
+
+
+def _lambda_rows(spot: Spot, node: ast.Lambda, depth: int) -> Iterator[Feed]:
+    call = spot.tree.parents.get(node)
+    call = spot.tree.parents.get(call) if isinstance(call, ast.keyword) else call
+    if isinstance(call, ast.Call):
+        for rows in rows_of_call(call):
+            yield from _feeds(spot, rows, depth)
+
+
+def _attribute(spot: Spot, node: ast.Attribute, depth: int) -> Iterator[Feed]:
+    found = value_of(spot, node)
+    if found.is_queryset:
+        yield Feed(spot.at(node), found.model)
+    elif node.attr == "object_list":
+        yield from _feeds(spot, node.value, depth)
+    elif isinstance(node.value, ast.Name) and node.value.id == "self":
+        yield Feed(spot.at(node), None)
+    else:
+        yield from _feeds(spot, node.value, depth)
+
+
+def _call(spot: Spot, node: ast.Call, depth: int) -> Iterator[Feed]:
+    function = node.func
+    if isinstance(function, ast.Attribute):
+        owner = value_of(spot, function.value)
+        if owner.is_queryset:
+            yield from _chain(spot, node, function, depth)
+            return
+        if owner.kind in {"rows", "dict", "raw"} or not rows_of_call(node):
+            yield from _feeds(spot, function.value, depth)
+    rows = rows_of_call(node)
+    if not rows and value_of(spot, node).kind in {"unknown", "object"}:
+        rows = [*node.args, *(keyword.value for keyword in node.keywords)]
+    for argument in rows:
+        yield from _feeds(spot, argument, depth)
+
+
+def _chain(spot: Spot, node: ast.Call, function: ast.Attribute, depth: int) -> Iterator[Feed]:
+    name = ASYNC_METHODS.get(function.attr, function.attr)
+    if name == "raw":
+        yield Feed(spot.at(node), value_of(spot, node).model, "raw")
+    elif name in ENDING:
+        for feed in _feeds(spot, function.value, depth):
+            kind = "values" if name in VALUE_ROWS else feed.kind
+            yield Feed(feed.spot, feed.model, kind, (*feed.endings, name))
+    else:
+        yield Feed(spot.at(node), value_of(spot, node).model)
+
+
+def _below(field: str) -> Any:
+    def reader(spot: Spot, node: Any, depth: int) -> Iterator[Feed]:
+        yield from _feeds(spot, getattr(node, field), depth)
+
+    return reader
+
+
+def _all_of(field: str) -> Any:
+    def reader(spot: Spot, node: Any, depth: int) -> Iterator[Feed]:
+        for part in getattr(node, field):
+            yield from _feeds(spot, part, depth)
+
+    return reader
+
+
+_READERS: Final[dict[type[ast.AST], Any]] = {
+    ast.Name: _name,
+    ast.Attribute: _attribute,
+    ast.Call: _call,
+    ast.Subscript: _below("value"),
+    ast.Await: _below("value"),
+    ast.YieldFrom: _below("value"),
+    ast.Yield: _below("value"),
+    ast.NamedExpr: _below("value"),
+    ast.Starred: _below("value"),
+    ast.IfExp: _below("body"),
+    ast.BoolOp: _all_of("values"),
+    ast.List: _all_of("elts"),
+    ast.Tuple: _all_of("elts"),
+    ast.Expr: _below("value"),
+    ast.Return: _below("value"),
+}

@@ -1,0 +1,225 @@
+"""What Django knows of a model: relations and their real names, constraints, what saving does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+#: A model class of Django, a field or relation: Django is untyped here.
+Model = Any
+Field = Any
+
+
+def model_of(label: str) -> Model | None:
+    """The model class of ``app.Model``; those made for migrations or tests may be gone."""
+    from django.apps import apps
+
+    try:
+        return apps.get_model(label)
+    except (LookupError, ValueError):
+        return _through_model(label)
+
+
+def _through_model(label: str) -> Model | None:
+    from django.apps import apps
+
+    for model in apps.get_models(include_auto_created=True):
+        if model._meta.label == label:
+            return model
+    return None
+
+
+def is_model(value: object) -> bool:
+    """Whether this is a model class."""
+    from django.db.models import Model as Base
+
+    return isinstance(value, type) and issubclass(value, Base)
+
+
+def same_rows(one: Model, other: Model) -> bool:
+    """Whether two models are one, or one inherits from the other (proxies do, too)."""
+    if one is None or other is None:
+        return False
+    return issubclass(one, other) or issubclass(other, one)
+
+
+def relation(model: Model, name: str) -> Field | None:
+    """The relation that instances of ``model`` read by ``name``."""
+    for field in model._meta.get_fields(include_hidden=False):
+        accessor = getattr(field, "get_accessor_name", None)
+        read_as = accessor() if accessor is not None else field.name
+        if read_as == name and (field.is_relation or hasattr(field, "ct_field")):
+            return field
+    return None
+
+
+def is_collection(field: Field) -> bool:
+    """Whether reading the relation gives a manager rather than one object."""
+    return bool(field.one_to_many or field.many_to_many)
+
+
+def through(field: Field) -> Model:
+    """The model of a many-to-many relation's own table, from either end."""
+    remote = field.remote_field
+    return field.through if hasattr(field, "through") else remote.through
+
+
+def is_generic(field: Field) -> bool:
+    """Whether this is a GenericForeignKey."""
+    return hasattr(field, "ct_field") and hasattr(field, "fk_field")
+
+
+def related_model(field: Field) -> Model | None:
+    """The model at the other end; none for a GenericForeignKey."""
+    found = getattr(field, "related_model", None)
+    return found if is_model(found) else None
+
+
+def query_name(model: Model, accessor: str) -> str:
+    """How look-ups and aggregates name what is read as ``accessor``: ``entry``, ``entries``."""
+    field = relation(model, accessor)
+    return str(field.name) if field is not None else accessor
+
+
+def reverse(model: Model, field_path: str) -> tuple[str, Model] | None:
+    """The accessor that leads back from the target of ``field_path``, and that target.
+
+    ``entry__author`` leads back by ``entries__chapter_set``. ``None`` where a relation on
+    the way has no way back (``related_name="+"``).
+    """
+    accessors: list[str] = []
+    current = model
+    for name in field_path.split("__"):
+        field = field_of(current, name)
+        if field is None or not field.is_relation:
+            return None
+        back = _way_back(field)
+        target = related_model(field)
+        if not back or target is None:
+            return None
+        accessors.append(back)
+        current = target
+    return "__".join(reversed(accessors)), current
+
+
+def _way_back(field: Field) -> str:
+    remote = field.remote_field
+    if field.auto_created and not field.concrete:  # a relation seen from its target
+        return str(field.field.name)
+    name = remote.get_accessor_name() if remote is not None else None
+    return "" if not name or str(name).endswith("+") else str(name)
+
+
+def field_of(model: Model, name: str) -> Field | None:
+    """The field that look-ups call ``name``; ``author_id`` is the field ``author``."""
+    from django.core.exceptions import FieldDoesNotExist
+
+    if name == "pk":
+        return model._meta.pk
+    try:
+        return model._meta.get_field(name)
+    except FieldDoesNotExist:
+        by_column = (one for one in model._meta.concrete_fields if one.attname == name)
+        return next(by_column, None)
+
+
+def is_unique(model: Model, name: str) -> bool:
+    """Whether one value of a field has at most one row, so that ``in_bulk`` takes it."""
+    field = field_of(model, name)
+    return field is not None and bool(getattr(field, "unique", False))
+
+
+def unique_together(model: Model, names: Iterable[str]) -> list[str]:
+    """The fields among ``names`` that a unique constraint covers; none where there is none."""
+    wanted = {field.name for name in names if (field := field_of(model, name)) is not None}
+    for name in sorted(wanted):
+        if is_unique(model, name) and not model._meta.get_field(name).primary_key:
+            return [name]
+    groups = [list(group) for group in model._meta.unique_together]
+    groups += [list(one.fields) for one in model._meta.total_unique_constraints]
+    return next((group for group in groups if set(group) <= wanted), [])
+
+
+def paths(model: Model, target: Model, longest: int = 3) -> Iterator[tuple[str, ...]]:
+    """The ways from ``model`` to ``target`` by relations to one object, the short ones first."""
+    level: list[tuple[Model, tuple[str, ...]]] = [(model, ())]
+    for _ in range(longest):
+        following: list[tuple[Model, tuple[str, ...]]] = []
+        for current, way in level:
+            for field in current._meta.get_fields():
+                other = related_model(field) if field.is_relation else None
+                if other is None or is_collection(field):
+                    continue
+                longer = (*way, _read_as(field))
+                if same_rows(other, target):
+                    yield longer
+                following.append((other, longer))
+        level = following
+
+
+def _read_as(field: Field) -> str:
+    accessor = getattr(field, "get_accessor_name", None)
+    return str(accessor() if accessor is not None else field.name)
+
+
+def manager_name(model: Model) -> str:
+    """``objects``, or what the model calls its default manager."""
+    return str(model._default_manager.name or "objects")
+
+
+def plural(model: Model) -> str:
+    """``entries`` for ``Entry``, as a variable is called."""
+    words = str(model._meta.verbose_name_plural or "").lower()
+    name = re.sub(r"\W+", "_", words).strip("_")
+    made = snake(model.__name__)
+    default = f"{made.replace('_', ' ')}s"
+    if words == default and made.endswith("y") and made[-2:-1] not in set("aeiou"):
+        return f"{made[:-1]}ies"
+    return name if name.isidentifier() else f"{made}s"
+
+
+def snake(name: str) -> str:
+    """``journal_entry`` for ``JournalEntry``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+# -- what is lost ----------------------------------------------------------------------
+
+
+def losses(model: Model, signals: Iterable[str], methods: Iterable[str], *, auto_now: bool) -> str:
+    """What a statement over many rows passes by: signals, overridden methods, ``auto_now``."""
+    told = [text for name in signals if (text := _receivers(model, name))]
+    told += [f"{_owner(model, name)}.{name}()" for name in methods if _overrides(model, name)]
+    if auto_now:
+        told += [f"auto_now of {field}" for field in _automatic(model)]
+    return ", ".join(told)
+
+
+def _receivers(model: Model, name: str) -> str:
+    from django.db.models import signals
+
+    signal = getattr(signals, name)
+    try:
+        found = signal._live_receivers(model)
+    except Exception:  # a weakly referenced sender may be on its way out
+        return ""
+    # Django ≥ 5.0 tells synchronous and asynchronous receivers apart.
+    count = sum(map(len, found)) if isinstance(found, tuple) else len(found)
+    if not count:
+        return ""
+    return f"{name} of {model.__name__} ({count} receiver{'s' if count > 1 else ''})"
+
+
+def _overrides(model: Model, name: str) -> bool:
+    from django.db.models import Model as Base
+
+    return getattr(model, name) is not getattr(Base, name)
+
+
+def _owner(model: Model, name: str) -> str:
+    return next(one.__name__ for one in model.__mro__ if name in vars(one))
+
+
+def _automatic(model: Model) -> list[str]:
+    return [field.name for field in model._meta.concrete_fields if getattr(field, "auto_now", False)]

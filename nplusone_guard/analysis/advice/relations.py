@@ -1,0 +1,241 @@
+"""Advice for lazily read relations and deferred fields."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Any
+
+from nplusone_guard.analysis.advice import meta
+from nplusone_guard.analysis.advice.case import Plan, Subject, before, replace
+from nplusone_guard.analysis.advice.chains import query_at
+from nplusone_guard.analysis.advice.feeds import Feed
+from nplusone_guard.analysis.advice.roots import Root, root_of
+from nplusone_guard.analysis.advice.trees import Spot, own_nodes
+from nplusone_guard.analysis.advice.values import value_of
+from nplusone_guard.analysis.findings import Step
+
+
+def plans(subject: Subject) -> list[Plan]:
+    """The ways to load a relation with the rows that it is read on."""
+    facts = subject.facts
+    if facts.accessor == "":
+        return []
+    parent = parent_spot(subject)
+    model = meta.model_of(facts.parent_model)
+    root = root_of(subject, parent, model)
+    if root is None:
+        return _by_hand(subject)
+    found = [eager(subject, root, facts.accessor)]
+    if singly_loaded(subject):
+        found = [*_by_hand(subject), *found]
+    peers = fetch_peers(subject, root)
+    return [*found, peers] if peers is not None else found
+
+
+def parent_spot(subject: Subject) -> Spot | None:
+    """The expression of the object that the relation is read on."""
+    spot, accessor = subject.spot, subject.facts.accessor
+    if spot is None:
+        return None
+    for node in ast.walk(spot.node):
+        if isinstance(node, ast.Attribute) and node.attr == accessor:
+            return spot.at(node.value)
+    query = query_at(spot, "filter")
+    if query is not None and query.value.parent is not None:
+        return spot.at(query.value.parent)
+    return None
+
+
+def reading(subject: Subject) -> str:
+    """What is read in the loop, as it is written there: ``entry.author``."""
+    spot, accessor = subject.spot, subject.facts.accessor
+    parent = parent_spot(subject)
+    name = parent.text if parent is not None else subject.name
+    collection = "" if subject.facts.operation == "lazy" else ".all()"
+    return f"{name}.{accessor}{collection}" if spot is not None else ""
+
+
+def eager(subject: Subject, root: Root, accessor: str, argument: str = "") -> Plan:
+    """Load ``accessor`` with the rows of the root; ``argument`` is a Prefetch in place of it."""
+    way = (*root.way, *accessor.split("__"))
+    lookup = "__".join(way)
+    method = "prefetch_related" if argument else method_of(root, way)
+    given = argument or quoted(lookup)
+    return Plan(
+        kind="prefetch" if argument else method,
+        file=root.file,
+        line=root.line,
+        calls=((method, given),),
+        feeds=root.feeds,
+        read=reading(subject),
+        costs=0 if method == "select_related" else 1,
+    )
+
+
+def method_of(root: Root, way: tuple[str, ...]) -> str:
+    """``select_related`` where each step leads to one object, and the rows come by a join."""
+    model = root.model
+    if any(feed.kind == "raw" or "union" in feed.endings for feed in root.feeds):
+        return "prefetch_related"
+    for name in way:
+        field = meta.relation(model, name) if model is not None else None
+        if field is None or meta.is_collection(field) or meta.is_generic(field):
+            return "prefetch_related"
+        if field.null and any("select_for_update" in feed.text for feed in root.feeds):
+            return "prefetch_related"  # no outer join can be locked
+        model = meta.related_model(field)
+    return "select_related"
+
+
+def quoted(text: str) -> str:
+    """``text`` as a string literal in double quotes."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def singly_loaded(subject: Subject) -> bool:
+    """Whether the parents came row by row, so that there is no queryset to change."""
+    parents = subject.case.find_parents(subject.group)
+    return parents is not None and parents.read.count > 1
+
+
+def _by_hand(subject: Subject) -> list[Plan]:
+    """``prefetch_related_objects(rows, "author")`` before a loop over a list."""
+    loop, spot = subject.loop, subject.loop_spot
+    if not isinstance(loop, ast.For) or spot is None or not isinstance(loop.iter, ast.Name):
+        return []
+    if parent_spot(subject) is None or not isinstance(loop.target, ast.Name):
+        return []
+    call = f"prefetch_related_objects({loop.iter.id}, {quoted(subject.facts.accessor)})"
+    return [
+        Plan(
+            kind="prefetch_related_objects",
+            file=spot.tree.file,
+            line=loop.lineno,
+            expression=call,
+            read=reading(subject),
+            steps=(before(spot, loop, call),),
+            imports=("from django.db.models import prefetch_related_objects",),
+            place="before the loop at",
+        )
+    ]
+
+
+def fetch_peers(subject: Subject, root: Root) -> Plan | None:
+    """``fetch_mode(models.FETCH_PEERS)``, for the four kinds that it helps."""
+    import django
+
+    facts = subject.facts
+    if django.VERSION < (6, 1) or facts.operation not in {"lazy", "deferred"}:
+        return None
+    return Plan(
+        kind="fetch_mode",
+        file=root.file,
+        line=root.line,
+        calls=(("fetch_mode", "models.FETCH_PEERS"),),
+        feeds=tuple(feed for feed in root.feeds if feed.kind == "queryset"),
+        read=reading(subject),
+        imports=("from django.db import models",),
+    )
+
+
+# -- deferred fields -------------------------------------------------------------------
+
+
+def deferred(subject: Subject) -> list[Plan]:
+    """Load the field with the rows, by the ``only()`` or ``defer()`` that left it out."""
+    facts = subject.facts
+    model = meta.model_of(facts.parent_model)
+    root = root_of(subject, parent_spot(subject), model)
+    if root is None:
+        return []
+    found = [_widened(subject, root, model)]
+    peers = fetch_peers(subject, root)
+    return [*found, peers] if peers is not None else found
+
+
+def _widened(subject: Subject, root: Root, model: Any) -> Plan:
+    name = subject.facts.accessor
+    for node, query in _limited(root, model):
+        step = _edit(query, node, name, root)
+        if step is not None:
+            step_, expression = step
+            return Plan(
+                kind="only" if expression.startswith(".only") else "defer",
+                file=step_.file,
+                line=step_.line,
+                expression=expression,
+                read=reading(subject),
+                steps=(step_,),
+                costs=0,
+                text=f"load {quoted(name)} with the rows: write {expression}"
+                if expression
+                else f"load {quoted(name)} with the rows: drop the .defer()",
+                place="at",
+            )
+    return _in_raw(subject, root, name)
+
+
+def _limited(root: Root, model: Any) -> list[tuple[ast.Call, Spot]]:
+    """The calls of ``only()`` and ``defer()`` in the function of the root, those on it first."""
+    found: list[tuple[ast.Call, Spot]] = []
+    for feed in root.feeds:
+        tree = feed.spot.tree
+        function = tree.function(feed.node) or tree.module
+        for node in [*ast.walk(feed.node), *own_nodes(function)]:
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                if node.func.attr in {"only", "defer"} and _suits(feed, node, root, model):
+                    found.append((node, feed.spot))
+    return found
+
+
+def _suits(feed: Feed, node: ast.Call, root: Root, model: Any) -> bool:
+    found = value_of(feed.spot, node).model
+    wanted = root.model if node in ast.walk(feed.node) else model
+    return found is None or meta.same_rows(found, wanted)
+
+
+def _edit(spot: Spot, node: ast.Call, name: str, root: Root) -> tuple[Step, str] | None:
+    assert isinstance(node.func, ast.Attribute)
+    owner, method = ast.unparse(node.func.value), node.func.attr
+    own = value_of(spot, node).model
+    if own is not None and root.way and meta.same_rows(own, root.model):
+        name = "__".join((*root.way, name))
+    given = [ast.unparse(one) for one in node.args]
+    if method == "only":
+        given.append(repr(name))
+    else:
+        given = [one for one in given if one.strip("'\"") != name]
+    expression = f".{method}({', '.join(given)})" if given else ""
+    whole = f"{owner}{expression}"
+    if not given and value_of(spot, node.func.value).is_queryset and "(" not in owner:
+        whole = f"{owner}.all()"
+    return replace(spot, whole, node), expression.replace("'", '"')
+
+
+def _in_raw(subject: Subject, root: Root, name: str) -> Plan:
+    """The column in the SELECT list of ``raw()``."""
+    model = meta.model_of(subject.facts.parent_model)
+    column = meta.field_of(model, name).column if model is not None else name
+    steps = []
+    for feed in root.feeds:
+        call = feed.node
+        sql = call.args[0] if isinstance(call, ast.Call) and call.args else None
+        if isinstance(sql, ast.Constant) and isinstance(sql.value, str):
+            wider = re.sub(r"\s+FROM\b", f", {column} FROM", sql.value, count=1, flags=re.I)
+            steps.append(replace(feed.spot, repr(wider), sql))
+    return Plan(
+        kind="raw" if steps else "only",
+        file=root.file,
+        line=root.line,
+        expression=f"{column} in the SELECT list" if steps else f".only(…, {quoted(name)})",
+        read=reading(subject),
+        steps=tuple(steps),
+        costs=0,
+        text=f"load {quoted(name)} with the rows: add it to .only(), or drop it from .defer(),"
+        if not steps
+        else f"load {quoted(name)} with the rows: add {column} to the SELECT list",
+        place="at",
+    )
+
+

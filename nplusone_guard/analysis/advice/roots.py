@@ -1,0 +1,269 @@
+"""From the object that a query is about to the queryset that it came from, and the way between."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import Any
+
+from nplusone_guard.analysis.advice import meta
+from nplusone_guard.analysis.advice.case import Case, Subject, spot_of_group
+from nplusone_guard.analysis.advice.feeds import Feed, feeds, given_by_caller
+from nplusone_guard.analysis.advice.trees import FUNCTIONS, Bound, Spot, binding_of
+from nplusone_guard.analysis.advice.values import called, rows_of_call, unpacked, value_of
+from nplusone_guard.analysis.findings import Site
+from nplusone_guard.analysis.rules import facts_of
+from nplusone_guard.capture.scope import Group
+
+_DEEPEST = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """The querysets to change, and the look-up from their rows to the parents."""
+
+    feeds: tuple[Feed, ...]
+    #: Accessors from a row of the queryset to the parent: ``("entry", "author")``.
+    way: tuple[str, ...]
+    model: Any
+    #: Where it is, for people: the line to change.
+    file: str
+    line: int
+
+    @property
+    def editable(self) -> bool:
+        """Whether the source shows where to write."""
+        return bool(self.feeds)
+
+
+def root_of(subject: Subject, parent: Spot | None, parent_model: Any) -> Root | None:
+    """The root of the parents of a candidate; by the source, else by what was recorded.
+
+    ``parent`` is the expression of the object that the relation is read on.
+    """
+    if parent is not None:
+        found = _by_source(parent, parent.node, (), 0)
+        if found is not None and _leads(found, parent_model):
+            return found
+    return _by_record(subject, parent, parent_model)
+
+
+def _leads(root: Root, wanted: Any) -> bool:
+    if wanted is None or root.model is None:
+        return root.model is None or wanted is None
+    return meta.same_rows(follow(root.model, root.way), wanted)
+
+
+def follow(model: Any, way: tuple[str, ...]) -> Any:
+    """The model at the end of a way; ``None`` where it cannot be told."""
+    for name in way:
+        field = meta.relation(model, name) if model is not None else None
+        model = meta.related_model(field) if field is not None else None
+    return model
+
+
+# -- by the source ---------------------------------------------------------------------
+
+
+def _by_source(spot: Spot, node: ast.AST, way: tuple[str, ...], depth: int) -> Root | None:
+    if depth > _DEEPEST:
+        return None
+    if isinstance(node, ast.Await):
+        return _by_source(spot, node.value, way, depth + 1)
+    if isinstance(node, ast.Attribute):
+        return _by_source(spot, node.value, (node.attr, *way), depth + 1)
+    if isinstance(node, ast.Name):
+        return _of_name(spot, node, way, depth + 1)
+    return None
+
+
+def _of_name(spot: Spot, node: ast.Name, way: tuple[str, ...], depth: int) -> Root | None:
+    bound = binding_of(spot.tree, node.id, node)
+    if bound is None or bound.how not in {"item", "value", "param"}:
+        return None
+    if bound.how == "param":
+        return _of_parameter(spot, node, bound, way, depth)
+    assert bound.value is not None
+    if bound.how == "value":
+        if isinstance(bound.value, (ast.Attribute, ast.Name)):
+            return _by_source(spot, bound.value, way, depth)
+        return _of_rows(spot, bound.value, way, depth)
+    return _of_rows(spot, unpacked(bound.value, bound.path), way, depth)
+
+
+def _of_rows(spot: Spot, rows: ast.expr, way: tuple[str, ...], depth: int) -> Root | None:
+    """The rows of a related manager, or of what was prefetched, lead on to their own parent."""
+    related = related_root(spot, rows)
+    if related is not None:
+        owner, accessor = related
+        return _by_source(spot, owner, (accessor, *way), depth)
+    attribute = _plain_rows(rows)
+    if isinstance(attribute, ast.Attribute) and value_of(spot, attribute.value).kind == "object":
+        return _by_source(spot, attribute.value, (attribute.attr, *way), depth)
+    return _root(feeds(spot.at(rows)), way)
+
+
+def _plain_rows(rows: ast.expr) -> ast.expr:
+    """What ``enumerate(rows)`` and ``rows[1:]`` run over."""
+    if isinstance(rows, ast.Subscript):
+        return _plain_rows(rows.value)
+    if isinstance(rows, ast.Call):
+        given = rows_of_call(rows)
+        return _plain_rows(given[0]) if len(given) == 1 else rows
+    return rows
+
+
+def related_root(spot: Spot, node: ast.expr) -> tuple[ast.expr, str] | None:
+    """The owner and accessor of ``owner.accessor.all()``, where rows are read by it."""
+    node = _plain_rows(node)
+    while True:
+        found = value_of(spot, node)
+        if found.kind == "related" and found.parent is not None:
+            return found.parent, found.accessor
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            node = node.func.value
+        elif isinstance(node, ast.Subscript):
+            node = node.value
+        else:
+            return None
+
+
+def _of_parameter(
+    spot: Spot, node: ast.Name, bound: Bound, way: tuple[str, ...], depth: int
+) -> Root | None:
+    if isinstance(bound.node, ast.Lambda):
+        return _of_lambda(spot, node, bound.node, way, depth)
+    given = given_by_caller(spot, bound.node, node.id) or _given_to_method(spot, node, bound)
+    if given is not None:
+        return _by_source(given, given.node, way, depth)
+    return _mapped(spot, way)
+
+
+def _of_lambda(
+    spot: Spot, node: ast.Name, bound: ast.Lambda, way: tuple[str, ...], depth: int
+) -> Root | None:
+    names = [one.arg for one in bound.args.args]
+    defaults = dict(zip(reversed(names), reversed(bound.args.defaults), strict=False))
+    if node.id in defaults:
+        return _by_source(spot, defaults[node.id], way, depth)
+    call = spot.tree.parents.get(bound)
+    call = spot.tree.parents.get(call) if isinstance(call, ast.keyword) else call
+    rows = rows_of_call(call) if isinstance(call, ast.Call) else []
+    return _of_rows(spot, rows[0], way, depth) if rows else None
+
+
+def _given_to_method(spot: Spot, node: ast.Name, bound: Bound) -> Spot | None:
+    """The object whose property or method was used, by the expression of the caller."""
+    caller = spot.caller()
+    function = bound.node
+    if caller is None or not isinstance(function, FUNCTIONS) or not function.args.args:
+        return None
+    if node.id != function.args.args[0].arg or not isinstance(
+        spot.tree.parents.get(function), ast.ClassDef
+    ):
+        return None
+    return _owner_in(caller, function.name)
+
+
+def _owner_in(caller: Spot, name: str) -> Spot | None:
+    for node in ast.walk(caller.node):
+        if isinstance(node, ast.Attribute) and node.attr == name:
+            return caller.at(node.value)
+    if name == "__str__":
+        return _stringified(caller)
+    return None
+
+
+def _stringified(caller: Spot) -> Spot | None:
+    for node in ast.walk(caller.node):
+        if isinstance(node, ast.Call) and called(node) in {"str", "repr", "format"} and node.args:
+            return caller.at(node.args[0])
+        if isinstance(node, ast.FormattedValue):
+            return caller.at(node.value)
+    return None
+
+
+def _mapped(spot: Spot, way: tuple[str, ...]) -> Root | None:
+    """``map(function, rows)``: the caller names no argument, but the rows."""
+    caller = spot.caller()
+    return _root(feeds(caller), way) if caller is not None else None
+
+
+def _root(found: list[Feed], way: tuple[str, ...]) -> Root | None:
+    found = [one for one in found if one.kind != "values"]
+    if not found:
+        return None
+    first = found[0]
+    return Root(tuple(found), way, first.model, first.spot.tree.file, first.spot.line)
+
+
+# -- by the record ---------------------------------------------------------------------
+
+
+def _by_record(subject: Subject, parent: Spot | None, parent_model: Any) -> Root | None:
+    parents = subject.case.parents if subject.candidate is subject.case.main else None
+    parents = parents or subject.case.find_parents(subject.group)
+    if parents is None:
+        return None
+    hints = _hints(subject, parent)
+    return _of_read(subject.case, parents.read, parents.origin.assigned, parent_model, hints, 0)
+
+
+def _of_read(
+    case: Case, read: Group, assigned: Site | None, target: Any, hints: str, depth: int
+) -> Root | None:
+    facts, spot = facts_of(read), spot_of_group(read)
+    if spot is None or depth > 4:
+        return None
+    model = meta.model_of(facts.model)
+    if facts.prefetch is not None:
+        way = tuple(facts.prefetch_to.split("__")) if facts.prefetch_to else (facts.prefetch[1],)
+        return _placed(feeds(spot), way, None, spot, assigned)
+    lazily = facts.accessor if facts.operation == "lazy" or facts.plain else ""
+    if lazily:
+        above = case.find_parents(read)
+        owner = meta.model_of(facts.parent_model)
+        if above is not None and above.read is not read:
+            found = _of_read(case, above.read, above.origin.assigned, owner, hints, depth + 1)
+            if found is not None:
+                way = (*found.way, lazily)
+                if meta.same_rows(model, target):
+                    return Root(found.feeds, way, found.model, found.file, found.line)
+    way = _way(model, target, hints)
+    if way is None:
+        return None
+    return _placed(feeds(spot, model), way, model, spot, assigned)
+
+
+def _placed(
+    found: list[Feed], way: tuple[str, ...], model: Any, spot: Spot, assigned: Site | None
+) -> Root | None:
+    usable = tuple(one for one in found if one.kind != "values")
+    if found and not usable:
+        return None
+    file, line = spot.tree.file, spot.line
+    if usable:
+        file, line = usable[0].spot.tree.file, usable[0].spot.line
+        model = model or usable[0].model
+    elif assigned is not None:
+        file, line = assigned.file, assigned.line
+    return Root(usable, way, model, file, line)
+
+
+def _way(model: Any, target: Any, hints: str) -> tuple[str, ...] | None:
+    if model is None or target is None or meta.same_rows(model, target):
+        return ()
+    ways = list(meta.paths(model, target))
+    if not ways:
+        return None
+    return min(ways, key=lambda way: (-_told(way, hints), len(way)))
+
+
+def _told(way: tuple[str, ...], hints: str) -> float:
+    return sum(hints.count(name) > 0 for name in way) / len(way)
+
+
+def _hints(subject: Subject, parent: Spot | None) -> str:
+    """The source that may mention the relations on the way."""
+    spots = [parent, subject.spot, subject.loop_spot]
+    return " ".join(spot.text for spot in spots if spot is not None)
