@@ -323,8 +323,8 @@ class Judge:
 
 
 def _functions(group: Group) -> frozenset[object]:
-    """The user functions on the stack: functions that call each other in turn share them."""
-    return frozenset(place.code for place in callpath.user_places(group.path))
+    """What may run itself again on the stack: functions that call each other in turn share it."""
+    return frozenset(place.unit for place in group.path if place.unit is not None)
 
 
 def worst_first(finding: Finding) -> tuple[bool, int, float]:

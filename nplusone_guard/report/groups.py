@@ -13,6 +13,7 @@ from nplusone_guard.report.text import (
     _aligned,
     _fix,
     _loaded,
+    _loop_name,
     _Page,
     _page,
     _Row,
@@ -170,7 +171,7 @@ def _loop_rows(sites: Sequence[Site], findings: Iterable[Finding], page: _Page) 
 def _rows_of_loop(finding: Finding, sites: Sequence[Site], page: _Page) -> Iterator[_Row]:
     loop, origin = finding.loop, finding.origin
     if loop is not None and all(_same_line(loop, site) for site in sites):
-        yield "loop", f"same line, {page.clean(loop.kind)}", ""
+        yield "loop", f"same line, {_loop_name(loop, page)}", ""
     elif loop is not None:
         yield "loop", page.place(loop), _source(loop, page)
     if origin is not None:

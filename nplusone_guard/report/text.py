@@ -33,6 +33,8 @@ _LABEL = 6
 _INDENT = " " * (3 + _LABEL + 2)
 #: Kinds of loop that the source line alone does not show.
 _TOLD_KINDS = frozenset({"call", "gather", "recursion"})
+#: Kinds of place that go by a name of their own: ``EntrySerializer.author``.
+_NAMED_KINDS = frozenset({"serializer", "admin", "form", "view"})
 
 
 def render(
@@ -307,7 +309,7 @@ def _looped(finding: Finding, page: _Page) -> list[str]:
         rows += [
             (
                 "loop",
-                f"same line, {page.clean(loop.kind)}" if same else page.place(loop, beside),
+                f"same line, {_loop_name(loop, page)}" if same else page.place(loop, beside),
                 text,
             )
         ]
@@ -320,7 +322,17 @@ def _source(site: Site, page: _Page) -> str:
     told = _joined(
         ", ", "third-party" if site.package else "", site.kind if site.kind in _TOLD_KINDS else ""
     )
-    return _joined(" ", f"({told})" if told else "", page.clean(site.source))
+    source = _joined(" ", f"({told})" if told else "", page.clean(site.source))
+    return _joined("  ", page.clean(site.function), source) if _is_named(site) else source
+
+
+def _loop_name(loop: Site, page: _Page) -> str:
+    """What a loop is called where its line is told already."""
+    return page.clean(loop.function if _is_named(loop) else loop.kind)
+
+
+def _is_named(site: Site) -> bool:
+    return site.kind in _NAMED_KINDS
 
 
 def _to_change(origin: Origin) -> Site:

@@ -10,6 +10,7 @@ import functools
 import sys
 import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 from types import FrameType
 from typing import Any, Final
@@ -64,7 +65,11 @@ def _view_spot(cls: type, action: str) -> Spot | None:
 
 
 def _field_spot(field: Any) -> Spot | None:
-    return spot_of(_KIND, _dotted(field), _declared(field))
+    spot = spot_of(_KIND, _dotted(field), _declared(field))
+    owner = type(_owner(field))
+    # A serializer inside itself is recursion.
+    unit = (_KIND, owner.__module__, owner.__qualname__, field.field_name)
+    return replace(spot, unit=unit) if spot is not None else None
 
 
 def _list_spot(many: Any) -> Spot | None:
