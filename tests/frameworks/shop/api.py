@@ -48,6 +48,10 @@ class CustomerViewSet(viewsets.ReadOnlyModelViewSet):
     lookup_field = "slug"
 
 
+class PersonViewSet(CustomerViewSet):
+    lookup_field = "pk"
+
+
 class CategoryList(generics.ListAPIView):
     serializer_class = serializers.CategorySerializer
 
@@ -67,3 +71,4 @@ router = routers.SimpleRouter()
 router.register("orders", OrderViewSet)
 router.register("pages", PageViewSet, basename="page")
 router.register("customers", CustomerViewSet)
+router.register("people", PersonViewSet, basename="person")

@@ -19,7 +19,7 @@ class PlainSerializer(serializers.ModelSerializer):
         fields = ["number"]
 
 
-class NestedSerializer(serializers.ModelSerializer):
+class NestedSerializer(serializers.ModelSerializer):  # @nested_class
     customer = CustomerSerializer()  # @nested_customer
 
     class Meta:
@@ -27,7 +27,7 @@ class NestedSerializer(serializers.ModelSerializer):
         fields = ["number", "customer"]
 
 
-class StringSerializer(serializers.ModelSerializer):
+class StringSerializer(serializers.ModelSerializer):  # @string_class
     customer = serializers.StringRelatedField()  # @string_customer
 
     class Meta:
@@ -35,7 +35,7 @@ class StringSerializer(serializers.ModelSerializer):
         fields = ["number", "customer"]
 
 
-class SourceSerializer(serializers.ModelSerializer):
+class SourceSerializer(serializers.ModelSerializer):  # @source_class
     town = serializers.CharField(source="customer.city.name")  # @source_town
 
     class Meta:
@@ -43,7 +43,7 @@ class SourceSerializer(serializers.ModelSerializer):
         fields = ["number", "town"]
 
 
-class PropertySerializer(serializers.ModelSerializer):
+class PropertySerializer(serializers.ModelSerializer):  # @property_class
     total = serializers.IntegerField()  # @property_total
 
     class Meta:
@@ -51,7 +51,7 @@ class PropertySerializer(serializers.ModelSerializer):
         fields = ["number", "total"]
 
 
-class MethodSerializer(serializers.ModelSerializer):
+class MethodSerializer(serializers.ModelSerializer):  # @method_class
     first = serializers.SerializerMethodField()
 
     class Meta:
@@ -70,7 +70,7 @@ class LineSerializer(serializers.ModelSerializer):
         fields = ["quantity", "product"]
 
 
-class OrderSerializer(serializers.ModelSerializer):
+class OrderSerializer(serializers.ModelSerializer):  # @order_class
     lines = LineSerializer(many=True)  # @order_lines
 
     class Meta:
@@ -84,7 +84,7 @@ class TagsSerializer(serializers.ModelSerializer):  # @tags_class
         fields = ["number", "tags"]
 
 
-class LabelsSerializer(serializers.ModelSerializer):
+class LabelsSerializer(serializers.ModelSerializer):  # @labels_class
     lines = serializers.StringRelatedField(many=True)  # @labels_lines
 
     class Meta:
@@ -99,16 +99,16 @@ class DepthSerializer(serializers.ModelSerializer):  # @depth_class
         depth = 1
 
 
-class PairSerializer(serializers.ModelSerializer):
-    customer = serializers.CharField(source="customer.name")
-    referrer = serializers.CharField(source="referrer.name")
+class PairSerializer(serializers.ModelSerializer):  # @pair_class
+    customer = serializers.CharField(source="customer.name")  # @pair_customer
+    referrer = serializers.CharField(source="referrer.name")  # @pair_referrer
 
     class Meta:
         model = Order
         fields = ["customer", "referrer"]
 
 
-class LinkedSerializer(serializers.HyperlinkedModelSerializer):
+class LinkedSerializer(serializers.HyperlinkedModelSerializer):  # @linked_class
     customer = serializers.HyperlinkedRelatedField(  # @linked_customer
         view_name="customer-detail", lookup_field="slug", read_only=True
     )
@@ -122,7 +122,7 @@ class LinkedByKeySerializer(serializers.HyperlinkedModelSerializer):
     class Meta:
         model = Order
         fields = ["url", "customer"]
-        extra_kwargs = {"customer": {"view_name": "customer-detail"}}
+        extra_kwargs = {"customer": {"view_name": "person-detail"}}
 
 
 class OwnSerializer(serializers.ModelSerializer):  # @own_class
@@ -159,3 +159,26 @@ class WritingSerializer(serializers.ModelSerializer):
     class Meta:
         model = Order
         fields = ["number", "customer", "referrer", "tags"]
+
+
+class KeysSerializer(serializers.ModelSerializer):  # @keys_class
+    class Meta:
+        model = Order
+        fields = ["number", "customer", "referrer"]
+
+
+class TagSerializer(serializers.ModelSerializer):  # @tag_class
+    class Meta:
+        model = Tag
+        fields = ["name"]
+
+
+class CountedSerializer(serializers.ModelSerializer):
+    total = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Order
+        fields = ["number", "total"]
+
+    def get_total(self, order):
+        return len(order.lines.all())
