@@ -1,0 +1,41 @@
+"""What the tasks and commands of the tests do: a query loop, and the same without one."""
+
+from __future__ import annotations
+
+import inspect
+
+from django.contrib.auth.models import User
+
+
+def loop():
+    names = []
+    for pk in list(User.objects.order_by("pk").values_list("pk", flat=True)):  # the loop
+        names.append(User.objects.get(pk=pk).username)  # the query
+    return names
+
+
+def healthy():
+    return [user.username for user in User.objects.order_by("pk")]
+
+
+#: What the reports of these two are with three users: queries, rules.
+LOOP = (4, ["query-in-loop"])
+HEALTHY = (1, [])
+
+
+def line(text, function=loop):
+    """The number of the line of ``function`` that ends with ``# text``."""
+    lines, first = inspect.getsourcelines(function)
+    (found,) = [
+        number for number, code in enumerate(lines, first) if code.rstrip().endswith(f"# {text}")
+    ]
+    return found
+
+
+def place(finding):
+    """File, query line and loop line of a finding."""
+    return finding.site.file, finding.site.line, finding.loop.line
+
+
+#: Where the loop of ``loop()`` is.
+PLACE = (__file__, line("the query"), line("the loop"))
