@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from types import CodeType
 
 from nplusone_guard.analysis import loops
 from nplusone_guard.analysis.findings import Site
-from nplusone_guard.analysis.places import package_of, place_site, site_of, spot_site
+from nplusone_guard.analysis.places import package_of, path_site, site_of
 from nplusone_guard.capture import callpath
 from nplusone_guard.capture.scope import Group, Scope, Sighting
 
@@ -19,11 +20,21 @@ _CARRIERS = frozenset(
 )
 _CARRIER_PATHS = (
     "django/db/",
+    "django/shortcuts.py",
     "django/core/management/",
     "django/core/handlers/",
+    "django/template/backends/",
     "django/template/base.py",
+    "django/template/context.py",
+    "django/template/loader",
+    "django/template/response.py",
+    "jinja2/environment.py",
+    "jinja2/runtime.py",
     "django/test/",
 )
+
+#: Where the tags and filters are that every template can use.
+_TEMPLATES = re.compile(r"/(django/template|jinja2)/[^/]+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +53,8 @@ class Location:
     bounded: bool = False
     #: The loop belongs to an installed package.
     in_library: bool = False
+    #: The loop in the user's own terms: a template's tag, a serializer's ``many=True``.
+    spot: callpath.Spot | None = None
 
     @property
     def in_user_loop(self) -> bool:
@@ -50,15 +63,17 @@ class Location:
         return not self.in_library and (seen or (self.loop is not None and self.node is None))
 
     @property
-    def key(self) -> tuple[str, int, str] | None:
+    def key(self) -> tuple[str, int, str, callpath.Spot | None] | None:
         """What two groups of one loop have in common."""
-        return (self.loop.file, self.loop.line, self.loop.kind) if self.loop else None
+        if self.loop is None:
+            return None
+        return (self.loop.file, self.loop.line, self.loop.kind, self.spot)
 
 
 def call_site(group: Group) -> Site:
     """The innermost place of the user's, or where a gathered task is waited for."""
     place = _site_place(group)
-    return place_site(place) if place is not None else _library_site(group)
+    return path_site(group.path, place) if place is not None else _library_site(group)
 
 
 def _site_place(group: Group) -> callpath.Place | None:
@@ -78,7 +93,14 @@ def locate(scope: Scope, group: Group) -> Location:
     if found is None:
         return Location(site, place)
     return Location(
-        site, place, found.loop, found.node, found.loop_place, found.bounded, found.in_library
+        site,
+        place,
+        found.loop,
+        found.node,
+        found.loop_place,
+        found.bounded,
+        found.in_library,
+        found.spot,
     )
 
 
@@ -89,6 +111,7 @@ class _Found:
     loop_place: callpath.Place | None = None
     bounded: bool = False
     in_library: bool = False
+    spot: callpath.Spot | None = None
 
 
 def _user_loop(scope: Scope, group: Group, places: list[callpath.Place]) -> _Found | None:
@@ -98,8 +121,9 @@ def _user_loop(scope: Scope, group: Group, places: list[callpath.Place]) -> _Fou
     root = scope.root_code
     for place in places:
         if place.spot is not None:
-            if place.spot.loop:
-                return _Found(spot_site(place.spot), loop_place=place)
+            spot = place.spot if place.spot.loop else place.spot.within
+            if spot is not None:
+                return _spot_loop(group, place, spot)
             continue
         position = loops.position_of(place.code, place.lasti)
         for node in loops.enclosing_loops(place.code, position):
@@ -113,6 +137,12 @@ def _user_loop(scope: Scope, group: Group, places: list[callpath.Place]) -> _Fou
             if group.count <= turns:
                 return _Found(found.loop, node, place, bounded=True)
     return bounded if bounded is not None and _only_turns(group) else None
+
+
+def _spot_loop(group: Group, place: callpath.Place, spot: callpath.Spot) -> _Found:
+    loop = path_site(group.path, place, spot)
+    library = bool(spot.package)
+    return _Found(loop, loop_place=place, in_library=library, spot=spot)
 
 
 def _only_turns(group: Group) -> bool:
@@ -151,6 +181,28 @@ def _recursion(group: Group) -> _Found | None:
         if code in seen:
             return _Found(site_of(code, lasti, "recursion"))
         seen.add(code)
+    return _template_recursion(group)
+
+
+def _template_recursion(group: Group) -> _Found | None:
+    """The tag by which a template had itself rendered."""
+    sighting = group.second or group.first
+    path = sighting.path if sighting is not None else group.path
+    seen: set[object] = set()
+    tag: callpath.Place | None = None
+    for place in path:
+        spot = place.spot
+        if spot is None or spot.package:
+            continue
+        if spot.unit in seen:
+            # Compiled templates have one frame for the template and its tag.
+            at = place if spot.name else tag
+            return _Found(replace(path_site(path, at), kind="recursion")) if at else None
+        if spot.unit is not None:
+            seen.add(spot.unit)
+            tag = None
+        elif spot.name:
+            tag = tag or place
     return None
 
 
@@ -181,13 +233,34 @@ def _in_python(places: list[callpath.Place]) -> list[callpath.Place]:
 
 def _library_loop(group: Group) -> _Found | None:
     """A loop inside an installed package, on the way from the user's line to the query."""
-    for code, lasti in _frames(group.first):
-        if _carries(code):
+    path = group.first.path if group.first is not None else ()
+    for index, place in enumerate(path):
+        spot = place.spot
+        if spot is not None:
+            if spot.loop and spot.package:
+                return _spot_loop(group, place, spot)
             continue
-        for node in loops.enclosing_loops(code, loops.position_of(code, lasti)):
+        if _carries(place.code):
+            continue
+        position = loops.position_of(place.code, place.lasti)
+        for node in loops.enclosing_loops(place.code, position):
             if node.bounded is None:
-                return _Found(_loop_site(code, node), node, in_library=True)
+                return _tag_loop(group, path[index:]) or _in_library(place, node)
     return None
+
+
+def _in_library(place: callpath.Place, node: loops.Loop) -> _Found:
+    return _Found(_loop_site(place.code, node), node, in_library=True)
+
+
+def _tag_loop(group: Group, around: tuple[callpath.Place, ...]) -> _Found | None:
+    """The tag that runs the loop: of a filter or a tag that the template language has."""
+    if not _TEMPLATES.search(around[0].code.co_filename.replace("\\", "/")):
+        return None
+    tag = next((one for one in around if one.spot is not None and one.spot.own), None)
+    if tag is None or tag.spot is None or tag.spot.kind != "template":
+        return None
+    return _Found(path_site(group.path, tag), loop_place=tag, spot=tag.spot)
 
 
 def _carries(code: CodeType) -> bool:

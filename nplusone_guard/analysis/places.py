@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import linecache
-import os
+from collections.abc import Sequence
+from dataclasses import replace
 from types import CodeType
 
 from nplusone_guard.analysis.findings import Site
@@ -17,16 +18,30 @@ def site_of(code: CodeType, lasti: int, kind: str = "python") -> Site:
     return site_at(code, line, kind)
 
 
-def place_site(place: callpath.Place) -> Site:
-    """The source place of one step of a path, in the user's own terms where it has them."""
-    if place.spot is not None:
-        return spot_site(place.spot)
-    return site_of(place.code, place.lasti)
+def path_site(
+    path: Sequence[callpath.Place], place: callpath.Place, spot: callpath.Spot | None = None
+) -> Site:
+    """The source place of one step of ``path``, in the user's own terms where it has them.
+
+    ``spot`` is the step's own unless given. What a template says that was written in
+    Python is told at the user's line that had it rendered.
+    """
+    spot = spot or place.spot
+    if spot is None:
+        return site_of(place.code, place.lasti)
+    site = _spot_site(spot)
+    if spot.file != callpath.NO_FILE or place not in path:
+        return site
+    outer = next((one for one in path[path.index(place) :] if one.user), None)
+    if outer is None:
+        return site
+    file, line = outer.code.co_filename, outer.line
+    return replace(site, file=file, line=line, source=site.source or source_line(file, line))
 
 
-def spot_site(spot: callpath.Spot) -> Site:
+def _spot_site(spot: callpath.Spot) -> Site:
     """Where a template's tag, or a serializer's field, was written."""
-    return Site(spot.file, spot.line, spot.name, spot.source, spot.kind)
+    return Site(spot.file, spot.line, spot.name, spot.source, spot.kind, spot.package)
 
 
 def site_at(code: CodeType, line: int, kind: str = "python") -> Site:
@@ -64,11 +79,4 @@ def package_of(code: CodeType) -> str:
     """The top-level package of third-party code; empty for the user's own."""
     if callpath.is_user_code(code):
         return ""
-    path = os.path.normpath(code.co_filename)
-    for root in callpath.LIBRARY_ROOTS:
-        if path.startswith(root):
-            inside = path[len(root) :]
-            for prefix in ("site-packages", "dist-packages"):
-                inside = inside.removeprefix(prefix + os.sep)
-            return inside.split(os.sep)[0].removesuffix(".py")
-    return "<generated>"
+    return callpath.package_of_file(code.co_filename) or "<generated>"

@@ -20,7 +20,7 @@ import os
 import site
 import sys
 import sysconfig
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from itertools import islice
@@ -48,6 +48,9 @@ INNER_CODES: Final = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genex
 #: File names of code typed by a person, though no file stands behind them.
 _TYPED: Final = ("<stdin>", "<console>", "<ipython", "<doctest", "<input", "<string>", "<shell>")
 
+
+#: The file of a template that was written in Python: its lines are those of a string.
+NO_FILE: Final = "<template>"
 
 #: The reader of places at which the landmarks end.
 STOP: Final[Any] = object()
@@ -152,7 +155,7 @@ class Path(tuple[Place, ...]):  # noqa: SLOT001 - a tuple that keeps what was fo
         for index, place in enumerate(self):
             if place.bridge:
                 break
-            if place.user:
+            if place.user or (place.spot is not None and not place.keyed):
                 found.append((index, place.code))
         return tuple(found)
 
@@ -247,7 +250,7 @@ class CodeTable:
         _, mark, user = known
         if mark.spot is not None or mark.key is not None:
             return self._special(frame, mark), False
-        position = _exact_position(code, lasti) if user else line_of(code, lasti)
+        position = exact_position(code, lasti) if user else line_of(code, lasti)
         place = self._place(code, lasti, position, mark, user=user)
         if not mark.bridge:
             self.steps[id(code)][lasti] = place
@@ -271,6 +274,11 @@ class CodeTable:
         if mark.fixed:
             self.steps[id(code)][lasti] = place
         return place
+
+    def user_place(self, code: CodeType, lasti: int) -> Place:
+        """The place of an instruction in user code."""
+        self.codes.setdefault(id(code), (code, PLAIN, True))
+        return self._place(code, lasti, _exact_position(code, lasti), PLAIN, user=True)
 
     def _place(
         self,
@@ -319,7 +327,7 @@ def _found_mark(frame: FrameType) -> Mark:
     for finder in _finders:
         try:
             mark = finder(frame)
-        except Exception as error:
+        except Exception as error:  # noqa: PERF203 - once for each code object
             contain("capture.landmarks", error)
         else:
             if mark is not None:
@@ -366,22 +374,24 @@ def call_path(frame: Any, root: Any) -> tuple[Path, list[CodeType]]:
     return _walk(frame, root, codes, tuple(lastis)), codes
 
 
-def is_path_of(path: Path, codes: list[CodeType]) -> bool:
-    """Whether ``path`` runs through these very code objects of the user's.
+def settle(path: Path, codes: list[CodeType]) -> Path:
+    """``path``, through these very code objects where it runs through equal ones.
 
-    A scope asks once for each group. Queries of equal code in other files that come on
-    top can only come from a loop that calls both, by the theorem: the calling
-    instruction is the same.
+    A scope asks for that when it closes, once for each group. Until then queries of
+    equal code in two files may count as one: they can only come from a loop that calls
+    both, by the theorem, since the calling instruction is the same.
     """
-    for index, code in path.users:  # noqa: SIM110 - a generator would cost twice as much
+    for index, code in path.users:
         if codes[index] is not code:
-            return False
-    return True
+            return table.path(tuple(_settled(path, codes)))
+    return path
 
 
-def walk(frame: Any, root: Any) -> Path:
-    """The path as ``call_path`` gives it, from the frames alone."""
-    return table.path(_places(frame, root)[0])
+def _settled(path: Path, codes: list[CodeType]) -> Iterator[Place]:
+    users = dict(path.users)
+    for index, place in enumerate(path):
+        same = index not in users or codes[index] is place.code
+        yield place if same else table.user_place(codes[index], place.lasti)
 
 
 def _walk(frame: Any, root: Any, codes: list[CodeType], lastis: tuple[int, ...]) -> Path:
@@ -502,12 +512,14 @@ def named_places(path: Path) -> Iterable[Place]:
 # call: only their source position compares. On 3.10 there are no columns, and offsets hold.
 if sys.version_info >= (3, 11):
 
-    def _exact_position(code: CodeType, lasti: int) -> Hashable:
+    def exact_position(code: CodeType, lasti: int) -> Hashable:
+        """What tells two calls of one function apart."""
         return next(islice(code.co_positions(), lasti // 2, None), lasti)
 
 else:
 
-    def _exact_position(code: CodeType, lasti: int) -> Hashable:
+    def exact_position(code: CodeType, lasti: int) -> Hashable:
+        """What tells two calls of one function apart."""
         return lasti
 
 

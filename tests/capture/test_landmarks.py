@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,7 @@ VERSIONS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "ManyRelatedManager.count": ((5, 0), (99,)),
     "django.db.models.fields.related_descriptors:create_forward_many_to_many_manager."
     "ManyRelatedManager.exists": ((5, 0), (99,)),
+    "django.template.base:PartialTemplate._render": ((6, 0), (99,)),
 }
 
 
@@ -41,14 +43,18 @@ def expected_on(name: str) -> bool:
     return first <= django.VERSION[:2] < last
 
 
-@pytest.mark.parametrize("name", [*landmarks.LANDMARKS, *landmarks.KEYED, *landmarks.BRIDGES])
+@pytest.mark.parametrize(
+    "name", [*landmarks.LANDMARKS, *landmarks.KEYED, *landmarks.BRIDGES, *landmarks.SPOTS]
+)
 def test_landmark_exists(name: str) -> None:
     assert (landmarks.find_code(name) is not None) == expected_on(name)
 
 
 def test_missing_lists_what_this_django_lacks() -> None:
     assert set(landmarks.missing()) == {
-        name for name in landmarks.LANDMARKS if not expected_on(name)
+        name
+        for name in (*landmarks.LANDMARKS, *landmarks.SPOTS)
+        if not expected_on(name) and name.partition(":")[0] in sys.modules
     }
 
 

@@ -21,7 +21,15 @@ import wrapt
 
 from nplusone_guard.capture import callpath
 from nplusone_guard.capture.faults import contain
-from nplusone_guard.capture.landmarks import admin, forms, orm, serializers
+from nplusone_guard.capture.landmarks import (
+    admin,
+    forms,
+    jinja,
+    orm,
+    serializers,
+    templates,
+    views,
+)
 from nplusone_guard.capture.landmarks.facts import (
     NO_KEY,
     Facts,
@@ -50,7 +58,11 @@ __all__ = [
 LANDMARKS: Final[dict[str, Reader]] = orm.READERS
 
 #: Function → what tells two turns of a framework's own loop apart.
-KEYED: Final[dict[str, Callable[[FrameType], Hashable]]] = {**orm.KEYS, **forms.KEYS}
+KEYED: Final[dict[str, Callable[[FrameType], Hashable]]] = {
+    **orm.KEYS,
+    **forms.KEYS,
+    **templates.KEYS,
+}
 
 #: Function → the place in the user's own terms. What a project does not use is not
 #: imported for it: these rows wait until their module is.
@@ -58,6 +70,8 @@ SPOTS: Final[dict[str, Callable[[FrameType], callpath.Spot | None]]] = {
     **serializers.SPOTS,
     **admin.SPOTS,
     **forms.SPOTS,
+    **templates.SPOTS,
+    **views.SPOTS,
 }
 
 #: Where asgiref leaves one thread or task for another (see ``bridges``).
@@ -75,6 +89,7 @@ def load() -> None:
     if _loaded:
         return
     _loaded.append(True)
+    callpath.add_finder(jinja.find)
     _mark({**LANDMARKS, **dict.fromkeys(KEYED), **dict.fromkeys(BRIDGES)})
     for module in {name.partition(":")[0] for name in SPOTS}:
         if module in sys.modules:
