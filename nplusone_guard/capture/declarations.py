@@ -15,8 +15,15 @@ from nplusone_guard.capture.callpath import Spot, is_library_file, package_of_fi
 #: Source files of which the classes are remembered.
 _MAX_FILES: Final = 256
 
-#: What declares nothing for a project: its classes are there to be derived from.
-_FRAMEWORKS: Final = frozenset({"builtins", "django", "rest_framework", "typing", "abc"})
+#: Modules that declare nothing for a project: their classes are there to be derived from.
+_BASES: Final = (
+    "builtins",
+    "django.contrib.admin.",
+    "django.db.",
+    "django.forms.",
+    "django.views.",
+    "rest_framework.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,7 @@ def _written(cls: type) -> Iterator[tuple[str, _Class]]:
     for base in cls.__mro__:
         module = sys.modules.get(base.__module__)
         file = getattr(module, "__file__", None)
-        if file is not None and base.__module__.partition(".")[0] not in _FRAMEWORKS:
+        if file is not None and not base.__module__.startswith(_BASES):
             found = _classes(file).get(base.__qualname__)
             if found is not None:
                 yield file, found

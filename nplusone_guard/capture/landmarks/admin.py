@@ -19,27 +19,32 @@ from nplusone_guard.capture.landmarks.frames import enclosing
 _KIND: Final = "admin"
 
 
+def _spot(
+    admin: Any, what: str = "", attribute: str = "", entry: str = "", *, loop: bool = False
+) -> Spot | None:
+    cls: Any = type(admin)
+    return _make(cls, admin.model, what, attribute, entry, loop)
+
+
 @functools.lru_cache(maxsize=4096)
-def _spot(cls: type, what: str, attribute: str, entry: str, *, loop: bool) -> Spot | None:
+def _make(cls: type, model: type, what: str, attribute: str, entry: str, loop: bool) -> Spot | None:
+    """The place in the class, or the model where it was registered without one."""
     written = declaration(cls, attribute, entry=entry)
-    return spot_of(_KIND, f"{cls.__name__}{what}", written, loop=loop)
-
-
-def _class(admin: Any) -> Any:
-    """The ``ModelAdmin`` that the user wrote."""
-    return type(admin)
+    if written is None:
+        name, written = f"{cls.__name__} of {model.__name__}", declaration(model)
+    else:
+        name = cls.__name__
+    return spot_of(_KIND, name + what, written, loop=loop)
 
 
 def _column(frame: FrameType) -> Spot | None:
     """``PeopleAdmin.list_display "tenant"``, at the line of that entry."""
     local = frame.f_locals
-    column = local.get("field_name")
-    if column is None:
+    field = local.get("field_name")
+    if field is None:
         return None
-    if not isinstance(column, str):
-        column = getattr(column, "__name__", str(column))
-    owner = _class(local["cl"].model_admin)
-    return _spot(owner, f'.list_display "{column}"', "list_display", column, loop=False)
+    column = field if isinstance(field, str) else getattr(field, "__name__", str(field))
+    return _spot(local["cl"].model_admin, f'.list_display "{column}"', "list_display", column)
 
 
 def _row(frame: FrameType) -> Spot | None:
@@ -47,34 +52,32 @@ def _row(frame: FrameType) -> Spot | None:
     local = frame.f_locals
     if "res" not in local:
         return None
-    return _spot(_class(local["cl"].model_admin), " changelist", "", "", loop=True)
+    return _spot(local["cl"].model_admin, " changelist", loop=True)
 
 
 def _filter(frame: FrameType) -> Spot | None:
     """The choices of one filter: ``PeopleAdmin.list_filter "tenant"``."""
     local = frame.f_locals
     path = getattr(local["self"], "field_path", local["field"].name)
-    return _spot(
-        _class(local["model_admin"]), f'.list_filter "{path}"', "list_filter", path, loop=True
-    )
+    return _spot(local["model_admin"], f'.list_filter "{path}"', "list_filter", path, loop=True)
 
 
 def _page(name: str) -> Callable[[FrameType], Spot | None]:
     """What a page of the admin asks for by itself."""
 
     def spot(frame: FrameType) -> Spot | None:
-        return _spot(_class(frame.f_locals["self"]), f" {name}", "", "", loop=False)
+        return _spot(frame.f_locals["self"], f" {name}")
 
     return spot
 
 
 def _suggestion(frame: FrameType) -> Spot | None:
-    """One answer of the autocomplete view."""
+    """The answers of the autocomplete view; one of them once ``obj`` has a value."""
     local = frame.f_locals
     admin = getattr(local.get("self"), "model_admin", None)
-    if "obj" not in local or admin is None:
+    if admin is None:
         return None
-    return _spot(_class(admin), " autocomplete", "search_fields", "", loop=True)
+    return _spot(admin, " autocomplete", "search_fields", loop="obj" in local)
 
 
 def _deleted(frame: FrameType) -> Spot | None:
@@ -82,7 +85,14 @@ def _deleted(frame: FrameType) -> Spot | None:
     outer = enclosing(frame, _confirmation(), deepest=_DEEPEST)
     if outer is None:
         return None
-    return _spot(_class(outer.f_locals["self"]), " delete confirmation", "", "", loop=True)
+    return _spot(outer.f_locals["self"], " delete confirmation", loop=True)
+
+
+def inline_turn(item: Any) -> Spot | None:
+    """One form of an inline, where ``{% for %}`` of a template is at one."""
+    if type(item).__name__ != "InlineAdminForm":
+        return None
+    return _spot(item.model_admin, loop=True)
 
 
 #: How deep the objects of a confirmation page may be nested.
@@ -99,6 +109,7 @@ def _confirmation() -> frozenset[CodeType]:
 _LIST: Final = "django.contrib.admin.templatetags.admin_list:"
 _FILTERS: Final = "django.contrib.admin.filters:"
 _ADMIN: Final = "django.contrib.admin.options:ModelAdmin."
+_AUTOCOMPLETE: Final = "django.contrib.admin.views.autocomplete:AutocompleteJsonView.get"
 #: Up to Python 3.11 a comprehension runs in a frame of its own.
 _COMPREHENSION: Final = ".<listcomp>" if sys.version_info < (3, 12) else ""
 
@@ -113,8 +124,7 @@ SPOTS: Final[dict[str, Callable[[FrameType], Spot | None]]] = {
     f"{_ADMIN}_changeform_view": _page("change page"),
     f"{_ADMIN}_delete_view": _page("delete page"),
     f"{_ADMIN}history_view": _page("history page"),
-    f"django.contrib.admin.views.autocomplete:AutocompleteJsonView.get{_COMPREHENSION}": (
-        _suggestion
-    ),
+    _AUTOCOMPLETE: _suggestion,
+    f"{_AUTOCOMPLETE}{_COMPREHENSION}": _suggestion,
     "django.contrib.admin.utils:get_deleted_objects.format_callback": _deleted,
 }

@@ -76,27 +76,35 @@ def _spot(owner: Any, name: str = "", *, loop: bool = False) -> Spot | None:
     spots = _known.setdefault(cls, {})
     key = (name, loop)
     if key not in spots:
-        spots[key] = _make(owner, cls, name, loop=loop)
+        spots[key] = _make(cls, name, loop=loop)
     return spots[key]
 
 
-def _make(owner: Any, cls: type, name: str, *, loop: bool) -> Spot | None:
-    shown = f"{cls.__name__}.{name}" if name else cls.__name__
+def _make(cls: type, name: str, *, loop: bool) -> Spot | None:
+    called, written = _written(cls, name)
+    shown = f"{called}.{name}" if name else called
     # The choices of a field are not its rendering: ``EntryForm.author[]``.
     shown += "[]" if name and loop else ""
-    return spot_of(_KIND, shown, _written(owner, name), loop=loop)
+    return spot_of(_KIND, shown, written, loop=loop)
 
 
-def _written(owner: Any, name: str) -> Declaration | None:
-    """The field's line, or what a factory made the form for: an admin, a model."""
-    form = getattr(owner, "form", type(owner))
-    options = getattr(form, "_meta", None)
+def _written(cls: type, name: str) -> tuple[str, Declaration | None]:
+    """What declares a field, and where: the form, or what a factory made it for.
+
+    That is an admin, which goes by its own name, or a model.
+    """
+    form = getattr(cls, "form", cls)
+    options: Any = getattr(form, "_meta", None)
     callback = getattr(options, "formfield_callback", None)
     admin = getattr(getattr(callback, "func", callback), "__self__", None)
+    candidates = [(cls.__name__, cls), (cls.__name__, form)]
+    if admin is not None:
+        candidates.append((type(admin).__name__, type(admin)))
     model = getattr(options, "model", None)
-    candidates = (type(owner), form, type(admin) if admin is not None else None, model)
-    found = (declaration(one, name) for one in candidates if one is not None)
-    return next((one for one in found if one is not None), None)
+    if model is not None:
+        candidates.append((cls.__name__, model))
+    found = ((called, declaration(one, name)) for called, one in candidates)
+    return next((one for one in found if one[1] is not None), (cls.__name__, None))
 
 
 def _model_field(frame: FrameType) -> Hashable:

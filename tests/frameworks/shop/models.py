@@ -50,7 +50,7 @@ class ProductQuerySet(models.QuerySet):
         return [product.name for product in self.filter(maker=maker)]  # @manager
 
 
-class Product(models.Model):
+class Product(models.Model):  # @product_model
     name = models.CharField(max_length=50)
     maker = models.ForeignKey(Maker, models.CASCADE, related_name="products")
 
