@@ -5,7 +5,7 @@ from __future__ import annotations
 from nplusone_guard.analysis.advice.case import Parents
 from nplusone_guard.analysis.findings import Origin, Site
 from nplusone_guard.analysis.location import Location
-from nplusone_guard.analysis.places import site_at, site_of
+from nplusone_guard.analysis.places import path_site, site_at
 from nplusone_guard.analysis.rules import facts_of
 from nplusone_guard.capture import callpath
 from nplusone_guard.capture.scope import Group, Scope
@@ -39,10 +39,10 @@ def parents_of(scope: Scope, group: Group, location: Location) -> Parents | None
             read = _latest(scope, group, [model] if model else models)
     if read is None:
         return None
-    place = next(iter(callpath.user_places(read.path)), None)
+    place = next(iter(callpath.named_places(read.path)), None)
     if place is None:
         return None
-    site = site_of(place.code, place.lasti)
+    site = path_site(read.path, place)
     return Parents(Origin(facts_of(read).model, site, group.count, assigned), read)
 
 
