@@ -33,7 +33,7 @@ def get_in_bulk(n):
 
 @loop("query-in-loop", origin="optional")
 def get_per_key(n):
-    for pk in Author.objects.values_list("pk", flat=True):  # loop origin
+    for pk in Author.objects.order_by("pk").values_list("pk", flat=True):  # loop origin
         Author.objects.get(pk=pk)  # site
 
 
