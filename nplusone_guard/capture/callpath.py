@@ -160,7 +160,7 @@ class Path(tuple[Place, ...]):  # noqa: SLOT001 - a tuple that keeps what was fo
         return tuple(found)
 
 
-class RememberedPath(Path):  # noqa: SLOT001 - as above
+class RememberedPath(Path):
     """The only path with its places, so that it is hashed at a glance."""
 
     __hash__ = object.__hash__
@@ -278,7 +278,7 @@ class CodeTable:
     def user_place(self, code: CodeType, lasti: int) -> Place:
         """The place of an instruction in user code."""
         self.codes.setdefault(id(code), (code, PLAIN, True))
-        return self._place(code, lasti, _exact_position(code, lasti), PLAIN, user=True)
+        return self._place(code, lasti, exact_position(code, lasti), PLAIN, user=True)
 
     def _place(
         self,

@@ -34,7 +34,7 @@ VERSIONS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "ManyRelatedManager.count": ((5, 0), (99,)),
     "django.db.models.fields.related_descriptors:create_forward_many_to_many_manager."
     "ManyRelatedManager.exists": ((5, 0), (99,)),
-    "django.template.base:PartialTemplate._render": ((6, 0), (99,)),
+    "django.template.base:PartialTemplate.render": ((6, 0), (99,)),
 }
 
 

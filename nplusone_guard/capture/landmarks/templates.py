@@ -168,8 +168,8 @@ _BASE: Final = "django.template.base:"
 #: Function → the place in the user's own terms.
 SPOTS: Final[dict[str, Callable[[FrameType], Spot | None]]] = {
     f"{_BASE}Node.render_annotated": _node,
-    f"{_BASE}Template._render": _template,
-    f"{_BASE}PartialTemplate._render": _template,
+    f"{_BASE}Template.render": _template,
+    f"{_BASE}PartialTemplate.render": _template,
     "django.template.defaulttags:ForNode.render": _turn,
     "django.template.defaulttags:RegroupNode.resolve_expression": _regrouped,
     "django.template.defaultfilters:_property_resolver.resolve": _filtered,

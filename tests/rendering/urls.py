@@ -1,0 +1,26 @@
+"""The routes of the views beside this file."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from tests.rendering import views
+
+urlpatterns = [
+    path("page/<str:name>/", views.page),
+    path("inline/", views.inline),
+    path("inline-twice/", views.inline_twice),
+    path("inline-once/", views.inline_once),
+    path("inline-each/", views.inline_each),
+    path("rows/", views.rows),
+    path("by-name/", views.by_name),
+    path("by-hand/", views.by_hand),
+    path("directly/", views.directly),
+    path("paginated/", views.paginated),
+    path("entries/", views.Entries.as_view()),
+    path("entries/healthy/", views.HealthyEntries.as_view()),
+    path("entries/paged/", views.PagedEntries.as_view()),
+    path("entries/from-urls/", views.ListView.as_view(model=views.m.Entry)),
+    path("author/<int:pk>/", views.AuthorDetail.as_view()),
+    path("bare/", views.bare),
+]
