@@ -7,11 +7,22 @@ import sys
 from typing import Any
 
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.utils import OperationalError
 
+from apps.demo.plans import WORK
 from apps.demo.progress import Progress
+from apps.demo.seeding import (
+    DEMO_SIZE,
+    NOTHING,
+    REPORT_SIZE,
+    SEED,
+    enlarge_database,
+    seed_database,
+    stored_amounts,
+)
 from apps.demo.text import WIDTH
 from nplusone_guard import Report
 from nplusone_guard.report.text import render
@@ -35,6 +46,26 @@ class ExampleCommand(BaseCommand):
             raise CommandError(
                 f"{name} does not answer: {str(error).strip().splitlines()[0]}. Check DATABASE_URL."
             ) from error
+
+    def enlarge(self) -> None:
+        """Bring the database to the size that the performance report speaks of."""
+        call_command("migrate", verbosity=0, interactive=False)
+        if REPORT_SIZE.without(stored_amounts()) == NOTHING:
+            return
+        self.note("Adding example data up to the size that the performance report speaks of ...")
+        if stored_amounts() == NOTHING:
+            # In two steps here, too, so that the data is the same after `demo` and without it.
+            seed_database(DEMO_SIZE, SEED, self.stage_reporter())
+        enlarge_database(REPORT_SIZE, SEED, self.stage_reporter())
+        self.note()
+
+    def require_plans(self) -> None:
+        """Raise a ``CommandError`` on an engine whose plans are not read here."""
+        if connection.vendor not in WORK:
+            raise CommandError(
+                f"Plans are read on SQLite and PostgreSQL, not on {connection.display_name}. "
+                "Run: make demo DB=postgres"
+            )
 
     def guard_text(self, report: Report) -> str:
         """The guard's report as text, in the columns and the encoding of these commands."""

@@ -14,15 +14,10 @@ from apps.demo.comparison import TABLE_HEAD, TITLES, Compared, closing, compare
 from apps.demo.data import MANAGE, Stored, database_name, stored
 from apps.demo.measuring import measure_fairly
 from apps.demo.options import whole_number
-from apps.demo.seeding import Amounts, seed_database
+from apps.demo.seeding import DEMO_SIZE, SEED, Amounts, seed_database
 from apps.demo.text import WIDTH, source_file, source_lines
 from apps.journal.windows import Window
 from background_tasks.journal_wellness_tasks import VARIANTS
-
-#: Example data for each tenant, where the demo has to make it.
-PEOPLE_EACH = 20
-ENTRIES_EACH = 400
-SEED = 7
 
 
 class Command(ExampleCommand):
@@ -61,8 +56,7 @@ class Command(ExampleCommand):
         if there.tenants < tenants or not there.entries:
             instead = f" in place of the {there.tenants:,} there" if there.tenants else ""
             self.note(f"Making example data for {tenants:,} tenants{instead} ...")
-            amounts = Amounts(tenants, tenants * PEOPLE_EACH, tenants * ENTRIES_EACH)
-            seed_database(amounts, SEED, self.stage_reporter())
+            seed_database(scaled(tenants), SEED, self.stage_reporter())
             self.note()
         return stored()
 
@@ -95,6 +89,14 @@ class Command(ExampleCommand):
 
     def write(self, text: str) -> None:
         self.stdout.write(text)
+
+
+def scaled(tenants: int) -> Amounts:
+    """As many people and entries for each of ``tenants`` as in ``DEMO_SIZE``."""
+    size = DEMO_SIZE
+    return Amounts(
+        tenants, tenants * size.people // size.tenants, tenants * size.entries // size.tenants
+    )
 
 
 @dataclass(frozen=True, slots=True)
