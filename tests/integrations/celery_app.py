@@ -16,10 +16,6 @@ app.conf.update(
 )
 
 
-class Broken(Exception):
-    """What a task itself raises."""
-
-
 @app.task(name="tasks.loop")
 def loop(*_):
     return work.loop()
@@ -32,8 +28,7 @@ def healthy(*_):
 
 @app.task(name="tasks.failing")
 def failing():
-    work.loop()
-    raise Broken("on purpose")
+    work.failing()
 
 
 @app.task(name="tasks.retried", bind=True, max_retries=2)
@@ -41,7 +36,7 @@ def retried(self):
     """Fails twice; the third try succeeds."""
     work.loop() if self.request.retries else work.healthy()
     if self.request.retries < 2:
-        raise self.retry(exc=Broken("not yet"), countdown=0)
+        raise self.retry(exc=work.Broken("not yet"), countdown=0)
     return self.request.retries
 
 

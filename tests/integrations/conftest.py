@@ -11,6 +11,7 @@ from nplusone_guard import delivery
 from nplusone_guard.capture import faults
 from nplusone_guard.capture.scope import current_scope
 from nplusone_guard.integrations import units
+from tests.integrations import redis_server
 
 pytest_plugins = ["tests.webapp.fixtures"]
 
@@ -71,6 +72,12 @@ def mode():
 def logging_mode(mode):
     with mode("log"):
         yield
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory):
+    with redis_server.serve(tmp_path_factory.mktemp("redis")) as url:
+        yield url
 
 
 @pytest.fixture(autouse=True)

@@ -22,8 +22,8 @@ from nplusone_guard.exceptions import NPlusOneDetected, NPlusOneWarning
 from nplusone_guard.integrations import celery as integration
 from nplusone_guard.integrations import units
 from tests.integrations import celery_app
-from tests.integrations.celery_app import Broken, app
-from tests.integrations.work import HEALTHY, LOOP, PLACE, place
+from tests.integrations.celery_app import app
+from tests.integrations.work import HEALTHY, LOOP, PLACE, Broken, place
 from tests.webapp import GUARD
 
 RUN_LOOP = ("celery:tasks.loop", *LOOP)

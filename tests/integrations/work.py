@@ -37,5 +37,33 @@ def place(finding):
     return finding.site.file, finding.site.line, finding.loop.line
 
 
-#: Where the loop of ``loop()`` is.
+
+
+async def aloop():
+    names = []
+    async for user in User.objects.order_by("pk"):  # the loop
+        names.append((await User.objects.aget(pk=user.pk)).username)  # the query
+    return names
+
+
+async def ahealthy():
+    return [user.username async for user in User.objects.order_by("pk")]
+
+
+class Broken(Exception):
+    """What the work itself raises."""
+
+
+def failing():
+    loop()
+    raise Broken("on purpose")
+
+
+def interrupted():
+    loop()
+    raise KeyboardInterrupt
+
+
+#: Where the loops of ``loop()`` and ``aloop()`` are.
 PLACE = (__file__, line("the query"), line("the loop"))
+APLACE = (__file__, line("the query", aloop), line("the loop", aloop))
