@@ -350,6 +350,14 @@ KEYS: Final = (
         read=_commands,
     ),
     Key(
+        name="THREADS",
+        field="threads",
+        allowed="True or False",
+        default="`True`",
+        about="Whether threads, and jobs of thread pools, report to the scope they were started in.",
+        read=_boolean,
+    ),
+    Key(
         name="BASE_DIR",
         field="base_dir",
         allowed="the path of a directory",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import sys
 import threading
-import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextvars import Token
+from dataclasses import replace
 from types import FrameType, TracebackType
 from typing import Any, TypeVar, cast, overload
 
@@ -45,8 +44,16 @@ class Recording:
 
     @property
     def report(self) -> Report:
-        """The frozen report; while the scope is open, a report of what ran so far."""
-        return self._report if self._report is not None else build(self.scope)
+        """The frozen report; while the scope is open, a report of what ran so far.
+
+        Queries of threads and tasks that go on after the scope are in none of its counts
+        but ``late_queries``.
+        """
+        if self._report is None:
+            return build(self.scope)
+        if self._report.late_queries != self.scope.late:
+            self._report = replace(self._report, late_queries=self.scope.late)
+        return self._report
 
     @property
     def closed(self) -> bool:
@@ -59,8 +66,7 @@ class Recording:
             if self._report is None:
                 self._close_inner()
                 self.suspend()
-                self.scope.wall_time = time.perf_counter() - self.scope.opened
-                self.scope.closed = True
+                self.scope.end()
                 self._report = build(self.scope)
                 adopt(self.scope, self._report)
                 self.scope.root = None
@@ -151,10 +157,6 @@ def open_scope(
     hook.install()
     root = root if root is not None else sys._getframe(1)
     scope = Scope(name, kind, policy or default_policy(), open_scope_of_context(), root)
-    try:
-        scope.task = asyncio.current_task()
-    except RuntimeError:
-        scope.task = None
     return Recording(scope)
 
 
@@ -227,8 +229,6 @@ class _Watch:
 
 
 def _deliver(report: Report, policy: Policy, mode: Mode, error: BaseException | None) -> None:
-    from dataclasses import replace
-
     from nplusone_guard.delivery import deliver
 
     deliver(report, replace(policy, mode=mode), exception=error)

@@ -5,25 +5,27 @@ from __future__ import annotations
 import fnmatch
 import logging
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import partial
 from types import FrameType
 from typing import Any, Final
 
-import django
+import wrapt
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
+from django.core.handlers.base import BaseHandler
 from django.core.signals import got_request_exception, request_finished, request_started
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from nplusone_guard import correlation
 from nplusone_guard.capture.faults import contain
-from nplusone_guard.capture.scope import current_scope, open_scope_of_context
+from nplusone_guard.capture.scope import Scope, current_scope, open_scope_of_context
 from nplusone_guard.conf import policy_from_settings
 from nplusone_guard.delivery import deliver
 from nplusone_guard.exceptions import ConfigError, NPlusOneDetected, NPlusOneWarning
@@ -193,12 +195,25 @@ class _Watched:
             recording = self._open.pop()
         except IndexError:
             return
+        recording.scope.on_late = _log_late
         try:
             deliver(recording.close(), policy, exception=exception)
         except (NPlusOneDetected, NPlusOneWarning):
             raise
         except Exception as error:
             contain("middleware", error)
+        finally:
+            recording.scope.release()
+
+
+def _log_late(scope: Scope) -> None:
+    """Tell that something goes on after the response; its later queries are only counted."""
+    logger.info(
+        "%s: queries go on after the response, in %s, and are not judged; "
+        "decorate the function that sends them with @watch",
+        scope.name,
+        threading.current_thread().name,
+    )
 
 
 def _correlate(recording: Recording, *, header: Callable[[str], str | None]) -> None:
@@ -295,33 +310,35 @@ class AsyncBody:
 
 # ── requests inside a scope, with or without the middleware ─────────────────────────
 
-#: The unit that ``request_started`` has opened in this context.
+#: The unit that was opened for the request of this context.
 _unit: ContextVar[Recording | None] = ContextVar("nplusone_guard_request", default=None)
-
-#: Whether an ASGI request sees what a receiver of its signal sets in the context: from
-#: Django 5.0 to 6.0 ``Signal.asend()`` runs the receivers in a task of their own.
-_ASGI_SIGNALS_REACH: Final = not (5, 0) <= django.VERSION[:2] < (6, 1)
 
 
 def connect_signals() -> None:
-    """Make each request that runs inside a scope a unit of its own, judged alone."""
+    """Make each request that runs inside a scope a unit of its own, judged alone.
+
+    Signals tell the start and the end of a request under WSGI. Under ASGI their receivers
+    may run in a task of their own (Django 5.0 to 6.0), whose context nobody sees: there
+    the function is wrapped that answers all requests.
+    """
     request_started.connect(_on_started, dispatch_uid="nplusone_guard")
     request_finished.connect(_on_finished, dispatch_uid="nplusone_guard")
     got_request_exception.connect(_on_exception, dispatch_uid="nplusone_guard")
+    wrapt.wrap_function_wrapper(BaseHandler, "get_response_async", _answer_async)
 
 
-def _on_started(environ: Any = None, scope: Any = None, **_: object) -> None:
+def _on_started(environ: Any = None, **_: object) -> None:
+    if environ is None:
+        return
     try:
-        _close_unit()
-        enclosing = open_scope_of_context()
-        if enclosing is None or (environ is None and not _ASGI_SIGNALS_REACH):
-            return
-        name = _raw_name(environ, scope)
-        unit = open_scope(name, "request", enclosing.policy, root=_sender_frame())
-        _unit.set(unit)
-        _correlate(unit, header=_raw_headers(environ, scope))
+        name = f"{environ.get('REQUEST_METHOD')} {environ.get('PATH_INFO')}"
+        _open_unit(name, _sender_frame(), partial(_environ_header, environ))
     except Exception as error:
         contain("signals", error)
+
+
+def _environ_header(environ: Mapping[str, str], name: str) -> str | None:
+    return environ.get(f"HTTP_{name.upper().replace('-', '_')}")
 
 
 def _on_finished(**_: object) -> None:
@@ -331,31 +348,76 @@ def _on_finished(**_: object) -> None:
         contain("signals", error)
 
 
+def _answer_async(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+    """Around ``BaseHandler.get_response_async(request)``."""
+    if open_scope_of_context() is None:
+        return wrapped(*args, **kwargs)
+    return _answer_in_unit(wrapped, *args, **kwargs)
+
+
+async def _answer_in_unit(get_response: Any, request: HttpRequest) -> HttpResponseBase:
+    unit = None
+    try:
+        name = f"{request.method} {request.path_info}"
+        unit = _open_unit(name, sys._getframe(), request.headers.get)  # noqa: SLF001
+    except Exception as error:
+        contain("signals", error)
+    try:
+        response: HttpResponseBase = await get_response(request)
+    except BaseException:
+        _on_finished()
+        raise
+    if unit is not None:
+        _close_with(response, unit)
+    return response
+
+
+def _close_with(response: Any, unit: Recording) -> None:
+    """Close the unit with the response, before ``request_finished``: in whatever context."""
+    try:
+        response._resource_closers.append(partial(_close_contained, unit))  # noqa: SLF001
+    except Exception as error:
+        contain("signals", error)
+
+
+def _close_contained(unit: Recording) -> None:
+    try:
+        _close(unit)
+    except Exception as error:
+        contain("signals", error)
+
+
 def _on_exception(request: Any = None, **_: object) -> None:
     """Note what was raised outside views, in another middleware."""
     _note_exception(request, sys.exc_info()[1])
 
 
+def _open_unit(
+    name: str, root: FrameType | None, header: Callable[[str], str | None]
+) -> Recording | None:
+    """Close the unit that was left open; open one if this context has a scope around it."""
+    _close_unit()
+    enclosing = open_scope_of_context()
+    if enclosing is None:
+        return None
+    unit = open_scope(name, "request", enclosing.policy, root=root)
+    _unit.set(unit)
+    _correlate(unit, header=header)
+    return unit
+
+
 def _close_unit() -> None:
     unit = _unit.get()
     if unit is not None:
+        _close(unit)
+
+
+def _close(unit: Recording) -> None:
+    if _unit.get() is unit:
         _unit.set(None)
-        unit.close()
-        # The scope around may have ended before a body that nobody read.
-        current_scope.set(open_scope_of_context())
-
-
-def _raw_name(environ: Any, scope: Any) -> str:
-    if environ is not None:
-        return f"{environ.get('REQUEST_METHOD')} {environ.get('PATH_INFO')}"
-    return f"{scope.get('method')} {scope.get('path')}"
-
-
-def _raw_headers(environ: Any, scope: Any) -> Callable[[str], str | None]:
-    if environ is not None:
-        return lambda name: environ.get(f"HTTP_{name.upper().replace('-', '_')}")
-    headers = {name.lower(): value for name, value in scope.get("headers", ())}
-    return lambda name: headers.get(name.encode(), b"").decode("latin-1") or None
+    unit.close()
+    # The scope around may have ended before a body that nobody read.
+    current_scope.set(open_scope_of_context())
 
 
 def _sender_frame() -> FrameType | None:
@@ -367,7 +429,7 @@ def _sender_frame() -> FrameType | None:
 
 
 def _unit_for(request: HttpRequest, policy: Policy, root: FrameType) -> Recording:
-    """The unit that ``request_started`` has opened for this request, else a new one.
+    """The unit that was opened for this request already, else a new one.
 
     Inside a scope, that scope's policy judges; what becomes of the findings, the
     settings say.

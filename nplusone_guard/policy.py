@@ -74,6 +74,8 @@ class Policy:
     tasks: bool = True
     #: The management commands that are a scope each; true: all but servers and the like.
     commands: bool | frozenset[str] = False
+    #: Whether threads that are started inside a scope report to it.
+    threads: bool = True
     #: What the pytest plugin does where neither its option nor the ini file says so.
     pytest_mode: PytestMode = "off"
 

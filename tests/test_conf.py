@@ -29,6 +29,7 @@ GOOD = [
     ({"COMMANDS": True}, "commands", True),
     ({"COMMANDS": ["migrate", "send"]}, "commands", frozenset({"migrate", "send"})),
     ({"COMMANDS": []}, "commands", frozenset()),
+    ({"THREADS": False}, "threads", False),
     ({"PYTEST": "fail"}, "pytest_mode", "fail"),
     ({"BASE_DIR": "/srv/app"}, "base_dir", "/srv/app"),
     ({"BASE_DIR": Path("/srv/app")}, "base_dir", str(Path("/srv/app"))),
@@ -50,9 +51,14 @@ BAD = [
     ({"THRESHOLD": True}, "E003", '["THRESHOLD"] is True.'),
     ({"THRESHOLD": "3"}, "E003", "[\"THRESHOLD\"] is '3'."),
     ({"TASKS": "celery"}, "E003", "[\"TASKS\"] is 'celery'. Allowed: True or False."),
-    ({"COMMANDS": "migrate"}, "E003", "[\"COMMANDS\"] is 'migrate'. Allowed: True, False or a list"),
+    (
+        {"COMMANDS": "migrate"},
+        "E003",
+        "[\"COMMANDS\"] is 'migrate'. Allowed: True, False or a list",
+    ),
     ({"COMMANDS": [""]}, "E003", "[\"COMMANDS\"] is ['']."),
     ({"COMMANDS": 1}, "E003", '["COMMANDS"] is 1.'),
+    ({"THREADS": 1}, "E003", '["THREADS"] is 1. Allowed: True or False.'),
     ({"SELECT": "lazy-relation"}, "E003", "[\"SELECT\"] is 'lazy-relation'. Allowed: a list of"),
     ({"SELECT": []}, "E003", '["SELECT"] is [].'),
     (

@@ -10,7 +10,16 @@ import pytest
 from django.db import connection
 
 from nplusone_guard.analysis import advice, judge, location, loops, origin, places, rules
-from nplusone_guard.capture import bridges, callpath, faults, hook, landmarks, scope, sightings
+from nplusone_guard.capture import (
+    bridges,
+    bridges_async,
+    callpath,
+    faults,
+    hook,
+    landmarks,
+    scope,
+    sightings,
+)
 from nplusone_guard.guard import watch
 from nplusone_guard.report import build
 from tests.corpus.data import populate
@@ -94,7 +103,7 @@ def test_broken_bridge_is_contained(monkeypatch: pytest.MonkeyPatch) -> None:
     async def count() -> int:
         return await Author.objects.acount()
 
-    monkeypatch.setattr(bridges.callpath, "carry", broken)
+    monkeypatch.setattr(callpath, "carry", broken)
     with watch() as report:
         assert async_to_sync(count)() == 0
     assert report.query_count == 1
@@ -121,8 +130,7 @@ def test_coroutine_thrown_away_in_another_context_raises_nothing() -> None:
     async def forever() -> None:
         await asyncio.sleep(3600)
 
-    path = callpath.Carried((), None)
-    coroutine = bridges._with_path(path, forever())
+    coroutine = bridges_async.with_path(callpath.Path(), forever())
 
     async def start() -> None:
         coroutine.send(None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import django
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
@@ -12,6 +11,7 @@ from django.core.signals import request_finished, request_started
 from django.test import AsyncClient, Client, override_settings
 
 from nplusone_guard import middleware
+from nplusone_guard.capture import faults
 from nplusone_guard.capture.scope import current_scope
 from nplusone_guard.guard import watch
 from nplusone_guard.policy import IgnoreEntry, Policy
@@ -155,9 +155,9 @@ def test_a_body_that_is_never_read_does_no_harm_to_the_next_scope(ended_by):
         Client().get("/healthy/")
 
 
-@pytest.mark.parametrize("installed", [[GUARD]])
+@either
 @pytest.mark.usefixtures("routes")
-def test_async_requests_are_units(delivered, opened):
+def test_async_requests_are_units(opened):
     async def run():
         async with watch("test") as report:
             for _ in range(3):
@@ -171,9 +171,9 @@ def test_async_requests_are_units(delivered, opened):
     assert len(opened) == 4
 
 
-@pytest.mark.parametrize("installed", [[GUARD]])
+@either
 @pytest.mark.usefixtures("routes")
-def test_async_requests_at_once_are_units_each(delivered):
+def test_async_requests_at_once_are_units_each(installed, delivered):
     async def run():
         async with watch("test") as report:
             await asyncio.gather(*(AsyncClient().get("/healthy/") for _ in range(3)))
@@ -182,26 +182,66 @@ def test_async_requests_at_once_are_units_each(delivered):
     report = async_to_sync(run)()
     assert report.query_count == 3
     assert rules(report) == []
-    assert delivered.summary() == [("GET /healthy/", 1, [])] * 3
+    assert delivered.summary() == [("GET /healthy/", 1, [])] * 3 * len(installed)
 
 
-@pytest.mark.skipif(
-    (5, 0) <= django.VERSION < (6, 1), reason="Django runs the receivers in a task of their own"
-)
-@pytest.mark.parametrize("installed", [[]])
+@either
 @pytest.mark.usefixtures("routes")
-def test_async_requests_are_units_by_the_signals_alone(opened):
+def test_after_an_async_request_the_scope_around_counts_again():
     async def run():
         async with watch("test") as report:
-            for _ in range(3):
-                await AsyncClient().get("/healthy/")
-            await AsyncClient().get("/aloop/")
+            for path in ("/healthy/", "/aloop/"):
+                await AsyncClient().get(path)
+                inside.append(current_scope.get())
+                await User.objects.acount()
+            inside.append(report.scope)
         return report
 
+    inside = []
     report = async_to_sync(run)()
     assert report.query_count == 7
+    assert len(set(inside)) == 1
+    assert report.late_queries == 0
+
+
+@either
+@pytest.mark.usefixtures("routes")
+def test_an_async_body_belongs_to_its_request():
+    async def run():
+        async with watch("test") as report:
+            for _ in range(2):
+                response = await AsyncClient().get("/astream/")
+                assert len([chunk async for chunk in response.streaming_content]) == 3
+                inside.append(current_scope.get())
+            inside.append(report.scope)
+        return report
+
+    inside = []
+    report = async_to_sync(run)()
+    assert report.query_count == 8
     assert rules(report) == ["query-in-loop"]
-    assert len(opened) == 4
+    assert report[0].count == 3
+    assert len(set(inside)) == 1
+
+
+@either
+@pytest.mark.usefixtures("routes")
+def test_an_async_request_that_raises_closes_its_unit():
+    async def run():
+        async with watch("test") as report:
+            for _ in range(2):
+                with pytest.raises(views.Broken):
+                    await AsyncClient().get("/afailing/")
+            inside.append(current_scope.get())
+            inside.append(report.scope)
+        return report
+
+    inside = []
+    with override_settings(DEBUG_PROPAGATE_EXCEPTIONS=True):
+        report = async_to_sync(run)()
+    assert report.query_count == 8
+    assert rules(report) == ["query-in-loop"]
+    assert len(set(inside)) == 1
 
 
 def test_signals_of_other_senders_do_no_harm():
@@ -215,6 +255,14 @@ def test_signals_of_other_senders_do_no_harm():
     assert report.internal_errors == ()
 
 
+@pytest.fixture
+def _log_anew():
+    faults.forget_logged()
+    yield
+    faults.forget_logged()
+
+
+@pytest.mark.usefixtures("_log_anew")
 def test_a_fault_in_the_signals_leaves_the_request_untouched(guarded, monkeypatch, caplog):
     def fail(*args, **kwargs):
         raise RuntimeError("inside the guard")
@@ -222,4 +270,20 @@ def test_a_fault_in_the_signals_leaves_the_request_untouched(guarded, monkeypatc
     monkeypatch.setattr(middleware, "open_scope", fail)
     with guarded("off"), watch("test"):
         assert Client().get("/healthy/").status_code == 200
+    assert "failed in signals" in caplog.text
+
+
+@pytest.mark.usefixtures("_log_anew")
+@pytest.mark.parametrize("broken", ["open_scope", "_close", "partial"])
+def test_a_fault_around_an_async_request_leaves_it_untouched(guarded, monkeypatch, caplog, broken):
+    def fail(*args, **kwargs):
+        raise RuntimeError("inside the guard")
+
+    async def run():
+        async with watch("test"):
+            return await AsyncClient().get("/healthy/")
+
+    monkeypatch.setattr(middleware, broken, fail)
+    with guarded("off"):
+        assert async_to_sync(run)().status_code == 200
     assert "failed in signals" in caplog.text

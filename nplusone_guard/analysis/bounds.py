@@ -269,7 +269,7 @@ def _range(node: ast.Call, scope: Scope, effort: Effort) -> int | None:
 
 
 _FUNCTIONS: dict[str, Callable[[ast.Call, Scope, Effort], int | None]] = {
-    **dict.fromkeys(("enumerate", "sorted"), _first_argument),
+    **dict.fromkeys(("enumerate", "sorted", "asyncio.as_completed"), _first_argument),
     **dict.fromkeys(
         ("list", "tuple", "set", "frozenset", "iter", "reversed"),
         _only_argument,

@@ -10,7 +10,7 @@ from nplusone_guard.analysis.scopes import Point
 _EAGER = {
     **dict.fromkeys(
         "all any dict frozenset list max min next set sorted sum tuple"
-        " deque Counter OrderedDict".split(),
+        " as_completed deque Counter OrderedDict".split(),
         0,
     ),
     "reduce": 1,
@@ -33,6 +33,8 @@ _ITERATING_MODULES = frozenset("asyncio collections functools heapq itertools".s
 #: Methods that run through their only argument. Applications have methods of these
 #: names, too, so all but ``join`` must be given something that runs by itself.
 _ITERATING_METHODS = frozenset("extend join update writelines".split())
+#: Methods of thread pools, which run through their second argument.
+_MAPPING_METHODS = frozenset("imap imap_unordered map map_async starmap starmap_async".split())
 
 
 def iterated(call: ast.Call) -> ast.expr | None:
@@ -67,6 +69,8 @@ def is_of_module(function: ast.Attribute) -> bool:
 def _iterated_by_method(call: ast.Call, function: ast.Attribute) -> ast.expr | None:
     if function.attr == "sort":
         return function.value
+    if function.attr in _MAPPING_METHODS:
+        return _argument(call, 1)
     if function.attr not in _ITERATING_METHODS or len(call.args) != 1:
         return None
     argument = _argument(call, 0)

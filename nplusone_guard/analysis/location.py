@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from types import CodeType
 
 from nplusone_guard.analysis import loops
@@ -14,9 +18,9 @@ from nplusone_guard.capture.scope import Group, Scope, Sighting
 
 #: Packages whose own loops carry queries along without asking for any.
 _CARRIERS = frozenset(
-    "nplusone_guard pytest_nplusone_guard asyncio asgiref concurrent threading wrapt contextlib "
-    "functools runpy pytest _pytest pluggy pytest_django unittest importlib selectors "
-    "socketserver wsgiref".split()
+    "nplusone_guard pytest_nplusone_guard anyio asyncio asgiref concurrent multiprocessing "
+    "threading uvloop wrapt contextlib functools runpy pytest _pytest pluggy pytest_django "
+    "unittest importlib selectors socketserver wsgiref".split()
 )
 _CARRIER_PATHS = (
     "django/db/",
@@ -35,6 +39,11 @@ _CARRIER_PATHS = (
 
 #: Where the tags and filters are that every template can use.
 _TEMPLATES = re.compile(r"/(django/template|jinja2)/[^/]+$")
+
+#: Python's functions that start a task or a job for each item they are given.
+_FANS = frozenset(
+    function.__code__ for function in (asyncio.gather, asyncio.as_completed, Executor.map)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +80,13 @@ class Location:
 
 
 def call_site(group: Group) -> Site:
-    """The innermost place of the user's, or where a gathered task is waited for."""
+    """The innermost place of the user's."""
     place = _site_place(group)
     return path_site(group.path, place) if place is not None else _library_site(group)
 
 
 def _site_place(group: Group) -> callpath.Place | None:
-    return next(iter(callpath.named_places(group.path)), group.waiting)
+    return next(iter(callpath.named_places(group.path)), None)
 
 
 def locate(scope: Scope, group: Group) -> Location:
@@ -87,7 +96,7 @@ def locate(scope: Scope, group: Group) -> Location:
     found = None
     if group.recursed:
         found = _recursion(group)
-    found = found or _user_loop(scope, group, places) or _gather(group)
+    found = found or _user_loop(scope, group, places)
     found = found or _c_loop(group, places) or _library_loop(group)
     found = found or _any_call([one for one in places if one is not place])
     if found is None:
@@ -118,25 +127,21 @@ def _user_loop(scope: Scope, group: Group, places: list[callpath.Place]) -> _Fou
     """The innermost loop that can grow; a bounded one if it accounts for all the turns."""
     turns = 1
     bounded: _Found | None = None
-    root = scope.root_code
+    fans = _fans(group.path)
     for place in places:
         if place.spot is not None:
             spot = place.spot if place.spot.loop else place.spot.within
             if spot is not None:
                 return _spot_loop(group, place, spot)
             continue
-        position = loops.position_of(place.code, place.lasti)
-        for node in loops.enclosing_loops(place.code, position):
-            if place.code is root and _encloses_scope(node, scope):
-                continue
-            found = _Found(_loop_site(place.code, node), node, place)
-            if node.bounded is None:
+        for found in _loops_at(scope, place, fans.get(place, "")):
+            if found.node is None or found.node.bounded is None:
                 return found
-            turns *= node.bounded
+            turns *= found.node.bounded
             bounded = bounded or found
             if group.count <= turns:
-                return _Found(found.loop, node, place, bounded=True)
-    return bounded if bounded is not None and _only_turns(group) else None
+                return replace(found, bounded=True)
+    return bounded
 
 
 def _spot_loop(group: Group, place: callpath.Place, spot: callpath.Spot) -> _Found:
@@ -145,9 +150,30 @@ def _spot_loop(group: Group, place: callpath.Place, spot: callpath.Spot) -> _Fou
     return _Found(loop, loop_place=place, in_library=library, spot=spot)
 
 
-def _only_turns(group: Group) -> bool:
-    """A bounded loop that ran more often than it is long, with no other loop in sight."""
-    return group.waiting is None
+def _loops_at(scope: Scope, place: callpath.Place, fan: str) -> Iterator[_Found]:
+    """The loops of one frame that the place is in, innermost first."""
+    position = loops.position_of(place.code, place.lasti)
+    if fan:
+        yield _fanned_out(place, position, fan)
+    for node in loops.enclosing_loops(place.code, position):
+        if place.code is not scope.root_code or not _encloses_scope(node, scope):
+            yield _Found(_loop_site(place.code, node), node, place)
+
+
+def _fans(path: callpath.Path) -> dict[callpath.Place, str]:
+    """The user's places that call a function of ``_FANS``, and which one."""
+    return {
+        outer: inner.code.co_name
+        for inner, outer in pairwise(path)
+        if outer.user and inner.code in _FANS
+    }
+
+
+def _fanned_out(place: callpath.Place, position: loops.Position, fan: str) -> _Found:
+    """The call that starts a task or a job for each item of an argument: it is the loop."""
+    node = loops.call_loop(place.code, position)
+    site = _loop_site(place.code, node) if node else site_of(place.code, place.lasti, "call")
+    return _Found(replace(site, kind="gather") if fan == "gather" else site, node, place)
 
 
 def _encloses_scope(node: loops.Loop, scope: Scope) -> bool:
@@ -156,20 +182,6 @@ def _encloses_scope(node: loops.Loop, scope: Scope) -> bool:
 
 def _loop_site(code: CodeType, node: loops.Loop) -> Site:
     return Site(node.file, node.line, node.function, node.source, node.kind, package_of(code))
-
-
-def _gather(group: Group) -> _Found | None:
-    if group.waiting is None:
-        return None
-    place = group.waiting
-    position = loops.position_of(place.code, place.lasti)
-    call = loops.call_loop(place.code, position)
-    around = loops.enclosing_loops(place.code, position)
-    if around and (call is None or not call.iterates):
-        # One task at a time is waited for, in a loop: ``for task in tasks: await task``.
-        return _Found(_loop_site(place.code, around[0]), around[0], place)
-    bounded = call is not None and call.bounded is not None and group.count <= call.bounded
-    return _Found(site_of(place.code, place.lasti, "gather"), call, place, bounded=bounded)
 
 
 def _recursion(group: Group) -> _Found | None:

@@ -41,6 +41,8 @@ MAX_FRAMES: Final = 300_000
 
 #: Stacks deeper than this are not remembered.
 MAX_REMEMBERED: Final = 200
+#: Steps of a path that are carried over to another thread or task.
+MAX_CARRIED: Final = 400
 
 #: Frames that are synthesised by the compiler for a comprehension or a lambda.
 INNER_CODES: Final = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<lambda>"})
@@ -198,18 +200,8 @@ class Mark:
 
 PLAIN: Final = Mark()
 
-
-class Carried:
-    """The path of a caller whose frames are gone by the time the query runs."""
-
-    __slots__ = ("path", "task")
-
-    def __init__(self, path: Path, task: Any) -> None:
-        self.path = path
-        self.task = task
-
-
-carried: ContextVar[Carried | None] = ContextVar("nplusone_guard_carried", default=None)
+#: The path of a caller whose frames are gone by the time the query runs.
+carried: ContextVar[Path | None] = ContextVar("nplusone_guard_carried", default=None)
 
 
 class CodeTable:
@@ -436,7 +428,7 @@ def _places(frame: Any, root: Any) -> tuple[tuple[Place, ...], bool]:
             bridged = bridged or is_bridge
             beyond = carried.get() if is_bridge else None
             if beyond is not None:
-                return (*places, place, *beyond.path), True
+                return (*places, place, *beyond), True
         places.append(place)
         if frame is root:
             break
@@ -444,9 +436,13 @@ def _places(frame: Any, root: Any) -> tuple[tuple[Place, ...], bool]:
     return tuple(places), bridged
 
 
-def carry(frame: FrameType, root: FrameType | None, task: Any) -> Carried:
-    """Note the path at ``frame``, for a query that another thread or task will send."""
-    return Carried(call_path(frame, root)[0], task)
+def carry(frame: FrameType, root: FrameType | None) -> Path:
+    """The path at ``frame``, for a query that another thread or task will send.
+
+    A task may start the next one, and so on: their paths do not grow without end.
+    """
+    path, _ = call_path(frame, root)
+    return path if len(path) <= MAX_CARRIED else table.path(path.folded[:MAX_CARRIED])
 
 
 _key_of = attrgetter("key")

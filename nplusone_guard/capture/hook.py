@@ -16,7 +16,7 @@ from nplusone_guard.capture import bridges, landmarks
 from nplusone_guard.capture.callpath import call_path
 from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.fingerprint import cached_fingerprint
-from nplusone_guard.capture.scope import Scope, current_scope, track
+from nplusone_guard.capture.scope import Scope, current_scope, note_late, track
 from nplusone_guard.capture.sightings import Query, sight
 from nplusone_guard.capture.transactions import note_control, note_in_transaction
 
@@ -35,7 +35,7 @@ class Hook:
         self.alias = alias
         self.fingerprint_of = cached_fingerprint(vendor)
 
-    def __call__(  # noqa: C901, PLR0912 - one function, because each call costs
+    def __call__(  # noqa: C901, PLR0912, PLR0915 - one function, because each call costs
         self, execute: Execute, sql: Any, params: Any, many: bool, context: dict[str, Any]
     ) -> Any:
         """Run one query and count it in every open scope; a fault in here never gets out.
@@ -62,7 +62,7 @@ class Hook:
                         sql = _text(sql, connection)
                     shape = self.fingerprint_of(sql)
                     if shape.control:
-                        note_control(scope, self.alias, shape)
+                        note_control(scope, connection, shape)
                     else:
                         # From the caller of ``cursor.execute()``: the two frames in
                         # between are always the same.
@@ -71,6 +71,9 @@ class Hook:
                         key = (self.alias, shape.text, path)
                         for recorder in scope.recorders:
                             with recorder.lock:
+                                if recorder.closed:  # by another thread, in the meantime
+                                    recorder.late += 1
+                                    continue
                                 group = recorder.groups.get(key)
                                 if group is None or group.slow:
                                     query = Query(key, sql, shape, frame, codes, params, many)
@@ -86,7 +89,7 @@ class Hook:
                                 if failed:
                                     group.failed += 1
                                 elif connection.in_atomic_block:
-                                    note_in_transaction(recorder, self.alias, group)
+                                    note_in_transaction(recorder, connection, group)
                                 group.duration += elapsed
                                 group.count += 1
                         for outer in scope.beyond:
@@ -101,7 +104,7 @@ def _count_as_late(scope: Scope) -> Scope | None:
     """The innermost scope of the chain that is still open; the closed ones count one late."""
     open_scope: Scope | None = scope
     while open_scope is not None and open_scope.closed:
-        open_scope.late += 1
+        note_late(open_scope)
         open_scope = open_scope.parent
     return open_scope
 

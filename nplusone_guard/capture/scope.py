@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from types import FrameType
 from typing import Any, Final
@@ -61,8 +61,6 @@ class Group:
     first: Sighting | None = None
     second: Sighting | None = None
     ignores: tuple[object, ...] = ()
-    #: Where the parent of a gathered task waits.
-    waiting: callpath.Place | None = None
     #: Lengths of IN lists: the first, the latest, whether all but the latest agree, the sum.
     in_first = -1
     in_previous = -1
@@ -113,6 +111,7 @@ class Scope:
         "layers",
         "lock",
         "name",
+        "on_late",
         "opened",
         "other_aliases",
         "other_count",
@@ -127,7 +126,6 @@ class Scope:
         "root_code",
         "root_line",
         "sequence",
-        "task",
         "timeline",
         "timeline_left",
         "transactions",
@@ -157,7 +155,8 @@ class Scope:
         self.root_code = root.f_code if root is not None else None
         #: The line that opened the scope: a loop around it is not inside the scope.
         self.root_line = root.f_lineno if root is not None else 0
-        self.task: Any = None
+        #: Called once, without a lock, when a query comes after the scope has closed.
+        self.on_late: Callable[[Scope], None] | None = None
         #: What closes the scope, while it is open.
         self.recording: Any = None
         self.lock = threading.RLock()
@@ -178,8 +177,8 @@ class Scope:
         self.reads: dict[str, list[Group]] = {}
         #: Writes so far, by table: equal look-ups around a write are no duplicates.
         self.writes: defaultdict[str, int] = defaultdict(int)
-        #: Open transaction and savepoints by alias: [name, executions by group].
-        self.layers: dict[str, list[tuple[str, dict[Group, int]]]] = {}
+        #: Open transaction and savepoints by connection: [name, executions by group].
+        self.layers: dict[int, list[tuple[str, dict[Group, int]]]] = {}
         #: Start on the performance counter, seconds, group.
         self.timeline: list[tuple[float, float, Group]] = []
         self.timeline_left = policy.max_timeline
@@ -195,11 +194,26 @@ class Scope:
     def note_query(self, alias: str, elapsed: float, failed: bool) -> None:
         """Count one query that is in no group: a unit inside judges it, or nobody can."""
         with self.lock:
+            if self.closed:
+                self.late += 1
+                return
             self.other_count += 1
             self.other_time += elapsed
             self.other_aliases[alias] += 1
             if failed:
                 self.other_failed += 1
+
+    def end(self) -> None:
+        """Take no more queries: what another thread is about to count is late."""
+        with self.lock:
+            self.wall_time = time.perf_counter() - self.opened
+            self.closed = True
+
+    def release(self) -> None:
+        """Let go of everything that was judged: a thread that goes on may keep the scope."""
+        with self.lock:
+            for kept in (self.groups, self.reads, self.layers, self.writes, self.timeline):
+                kept.clear()
 
     @property
     def query_count(self) -> int:
@@ -253,6 +267,15 @@ def open_scope_of_context() -> Scope | None:
     while scope is not None and scope.closed:
         scope = scope.parent
     return scope
+
+
+def note_late(scope: Scope) -> None:
+    """Count one query of a scope that has closed, and tell whoever wants to know."""
+    with scope.lock:
+        scope.late += 1
+        tell, scope.on_late = scope.on_late, None
+    if tell is not None:
+        tell(scope)
 
 
 def digest(sql: str, params: Any) -> int:

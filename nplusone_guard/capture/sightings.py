@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import CodeType, FrameType
 from typing import Any
 
-from nplusone_guard.capture import bridges, callpath, landmarks
+from nplusone_guard.capture import callpath, landmarks
 from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.fingerprint import Fingerprint
 from nplusone_guard.capture.scope import (
@@ -119,22 +119,11 @@ def _make_group(scope: Scope, query: Query, path: callpath.Path) -> Group | None
 
 
 def _note_second(scope: Scope, group: Group, query: Query) -> None:
-    """Look closer: at the parent object, the WHERE clause, and who waits for a task."""
+    """Look closer: at the parent object and the WHERE clause."""
     group.slow = False
     group.second = _sighting(scope, query, deep=True, group=group)
     if query.many:
         group.many = max(group.many, query.rows)
-    if callpath.carried.get() is not None:
-        group.waiting = _waiting_place(scope)
-
-
-def _waiting_place(scope: Scope) -> callpath.Place | None:
-    """Where the parent of a gathered task waits, if the query runs in such a task."""
-    beyond = callpath.carried.get()
-    if beyond is None or beyond.task is None or beyond.task is scope.task:
-        return None
-    frame = bridges.waiting_frame(beyond.task)
-    return callpath.table.step(frame)[0] if frame is not None else None
 
 
 def _sighting(scope: Scope, query: Query, *, deep: bool, group: Group | None = None) -> Sighting:

@@ -1,6 +1,11 @@
-"""Which statements a transaction or savepoint undid: a retried block is no loop."""
+"""Which statements a transaction or savepoint undid: a retried block is no loop.
+
+Each connection has a transaction of its own, and so has each thread.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 from nplusone_guard.capture.fingerprint import Fingerprint
 from nplusone_guard.capture.scope import Group, Scope, current_scope
@@ -9,21 +14,22 @@ from nplusone_guard.capture.scope import Group, Scope, current_scope
 Layers = list[tuple[str, dict[Group, int]]]
 
 
-def note_in_transaction(scope: Scope, alias: str, group: Group) -> None:
+def note_in_transaction(scope: Scope, connection: Any, group: Group) -> None:
     """Remember that ``group`` ran in the open transaction or savepoint."""
-    layers = scope.layers.setdefault(alias, [("", {})])
+    layers = scope.layers.setdefault(id(connection), [("", {})])
     touched = layers[-1][1]
     touched[group] = touched.get(group, 0) + 1
 
 
-def note_control(scope: Scope, alias: str, shape: Fingerprint) -> None:
+def note_control(scope: Scope, connection: Any, shape: Fingerprint) -> None:
     """Count transaction control, and follow the savepoints."""
     for one in (scope, *scope.ancestors):
-        one.transactions += 1
-        one.controls[alias] += 1
+        with one.lock:
+            one.transactions += 1
+            one.controls[connection.alias] += 1
     for recorder in scope.recorders:
         with recorder.lock:
-            _apply_control(recorder.layers.setdefault(alias, [("", {})]), shape)
+            _apply_control(recorder.layers.setdefault(id(connection), [("", {})]), shape)
 
 
 def _apply_control(layers: Layers, shape: Fingerprint) -> None:
@@ -64,15 +70,13 @@ def _release(layers: Layers, start: int) -> None:
     del layers[start:]
 
 
-def note_transaction_end(alias: str, *, rolled_back: bool) -> None:
+def note_transaction_end(connection: Any, *, rolled_back: bool) -> None:
     """``connection.commit()`` and ``rollback()`` send no SQL that a wrapper could see."""
     scope = current_scope.get()
     if scope is None:
         return
     for recorder in scope.recorders:
         with recorder.lock:
-            layers = recorder.layers.get(alias)
+            layers = recorder.layers.pop(id(connection), None)
             if layers and rolled_back:
                 _roll_back(layers, 0)
-            if layers:
-                layers[:] = [("", {})]

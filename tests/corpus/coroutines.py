@@ -112,8 +112,13 @@ async def async_generator_of_rows(n):
 
 async def count_of(author):
     # site:helper_awaited_per_row site:gathered_helper site:gathered_list
-    # site:awaited_tasks site:task_group site:as_completed
+    # site:awaited_tasks site:task_group site:as_completed site:tasks_waited_for
+    # site:gathered_by_chunks site:two_gathered_per_row
     return await author.entries.acount()
+
+
+async def live_of(author):
+    return await author.entries.filter(status="live").aexists()  # site:two_gathered_per_row
 
 
 @loop("query-in-loop")
@@ -171,50 +176,98 @@ async def gathered_methods_by_hand(n):
     await asyncio.gather(first.entries.acount(), second.entries.acount())
 
 
-@loop("query-in-loop", origin="optional", any_line=True)
+@loop("query-in-loop", loop_kind="comprehension")
 async def awaited_tasks(n):
-    authors = [author async for author in Author.objects.order_by("pk")]  # origin
-    tasks = [asyncio.create_task(count_of(author)) for author in authors]  # assigned
-    for task in tasks:  # loop
-        await task  # loop
+    authors = [author async for author in Author.objects.order_by("pk")]  # origin assigned
+    tasks = [asyncio.create_task(count_of(author)) for author in authors]  # loop
+    for task in tasks:
+        await task
 
 
 @healthy(twin=awaited_tasks)
 async def awaited_task(n):
-    author = await Author.objects.aget(slug="a0")
-    await asyncio.create_task(count_of(author))
+    first = asyncio.create_task(count_of(await Author.objects.aget(slug="a0")))
+    second = asyncio.create_task(count_of(await Author.objects.aget(slug="a1")))
+    for task in (first, second):
+        await task
 
 
-@loop("query-in-loop", origin="optional", any_line=True)
+@loop("query-in-loop", assigned="optional")
 async def as_completed(n):
     authors = [author async for author in Author.objects.order_by("pk")]  # origin
     for job in asyncio.as_completed([count_of(author) for author in authors]):  # loop
-        await job  # loop
-
-
-@healthy(twin=as_completed)
-async def as_completed_without_queries(n):
-    async def length(author):
-        return len(author.name)
-
-    authors = [author async for author in Author.objects.order_by("pk")]
-    for job in asyncio.as_completed([length(author) for author in authors]):
         await job
 
 
-@loop("query-in-loop", origin="optional", any_line=True, available=HAS_TASK_GROUP)
+@healthy(twin=as_completed, cleared="bounded")
+async def as_completed_by_hand(n):
+    first = await Author.objects.aget(slug="a0")
+    second = await Author.objects.aget(slug="a1")
+    for job in asyncio.as_completed([count_of(first), count_of(second)]):
+        await job
+
+
+@loop("query-in-loop", loop_kind="for", available=HAS_TASK_GROUP)
 async def task_group(n):
-    authors = [author async for author in Author.objects.order_by("pk")]  # origin
-    async with asyncio.TaskGroup() as group:  # loop
-        tasks = [group.create_task(count_of(author)) for author in authors]
+    authors = [author async for author in Author.objects.order_by("pk")]  # origin assigned
+    tasks = []
+    async with asyncio.TaskGroup() as group:
+        for author in authors:  # loop
+            tasks.append(group.create_task(count_of(author)))
     return [task.result() for task in tasks]
 
 
 @healthy(twin=task_group, available=HAS_TASK_GROUP)
 async def task_group_of_two(n):
+    first = await Author.objects.aget(slug="a0")
+    second = await Author.objects.aget(slug="a1")
     async with asyncio.TaskGroup() as group:
-        group.create_task(Author.objects.acount())
-        group.create_task(Entry.objects.acount())
+        group.create_task(count_of(first))
+        group.create_task(count_of(second))
+
+
+@loop("query-in-loop", loop_kind="comprehension")
+async def tasks_waited_for(n):
+    authors = [author async for author in Author.objects.order_by("pk")]  # origin assigned
+    tasks = {asyncio.create_task(count_of(author)) for author in authors}  # loop
+    done, _pending = await asyncio.wait(tasks)
+    return sorted(task.result() for task in done)
+
+
+@healthy(twin=tasks_waited_for)
+async def two_tasks_waited_for(n):
+    first = asyncio.create_task(count_of(await Author.objects.aget(slug="a0")))
+    second = asyncio.create_task(count_of(await Author.objects.aget(slug="a1")))
+    await asyncio.wait({first, second})
+
+
+@loop("query-in-loop", loop_kind="gather")
+async def gathered_by_chunks(n):
+    authors = [author async for author in Author.objects.order_by("pk")]  # origin
+    counts = []
+    for start in range(0, len(authors), 10):
+        chunk = authors[start : start + 10]
+        counts += await asyncio.gather(*(count_of(author) for author in chunk))  # loop
+    return counts
+
+
+@healthy(twin=gathered_by_chunks)
+async def gathered_totals_of_two_models(n):
+    return await asyncio.gather(*(model.objects.acount() for model in (Author, Entry)))
+
+
+# Two turns might be the two jobs of one turn.
+@loop("query-in-loop", loop_kind="for", statements=2, total=lambda n: 2 * n, smallest=3)
+async def two_gathered_per_row(n):
+    authors = [author async for author in Author.objects.order_by("pk")]  # origin assigned
+    for author in authors:  # loop
+        await asyncio.gather(count_of(author), live_of(author))
+
+
+@healthy(twin=two_gathered_per_row)
+async def two_gathered_once(n):
+    author = await Author.objects.aget(slug="a0")
+    await asyncio.gather(count_of(author), live_of(author))
 
 
 def author_of(entry):

@@ -74,10 +74,18 @@ SPOTS: Final[dict[str, Callable[[FrameType], callpath.Spot | None]]] = {
     **views.SPOTS,
 }
 
-#: Where asgiref leaves one thread or task for another (see ``bridges``).
+#: Where a thread or task begins that was started elsewhere (see ``bridges``). These rows
+#: wait for their module as well.
 BRIDGES: Final = (
     "asgiref.sync:SyncToAsync.thread_handler",
     "asgiref.sync:AsyncToSync.main_wrap",
+    "asyncio.events:Handle._run",
+    "nplusone_guard.capture.bridges_threads:run_carried",
+    # Any other thread: whoever runs something there may have copied the caller's context.
+    "threading:Thread._bootstrap",
+    # uvloop calls tasks from C: what called the loop is next on the stack.
+    "asyncio.runners:run" if sys.version_info < (3, 11) else "asyncio.runners:Runner.run",
+    "uvloop:run",
 )
 
 _missing: list[str] = []
@@ -90,23 +98,23 @@ def load() -> None:
         return
     _loaded.append(True)
     callpath.add_finder(jinja.find)
-    _mark({**LANDMARKS, **dict.fromkeys(KEYED), **dict.fromkeys(BRIDGES)})
-    for module in {name.partition(":")[0] for name in SPOTS}:
+    _mark({**LANDMARKS, **dict.fromkeys(KEYED)})
+    for module in {name.partition(":")[0] for name in (*SPOTS, *BRIDGES)}:
         if module in sys.modules:
-            _mark_spots(module)
+            _mark_waiting(module)
         else:
             wrapt.register_post_import_hook(_on_import, module)
 
 
 def _on_import(module: Any) -> None:
     try:
-        _mark_spots(module.__name__)
+        _mark_waiting(module.__name__)
     except Exception as error:
         contain("capture.landmarks", error)
 
 
-def _mark_spots(module: str) -> None:
-    _mark(name for name in SPOTS if name.partition(":")[0] == module)
+def _mark_waiting(module: str) -> None:
+    _mark(name for name in (*SPOTS, *BRIDGES) if name.partition(":")[0] == module)
 
 
 def _mark(names: Iterable[str]) -> None:
