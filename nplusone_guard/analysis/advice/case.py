@@ -214,8 +214,6 @@ def _frames(group: Group) -> tuple[Any, ...]:
 def spot_of_group(group: Group) -> Spot | None:
     """The node that a group's queries are sent from."""
     frames = _frames(group)
-    if not frames and group.waiting is not None:
-        frames = ((group.waiting.code, group.waiting.lasti),)
     return spot_of(frames) if frames else None
 
 
