@@ -9,6 +9,7 @@ from typing import Any
 from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Plan, Subject, before, replace
 from nplusone_guard.analysis.advice.chains import query_at
+from nplusone_guard.analysis.advice.declared import place_of
 from nplusone_guard.analysis.advice.feeds import Feed
 from nplusone_guard.analysis.advice.roots import Root, root_of
 from nplusone_guard.analysis.advice.trees import Spot, own_nodes
@@ -69,8 +70,14 @@ def eager(subject: Subject, root: Root, accessor: str, argument: str = "") -> Pl
         calls=((method, given),),
         feeds=root.feeds,
         read=reading(subject),
+        place=f"to {_queryset(subject, root)} at",
         costs=0 if method == "select_related" else 1,
     )
+
+
+def _queryset(subject: Subject, root: Root) -> str:
+    kind, name = (root.declared.kind, root.declared.name) if root.declared else ("", "")
+    return place_of(kind, name, subject.candidate.location.loop)
 
 
 def method_of(root: Root, way: tuple[str, ...]) -> str:
@@ -237,5 +244,3 @@ def _in_raw(subject: Subject, root: Root, name: str) -> Plan:
         else f"load {quoted(name)} with the rows: add {column} to the SELECT list",
         place="at",
     )
-
-

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nplusone_guard.analysis.advice import meta
-from nplusone_guard.analysis.advice.case import Case, Subject, spot_of_group
+from nplusone_guard.analysis.advice.case import Case, Parents, Subject, spot_of_group
+from nplusone_guard.analysis.advice.declared import CLASSES
 from nplusone_guard.analysis.advice.feeds import Feed, feeds, given_by_caller
 from nplusone_guard.analysis.advice.trees import FUNCTIONS, Bound, Spot, binding_of
 from nplusone_guard.analysis.advice.values import called, rows_of_call, unpacked, value_of
 from nplusone_guard.analysis.findings import Site
 from nplusone_guard.analysis.rules import facts_of
+from nplusone_guard.capture import callpath
 from nplusone_guard.capture.scope import Group
 
 _DEEPEST = 12
@@ -29,6 +31,8 @@ class Root:
     #: Where it is, for people: the line to change.
     file: str
     line: int
+    #: The class that a framework reads for, in place of code of the user's.
+    declared: callpath.Spot | None = None
 
     @property
     def editable(self) -> bool:
@@ -41,11 +45,14 @@ def root_of(subject: Subject, parent: Spot | None, parent_model: Any) -> Root | 
 
     ``parent`` is the expression of the object that the relation is read on.
     """
-    if parent is not None:
+    parents = _parents(subject)
+    # What a framework hands to code of the user's was read by none of it.
+    handed = parents is not None and _declared(parents.read) is not None
+    if parent is not None and not handed:
         found = _by_source(parent, parent.node, (), 0)
         if found is not None and _leads(found, parent_model):
             return found
-    return _by_record(subject, parent, parent_model)
+    return _by_record(subject, parents, parent, parent_model)
 
 
 def _leads(root: Root, wanted: Any) -> bool:
@@ -200,9 +207,14 @@ def _root(found: list[Feed], way: tuple[str, ...]) -> Root | None:
 # -- by the record ---------------------------------------------------------------------
 
 
-def _by_record(subject: Subject, parent: Spot | None, parent_model: Any) -> Root | None:
+def _parents(subject: Subject) -> Parents | None:
     parents = subject.case.parents if subject.candidate is subject.case.main else None
-    parents = parents or subject.case.find_parents(subject.group)
+    return parents or subject.case.find_parents(subject.group)
+
+
+def _by_record(
+    subject: Subject, parents: Parents | None, parent: Spot | None, parent_model: Any
+) -> Root | None:
     if parents is None:
         return None
     hints = _hints(subject, parent)
@@ -212,13 +224,13 @@ def _by_record(subject: Subject, parent: Spot | None, parent_model: Any) -> Root
 def _of_read(
     case: Case, read: Group, assigned: Site | None, target: Any, hints: str, depth: int
 ) -> Root | None:
-    facts, spot = facts_of(read), spot_of_group(read)
-    if spot is None or depth > 4:
+    facts, spot, declared = facts_of(read), spot_of_group(read), _declared(read)
+    if (spot is None and declared is None) or depth > 4:
         return None
     model = meta.model_of(facts.model)
     if facts.prefetch is not None:
         way = tuple(facts.prefetch_to.split("__")) if facts.prefetch_to else (facts.prefetch[1],)
-        return _placed(feeds(spot), way, None, spot, assigned)
+        return _placed(way, None, spot, declared, assigned)
     lazily = facts.accessor if facts.operation == "lazy" or facts.plain else ""
     if lazily:
         above = case.find_parents(read)
@@ -228,16 +240,36 @@ def _of_read(
             if found is not None:
                 way = (*found.way, lazily)
                 if meta.same_rows(model, target):
-                    return Root(found.feeds, way, found.model, found.file, found.line)
-    way = _way(model, target, hints)
-    if way is None:
+                    return replace(found, way=way)
+    between = _way(model, target, hints)
+    if between is None:
         return None
-    return _placed(feeds(spot, model), way, model, spot, assigned)
+    return _placed(between, model, spot, declared, assigned)
+
+
+def _of_class(way: tuple[str, ...], model: Any, declared: callpath.Spot | None) -> Root | None:
+    if declared is None:
+        return None
+    return Root((), way, model, declared.file, declared.line, declared)
+
+
+def _declared(read: Group) -> callpath.Spot | None:
+    """The admin, form, serializer or view that a framework read for."""
+    place = next(iter(callpath.named_places(read.path)), None)
+    spot = place.spot if place is not None else None
+    return spot if spot is not None and spot.kind in CLASSES else None
 
 
 def _placed(
-    found: list[Feed], way: tuple[str, ...], model: Any, spot: Spot, assigned: Site | None
+    way: tuple[str, ...],
+    model: Any,
+    spot: Spot | None,
+    declared: callpath.Spot | None,
+    assigned: Site | None,
 ) -> Root | None:
+    if declared is not None or spot is None:
+        return _of_class(way, model, declared)
+    found = feeds(spot, model)
     usable = tuple(one for one in found if one.kind != "values")
     if found and not usable:
         return None

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from nplusone_guard.analysis.findings import Advice, Origin
+from nplusone_guard.analysis.advice.declared import place_of
+from nplusone_guard.analysis.findings import Advice, Origin, Site
 from nplusone_guard.analysis.location import Location
 from nplusone_guard.analysis.rules import facts_of
 from nplusone_guard.capture.landmarks import Facts
@@ -24,6 +25,7 @@ class Case:
     name: str
     #: The accessor of the relation that the finding is about.
     accessor: str
+    loop: Site | None = None
 
     @property
     def queryset(self) -> str:
@@ -31,7 +33,8 @@ class Case:
         if self.origin is None:
             return "the queryset that the loop runs over"
         site = self.origin.assigned or self.origin.site
-        return f"the queryset at {site.file.replace(chr(92), '/').rsplit('/', 1)[-1]}:{site.line}"
+        what = place_of(site.kind, site.function, self.loop)
+        return f"{what} at {site.file.replace(chr(92), '/').rsplit('/', 1)[-1]}:{site.line}"
 
 
 def advise(
@@ -39,7 +42,7 @@ def advise(
 ) -> Advice:
     """The advice for one candidate in words; ``relation`` is what it is about, if anything."""
     accessor = relation.rpartition(".")[2]
-    case = Case(group, facts_of(group), origin, _loop_name(location), accessor)
+    case = Case(group, facts_of(group), origin, _loop_name(location), accessor, location.loop)
     text = _WORDING[rule](case)
     return Advice(text, saves=_saves(rule, case), of=group.count)
 
