@@ -55,7 +55,7 @@ __all__ = [
 ]
 
 #: Function → reader.
-LANDMARKS: Final[dict[str, Reader]] = orm.READERS
+LANDMARKS: Final[dict[str, Reader]] = {**orm.READERS, **forms.READERS}
 
 #: Function → what tells two turns of a framework's own loop apart.
 KEYED: Final[dict[str, Callable[[FrameType], Hashable]]] = {

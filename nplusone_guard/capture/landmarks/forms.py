@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from nplusone_guard.capture.callpath import Spot
 from nplusone_guard.capture.declarations import Declaration, declaration, spot_of
+from nplusone_guard.capture.landmarks.facts import Facts, Reader
 from nplusone_guard.capture.landmarks.frames import enclosing
 
 _KIND: Final = "form"
@@ -126,6 +127,18 @@ SPOTS: Final[dict[str, Callable[[FrameType], Spot | None]]] = {
     f"{_FORMSET}forms{_COMPREHENSION}": _turn("i"),
     f"{_FORMSET}full_clean": _turn("form"),
     "django.forms.utils:RenderableMixin.render": _rendered,
+}
+
+
+def _validation(frame: FrameType, facts: Facts, deep: bool) -> None:
+    """Looking up what was chosen: Django does it by itself, once for each field and form."""
+    facts.validation = True
+
+
+#: Function → reader.
+READERS: Final[dict[str, Reader]] = {
+    "django.forms.models:ModelChoiceField.to_python": _validation,
+    "django.forms.models:ModelMultipleChoiceField._check_values": _validation,
 }
 
 #: Function → what tells two turns of Django's own loop apart.
