@@ -31,7 +31,7 @@ FAULTS = [
     (hook, "call_path"),
     (callpath, "fold"),
     (landmarks, "read"),
-    (scope, "digest"),
+    (hook, "digest"),
     (hook, "sight"),
     (hook, "note_in_transaction"),
     (sightings, "_find_parent"),

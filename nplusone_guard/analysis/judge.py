@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import defaultdict
 from dataclasses import dataclass
@@ -18,8 +17,8 @@ from nplusone_guard.analysis.findings import (
     Statement,
     Verdicts,
 )
+from nplusone_guard.analysis.identity import identity
 from nplusone_guard.analysis.location import Location, call_site, exclusive, locate
-from nplusone_guard.capture import callpath
 from nplusone_guard.capture.scope import Group, Scope
 from nplusone_guard.policy import Policy
 
@@ -54,6 +53,8 @@ class Judge:
         self.scope = scope
         self.policy: Policy = scope.policy
         self.groups = scope.all_groups()
+        for group in self.groups:
+            group.settle()
         self.cleared: list[Cleared] = []
         self.used_ignores: list[object] = []
         self.reached: list[Site] = []
@@ -175,9 +176,9 @@ class Judge:
 
     def _ignored(self, group: Group, location: Location, rule: str) -> bool:
         relation = rules.facts_of(group).relation
-        identity = self._identity(rule, group.fingerprint.text, location)
+        name = self._identity(rule, group.fingerprint.text, location)
         found = ignores.find_ignore(
-            rule, location.site, location.loop, relation, identity, group.ignores, self.policy
+            rule, location.site, location.loop, relation, name, group.ignores, self.policy
         )
         if found is None:
             return False
@@ -253,18 +254,8 @@ class Judge:
         return sites if len(sites) > 1 else ()
 
     def _identity(self, rule: str, shape: str, location: Location) -> str:
-        """The stable id: no line numbers and no counts, so that edits above keep it."""
-        parts = [rule, shape]
-        for site in (location.site, location.loop):
-            parts += [self._relative(site.file), site.function] if site is not None else [""]
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
-
-    def _relative(self, file: str) -> str:
-        base = os.path.join(self.policy.base_dir or os.getcwd(), "")
-        file = file.removeprefix(base)
-        for root in callpath.LIBRARY_ROOTS:
-            file = file.removeprefix(root)
-        return file.replace(os.sep, "/")
+        base_dir = self.policy.base_dir
+        return identity(rule, shape, location.site, location.loop, base_dir)
 
     # --- duplicates ---------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from operator import attrgetter
 from types import CodeType, FrameType
@@ -272,6 +272,17 @@ class CodeTable:
         self.codes.setdefault(id(code), (code, PLAIN, True))
         return self._place(code, lasti, exact_position(code, lasti), PLAIN, user=True)
 
+    def twin(self, place: Place, code: CodeType) -> Place:
+        """What ``place`` is in ``code``, which is equal to its own and may be another file's."""
+        spot, file = place.spot, code.co_filename
+        if spot is None:
+            return self.user_place(code, place.lasti)
+        if place.code.co_filename == file:
+            return place
+        within = replace(spot.within, file=file) if spot.within is not None else None
+        moved = replace(spot, file=file, package=package_of_file(file), within=within)
+        return self._place(code, place.lasti, moved, Mark(fixed=True), user=False, spot=moved)
+
     def _place(
         self,
         code: CodeType,
@@ -383,7 +394,7 @@ def _settled(path: Path, codes: list[CodeType]) -> Iterator[Place]:
     users = dict(path.users)
     for index, place in enumerate(path):
         same = index not in users or codes[index] is place.code
-        yield place if same else table.user_place(codes[index], place.lasti)
+        yield place if same else table.twin(place, codes[index])
 
 
 def _walk(frame: Any, root: Any, codes: list[CodeType], lastis: tuple[int, ...]) -> Path:

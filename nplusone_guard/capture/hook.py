@@ -16,7 +16,7 @@ from nplusone_guard.capture import bridges, landmarks
 from nplusone_guard.capture.callpath import call_path
 from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.fingerprint import cached_fingerprint
-from nplusone_guard.capture.scope import Scope, current_scope, note_late, track
+from nplusone_guard.capture.scope import Scope, current_scope, digest, note_late, track
 from nplusone_guard.capture.sightings import Query, sight
 from nplusone_guard.capture.transactions import note_control, note_in_transaction
 
@@ -69,6 +69,7 @@ class Hook:
                         frame = _getframe(3)
                         path, codes = call_path(frame, scope.recorders[-1].root)
                         key = (self.alias, shape.text, path)
+                        told = 0
                         for recorder in scope.recorders:
                             with recorder.lock:
                                 if recorder.closed:  # by another thread, in the meantime
@@ -76,13 +77,14 @@ class Hook:
                                     continue
                                 group = recorder.groups.get(key)
                                 if group is None or group.slow:
-                                    query = Query(key, sql, shape, frame, codes, params, many)
+                                    told = told or digest(sql, params)
+                                    query = Query(key, shape, frame, codes, params, many, told)
                                     group = sight(recorder, group, query)
                                     if group is None:
                                         recorder.note_query(self.alias, elapsed, failed)
                                         continue
                                 if group.tracked:
-                                    track(recorder, group, shape, sql, params)
+                                    track(recorder, group, shape, told or digest(sql, params))
                                 if recorder.timeline_left:
                                     recorder.timeline_left -= 1
                                     recorder.timeline.append((start, elapsed, group))

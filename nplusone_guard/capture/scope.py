@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, Final
 
 from nplusone_guard.capture import callpath
@@ -52,8 +52,8 @@ class Group:
     recursed = False
     #: Parameter sets of the largest ``executemany``; 0 for ``execute``.
     many = 0
-    #: Tokens of the path before recursion was folded, at the first sighting.
-    depth = 0
+    #: The code objects of that stack.
+    codes: list[CodeType] | None = None
     #: Until its parameters tell nothing new.
     tracked = True
     #: Until the second sighting, a query takes the slow path.
@@ -81,6 +81,15 @@ class Group:
         #: Parameter digest → executions, for the first ``MAX_DIGESTS`` of them.
         self.digests: dict[int, int] = {}
 
+    def settle(self) -> None:
+        """Tell equal code in two files apart, which no query had the time to do."""
+        codes, first, self.codes = self.codes, self.first, None
+        if codes is not None and first is not None:
+            path = callpath.settle(first.path, codes)
+            if path is not first.path:
+                self.path = path if self.path is first.path else path.folded
+                first.path = path
+
     def note_in_list(self, lists: tuple[InList, ...]) -> None:
         """Keep whether IN lists come in one length, all but the last."""
         length = max(one.length for one in lists)
@@ -102,6 +111,7 @@ class Scope:
         "closed",
         "controls",
         "correlation_id",
+        "eager",
         "errors",
         "extra",
         "groups",
@@ -186,6 +196,8 @@ class Scope:
         #: What the units inside this scope were judged to be (one ``Verdicts``, merged).
         self.adopted: Any = None
         self.errors: list[str] = []
+        #: Relations that were loaded eagerly, where that is looked at.
+        self.eager: set[Any] = set()
         self.ancestors = tuple(_ancestors(self))
         self.recorders = _recorders(self)
         #: Outer scopes that only count.
@@ -288,18 +300,18 @@ def digest(sql: str, params: Any) -> int:
         return hash((sql, repr(params)))
 
 
-def track(scope: Scope, group: Group, shape: Fingerprint, sql: str, params: Any) -> None:
-    """Note the parameters of one execution, and what it writes."""
-    if len(group.digests) < MAX_DIGESTS:
-        key = digest(sql, params)
+def track(scope: Scope, group: Group, shape: Fingerprint, key: int) -> None:
+    """Note the parameters of one execution, by their digest, and what it writes."""
+    digests = group.digests
+    if len(digests) < MAX_DIGESTS:
         if scope.writes:
             # A write to one of the tables in between makes equal look-ups different.
             key = hash((key, *[scope.writes.get(table, 0) for table in shape.tables]))
-        group.digests[key] = group.digests.get(key, 0) + 1
+        digests[key] = digests.get(key, 0) + 1
     writes = shape.kind in WRITES
     if writes:
         scope.writes[shape.main_table] += 1
     if shape.in_lists:
         group.note_in_list(shape.in_lists)
-    elif not writes and len(group.digests) >= MAX_DIGESTS:
+    elif not writes and len(digests) >= MAX_DIGESTS:
         group.tracked = False

@@ -22,28 +22,29 @@ Key = tuple[str, str, callpath.Path]
 class Query:
     """One execution on the slow path, as the functions here hand it on."""
 
-    __slots__ = ("codes", "frame", "key", "many", "params", "path", "shape", "sql")
+    __slots__ = ("codes", "digest", "frame", "key", "many", "params", "path", "shape")
 
     def __init__(
         self,
         key: Key,
-        sql: str,
         shape: Fingerprint,
         frame: FrameType,
         codes: list[CodeType],
         params: Any,
         many: bool,
+        told: int,
     ) -> None:
         self.key = key
         #: The call path, with recursion as deep as it is.
         self.path = key[2]
-        self.sql = sql
         self.shape = shape
         self.frame = frame
         #: The code objects from ``frame`` outwards.
         self.codes = codes
         self.params = params
         self.many = many
+        #: Of text and parameters.
+        self.digest = told
 
     @property
     def rows(self) -> int:
@@ -60,8 +61,6 @@ def sight(scope: Scope, known: Group | None, query: Query) -> Group | None:
         if known.count == 1 and known.second is None:
             _note_second(scope, known, query)
         return known
-    if not callpath.is_path_of(query.path, query.codes):
-        return _sight_twin(scope, query)
     folded = query.path.folded
     if folded is not query.path:
         return _sight_folded(scope, query, folded)
@@ -69,15 +68,6 @@ def sight(scope: Scope, known: Group | None, query: Query) -> Group | None:
     if group is not None:
         scope.groups[query.key] = group
     return group
-
-
-def _sight_twin(scope: Scope, query: Query) -> Group | None:
-    """The group of code of which another file holds an equal copy."""
-    alias, text, _ = query.key
-    query.path = callpath.walk(query.frame, scope.recorders[-1].root)
-    query.key = (alias, text, query.path)
-    query.codes = [place.code for place in query.path]
-    return sight(scope, scope.groups.get(query.key), query)
 
 
 def _sight_folded(scope: Scope, query: Query, folded: callpath.Path) -> Group | None:
@@ -92,9 +82,9 @@ def _sight_folded(scope: Scope, query: Query, folded: callpath.Path) -> Group | 
         sight(scope, group, query)
     else:
         group = _make_group(scope, query, folded)
-    if group is not None:
+    if group is not None and group.first is not None:
         scope.groups[key] = group
-        group.recursed = group.recursed or group.depth != len(query.path)
+        group.recursed = group.recursed or len(group.first.path) != len(query.path)
         if len(query.path) <= callpath.MAX_REMEMBERED:
             scope.groups[query.key] = group
     return group
@@ -106,7 +96,7 @@ def _make_group(scope: Scope, query: Query, path: callpath.Path) -> Group | None
         return None
     scope.sequence += 1
     group = Group(query.key[0], query.shape, path, scope.sequence)
-    group.depth = len(query.path)
+    group.codes = query.codes
     if query.many:
         group.many = query.rows
     group.first = first = _sighting(scope, query, deep=False)
@@ -139,7 +129,7 @@ def _sighting(scope: Scope, query: Query, *, deep: bool, group: Group | None = N
         if group is not None:
             _find_parent(scope, group, facts)
         facts.forget_values()
-    sighting.digest = digest(query.sql, query.params)
+    sighting.digest = query.digest
     shape = query.shape
     if shape.in_lists:
         sighting.in_key = _in_key(shape, query.params)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nplusone_guard.capture import callpath
 from nplusone_guard.capture.callpath import call_path, fold
+from nplusone_guard.guard import watch
+from tests.corpus.models import Author
 
 
 def path() -> callpath.Path:
@@ -129,3 +134,41 @@ def test_table_is_renewed_once_full(monkeypatch: pytest.MonkeyPatch) -> None:
     here()
     callpath.renew_table_if_full()
     assert callpath.table is not old
+
+
+COPIED = """
+def first(ask):
+    return ask()
+
+
+def second(ask):
+    return first(ask)
+"""
+
+
+def copied(tmp_path: Path, name: str) -> Callable[[Callable[[], Any]], Any]:
+    """One of two files with the same text, as a copied application has them."""
+    names: dict[str, Any] = {}
+    file = tmp_path / name
+    file.write_text(COPIED)
+    exec(compile(COPIED, str(file), "exec"), names)
+    return names["second"]
+
+
+@pytest.mark.django_db
+def test_equal_code_in_two_files_is_told_apart(tmp_path: Path) -> None:
+    """Code objects compare by their contents, and the file's name is none of them."""
+    one, other = copied(tmp_path, "v1.py"), copied(tmp_path, "v2.py")
+    assert one.__code__ == other.__code__
+
+    def ask() -> int:
+        return Author.objects.count()
+
+    for version in (one, other):
+        with watch("one version") as report:
+            [version(ask) for _ in range(3)]
+        (finding,) = report.findings
+        (group,) = report.scope.all_groups()
+        files = [place.code.co_filename for place in callpath.user_places(group.path)]
+        assert files.count(version.__code__.co_filename) == 2
+        assert finding.count == 3

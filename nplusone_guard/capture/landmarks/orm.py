@@ -21,10 +21,19 @@ def read(frame: FrameType | None, path: callpath.Path, *, deep: bool) -> Facts:
     iterable: FrameType | None = None
     at = 0
     for index, reader in path.readers:
+        if facts.model:
+            # The innermost has told what there is to tell, but for the operation's name.
+            if reader is _fetch or reader is _iterable:
+                continue
+            if reader.__class__ is Operation:
+                facts.operation = reader.name
+                continue
         while at < index:
             frame = frame.f_back  # type: ignore[union-attr]
             at += 1
         if reader is _iterable:
+            # To read the locals costs time for each name that has no value yet, and
+            # here that is most of them.
             iterable = frame
         else:
             reader(frame, facts, deep)
@@ -36,19 +45,22 @@ def read(frame: FrameType | None, path: callpath.Path, *, deep: bool) -> Facts:
 # --- readers --------------------------------------------------------------------------
 
 
-def _operation(name: str) -> Reader:
+class Operation:
     """A QuerySet method: the innermost gives the queryset, the outermost the name."""
 
-    def reader(frame: FrameType, facts: Facts, deep: bool) -> None:
-        facts.operation = name
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, frame: FrameType, facts: Facts, deep: bool) -> None:
+        facts.operation = self.name
         if not facts.model:
             _note_queryset(frame.f_locals["self"], facts, deep)
 
-    return reader
-
 
 def _batch_operation(name: str, argument: str) -> Reader:
-    plain = _operation(name)
+    plain = Operation(name)
 
     def reader(frame: FrameType, facts: Facts, deep: bool) -> None:
         plain(frame, facts, deep)
@@ -393,10 +405,10 @@ _ITERABLES: Final = (
 #: Function → reader. Several spellings of one row are the names of several versions.
 READERS: Final[dict[str, Reader]] = {
     f"{_QUERY}QuerySet._fetch_all": _fetch,
-    f"{_QUERY}QuerySet._iterator": _operation("iterator"),
+    f"{_QUERY}QuerySet._iterator": Operation("iterator"),
     **{f"{_QUERY}{name}.__iter__": _iterable for name in _ITERABLES},
-    **{f"{_QUERY}QuerySet.{name}": _operation(name) for name in _OPERATIONS},
-    f"{_QUERY}QuerySet._raw_delete": _operation("delete"),
+    **{f"{_QUERY}QuerySet.{name}": Operation(name) for name in _OPERATIONS},
+    f"{_QUERY}QuerySet._raw_delete": Operation("delete"),
     f"{_QUERY}QuerySet.in_bulk": _batch_operation("in_bulk", "id_list"),
     f"{_QUERY}QuerySet.bulk_create": _batch_operation("bulk_create", "objs"),
     f"{_QUERY}QuerySet.bulk_update": _batch_operation("bulk_update", "objs"),
