@@ -186,20 +186,21 @@ def _loop_site(code: CodeType, node: loops.Loop) -> Site:
 
 def _recursion(group: Group) -> _Found | None:
     """The line on which the function called itself."""
-    seen: set[CodeType] = set()
-    for code, lasti in _frames(group.second or group.first):
-        if not callpath.is_user_code(code) or code.co_name in callpath.INNER_CODES:
-            continue
-        if code in seen:
-            return _Found(site_of(code, lasti, "recursion"))
-        seen.add(code)
-    return _template_recursion(group)
-
-
-def _template_recursion(group: Group) -> _Found | None:
-    """The tag by which a template had itself rendered."""
     sighting = group.second or group.first
     path = sighting.path if sighting is not None else group.path
+    seen: set[CodeType] = set()
+    for place in callpath.user_places(path):
+        code = place.code
+        if code.co_name in callpath.INNER_CODES:
+            continue
+        if code in seen:
+            return _Found(site_of(code, place.lasti, "recursion"))
+        seen.add(code)
+    return _template_recursion(path)
+
+
+def _template_recursion(path: callpath.Path) -> _Found | None:
+    """The tag by which a template had itself rendered."""
     seen: set[object] = set()
     tag: callpath.Place | None = None
     for place in path:

@@ -21,10 +21,19 @@ def engine(**options):
     }
 
 
+def jinja(**options):
+    return {
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "NAME": "jinja",
+        "DIRS": [HERE / "jinja"],
+        "OPTIONS": options,
+    }
+
+
 @pytest.fixture
 def rendering(db):
     """Three of everything, and the routes beside this file."""
-    with override_settings(ROOT_URLCONF="tests.rendering.urls", TEMPLATES=[engine()]):
+    with override_settings(ROOT_URLCONF="tests.rendering.urls", TEMPLATES=[engine(), jinja()]):
         populate(3)
         yield
 

@@ -8,6 +8,10 @@ from tests.rendering import views
 
 urlpatterns = [
     path("page/<str:name>/", views.page),
+    path("jinja/<str:name>/", views.jinja_page),
+    path("jinja-inline/", views.jinja_inline),
+    path("jinja-inline-each/", views.jinja_inline_each),
+    path("jinja-bare/", views.jinja_bare),
     path("inline/", views.inline),
     path("inline-twice/", views.inline_twice),
     path("inline-once/", views.inline_once),

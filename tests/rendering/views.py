@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.template import Context, Template
 from django.template.loader import render_to_string
 from django.views.generic import DetailView, ListView
+from jinja2 import DictLoader, Environment
 
 from tests.corpus import models as m
 
@@ -33,6 +34,14 @@ class Stream:
 
 
 def page(request, name):
+    return render(request, f"rendering/{name}.html", everything(request))
+
+
+def jinja_page(request, name):
+    return render(request, f"{name}.html", everything(request), using="jinja")
+
+
+def everything(request):
     on = request.GET.get("on", "entries")
     querysets = {
         "entries": m.Entry.objects.order_by("pk"),
@@ -43,7 +52,7 @@ def page(request, name):
     for key in on.split(","):
         querysets[key] = loaded(querysets[key], request)
     first, second = m.Author.objects.order_by("pk")[:2]
-    context = {
+    return {
         **querysets,
         "first": first,
         "second": second,
@@ -52,7 +61,6 @@ def page(request, name):
         "chosen": "rendering/row.html",
         "node": m.Category.objects.get(slug="tree"),
     }
-    return render(request, f"rendering/{name}.html", context)  # @render
 
 
 def inline(request):
@@ -83,6 +91,28 @@ def inline_each(request):
         for entry in loaded(m.Entry.objects.all(), request)  # @inline_each_for
     ]
     return HttpResponse("".join(parts))
+
+
+def jinja_inline(request):
+    entries = loaded(m.Entry.objects.all(), request)
+    text = "\n{% for entry in entries %}\n{{ entry.author.name }}{% endfor %}"
+    return HttpResponse(Environment().from_string(text).render(entries=entries))  # @j_inline
+
+
+def jinja_inline_each(request):
+    parts = [
+        Environment().from_string("{{ entry.author.name }}").render(entry=entry)  # @j_inline_each
+        for entry in loaded(m.Entry.objects.all(), request)  # @j_inline_each_for
+    ]
+    return HttpResponse("".join(parts))
+
+
+def jinja_bare(request):
+    """Templates that have no file, and not Django's backend either."""
+    row = "{% for entry in entries %}\n{{ entry.author.name }}{% endfor %}"
+    environment = Environment(loader=DictLoader({"mail.txt": row}))
+    entries = loaded(m.Entry.objects.all(), request)
+    return HttpResponse(environment.get_template("mail.txt").render(entries=entries))
 
 
 def rows(request):

@@ -141,10 +141,10 @@ def _head(compiled: _Compiled, line: int) -> str:
 def _tag(compiled: _Compiled, line: int) -> str:
     """The only tag of the template's line that can look something up, else the whole line."""
     text = _line(compiled, compiled.written_at(line))
-    tags = [
-        one for one in compiled.tag.findall(text) if not _SILENT.match(one) and not _FOR.match(one)
-    ]
-    return tags[0] if len(tags) == 1 else text
+    tags = dict.fromkeys(one for one in compiled.tag.findall(text) if not _SILENT.match(one))
+    # What a loop leaves out is asked for in its own tag.
+    inside = [one for one in tags if not _FOR.match(one)] or list(tags)
+    return inside[0] if len(inside) == 1 else text
 
 
 def _line(compiled: _Compiled, line: int) -> str:
