@@ -62,7 +62,9 @@ class Product(models.Model):  # @product_model
 
 class Order(models.Model):
     number = models.CharField(max_length=50)
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="orders")
+    customer = models.ForeignKey(  # @order_customer
+        Customer, models.CASCADE, related_name="orders"
+    )
     referrer = models.ForeignKey(Customer, models.CASCADE, null=True, related_name="referred")
     tags = models.ManyToManyField(Tag, related_name="orders")
 
@@ -74,9 +76,11 @@ class Order(models.Model):
         return self.lines.count()  # @order_total
 
 
-class Line(models.Model):
+class Line(models.Model):  # @line_model
     order = models.ForeignKey(Order, models.CASCADE, related_name="lines")
-    product = models.ForeignKey(Product, models.CASCADE, related_name="lines")
+    product = models.ForeignKey(  # @line_product_field
+        Product, models.CASCADE, related_name="lines"
+    )
     quantity = models.IntegerField(default=1)
 
     def __str__(self):
