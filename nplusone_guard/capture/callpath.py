@@ -131,8 +131,14 @@ class Place:
         return f"<Place {self.code.co_name} {self.code.co_filename}:{self.line}>"
 
 
+Plan = tuple[tuple[int, Any, str], ...]
+
+
 class Path(tuple[Place, ...]):  # noqa: SLOT001 - a tuple that keeps what was found out about it
     """The places from a query outwards, and what they tell without a frame."""
+
+    #: What ``landmarks`` reads of such a stack: frames to walk, reader, or the name alone.
+    plan: Plan = ()
 
     @functools.cached_property
     def folded(self) -> Path:

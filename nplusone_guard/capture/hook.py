@@ -17,7 +17,7 @@ from nplusone_guard.capture.callpath import call_path
 from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.fingerprint import cached_fingerprint
 from nplusone_guard.capture.scope import Scope, current_scope, digest, note_late, track
-from nplusone_guard.capture.sightings import Query, sight
+from nplusone_guard.capture.sightings import sight
 from nplusone_guard.capture.transactions import note_control, note_in_transaction
 
 Execute = Callable[[Any, Any, bool, dict[str, Any]], Any]
@@ -78,7 +78,7 @@ class Hook:
                                 group = recorder.groups.get(key)
                                 if group is None or group.slow:
                                     told = told or digest(sql, params)
-                                    query = Query(key, shape, frame, codes, params, many, told)
+                                    query = (key, shape, told, frame, codes, params, many)
                                     group = sight(recorder, group, query)
                                     if group is None:
                                         recorder.note_query(self.alias, elapsed, failed)

@@ -31,14 +31,14 @@ class Sighting:
     """The light facts of one execution: which frames, and what the ORM was doing."""
 
     facts: Any = None
-    #: Of text and parameters, whatever was written in between.
-    digest = 0
     in_key: int | None = None
     numbers: tuple[Any, ...] = ()
 
-    def __init__(self, path: callpath.Path) -> None:
+    def __init__(self, path: callpath.Path, told: int = 0) -> None:
         #: With recursion as deep as it was.
         self.path = path
+        #: Of text and parameters, whatever was written in between.
+        self.digest = told
 
 
 class Group:

@@ -19,37 +19,10 @@ from nplusone_guard.capture.scope import (
 Key = tuple[str, str, callpath.Path]
 
 
-class Query:
-    """One execution on the slow path, as the functions here hand it on."""
-
-    __slots__ = ("codes", "digest", "frame", "key", "many", "params", "path", "shape")
-
-    def __init__(
-        self,
-        key: Key,
-        shape: Fingerprint,
-        frame: FrameType,
-        codes: list[CodeType],
-        params: Any,
-        many: bool,
-        told: int,
-    ) -> None:
-        self.key = key
-        #: The call path, with recursion as deep as it is.
-        self.path = key[2]
-        self.shape = shape
-        self.frame = frame
-        #: The code objects from ``frame`` outwards.
-        self.codes = codes
-        self.params = params
-        self.many = many
-        #: Of text and parameters.
-        self.digest = told
-
-    @property
-    def rows(self) -> int:
-        """Parameter sets of an ``executemany`` (2 where they cannot be counted)."""
-        return len(self.params) if hasattr(self.params, "__len__") else 2
+#: One execution as the functions here hand it on: its key, shape, digest of text and
+#: parameters, frame, code objects from there outwards, parameters, and whether it is an
+#: ``executemany``. A plain tuple, since there is one for each first and second sighting.
+Query = tuple[Key, Fingerprint, int, FrameType, list[CodeType], Any, bool]
 
 
 def sight(scope: Scope, known: Group | None, query: Query) -> Group | None:
@@ -61,12 +34,14 @@ def sight(scope: Scope, known: Group | None, query: Query) -> Group | None:
         if known.count == 1 and known.second is None:
             _note_second(scope, known, query)
         return known
-    folded = query.path.folded
-    if folded is not query.path:
+    key = query[0]
+    path = key[2]
+    folded = path.folded
+    if folded is not path:
         return _sight_folded(scope, query, folded)
-    group = _make_group(scope, query, query.path)
+    group = _make_group(scope, query, path)
     if group is not None:
-        scope.groups[query.key] = group
+        scope.groups[key] = group
     return group
 
 
@@ -76,7 +51,8 @@ def _sight_folded(scope: Scope, query: Query, folded: callpath.Path) -> Group | 
     Recursion is a path of several depths, not one deep path: a function wrapped twice
     by one decorator is on the stack twice, too.
     """
-    key = (*query.key[:2], folded)
+    alias, text, path = query[0]
+    key = (alias, text, folded)
     group = scope.groups.get(key)
     if group is not None:
         sight(scope, group, query)
@@ -84,9 +60,9 @@ def _sight_folded(scope: Scope, query: Query, folded: callpath.Path) -> Group | 
         group = _make_group(scope, query, folded)
     if group is not None and group.first is not None:
         scope.groups[key] = group
-        group.recursed = group.recursed or len(group.first.path) != len(query.path)
-        if len(query.path) <= callpath.MAX_REMEMBERED:
-            scope.groups[query.key] = group
+        group.recursed = group.recursed or len(group.first.path) != len(path)
+        if len(path) <= callpath.MAX_REMEMBERED:
+            scope.groups[query[0]] = group
     return group
 
 
@@ -94,47 +70,56 @@ def _make_group(scope: Scope, query: Query, path: callpath.Path) -> Group | None
     if scope.sequence >= scope.policy.max_groups:
         scope.unjudged += 1
         return None
+    (alias, _, _), shape, _, _, codes, params, many = query
     scope.sequence += 1
-    group = Group(query.key[0], query.shape, path, scope.sequence)
-    group.codes = query.codes
-    if query.many:
-        group.many = query.rows
-    group.first = first = _sighting(scope, query, deep=False)
+    group = Group(alias, shape, path, scope.sequence)
+    group.codes = codes
+    group.first = first = _sighting(scope, query, None)
+    if many:
+        group.many = _rows(params)
     ignores = active_ignores.get()
     if ignores:
         group.ignores = ignores
-    if first.facts.model and query.shape.kind == "select":
-        scope.reads.setdefault(first.facts.model, []).append(group)
+    model = first.facts.model
+    if model and shape.kind == "select":
+        scope.reads.setdefault(model, []).append(group)
     return group
 
 
 def _note_second(scope: Scope, group: Group, query: Query) -> None:
-    """Look closer: at the parent object and the WHERE clause."""
     group.slow = False
-    group.second = _sighting(scope, query, deep=True, group=group)
-    if query.many:
-        group.many = max(group.many, query.rows)
+    group.second = _sighting(scope, query, group)
+    params, many = query[5:]
+    if many:
+        group.many = max(group.many, _rows(params))
 
 
-def _sighting(scope: Scope, query: Query, *, deep: bool, group: Group | None = None) -> Sighting:
-    """The facts of one execution; ``group`` is that of the second, whose parents are looked for."""
-    sighting = Sighting(query.path)
+def _rows(params: Any) -> int:
+    """Parameter sets of an ``executemany`` (2 where they cannot be counted)."""
+    return len(params) if hasattr(params, "__len__") else 2
+
+
+def _sighting(scope: Scope, query: Query, group: Group | None) -> Sighting:
+    """The facts of one execution.
+
+    Given the ``group`` of a second one, it looks closer: at the parent object, where
+    that was loaded, and at the WHERE clause.
+    """
+    (_, _, path), shape, told, frame, _, params, _ = query
+    sighting = Sighting(path, told)
     try:
-        facts = landmarks.read(query.frame, query.path, deep=deep)
+        sighting.facts = facts = landmarks.read(frame, path, deep=group is not None)
     except Exception as error:
-        facts = landmarks.Facts()
+        sighting.facts = facts = landmarks.Facts()
         contain("capture.landmarks", error, scope.errors)
-    sighting.facts = facts
     if facts.parent is not None or facts.fks:
         if group is not None:
             _find_parent(scope, group, facts)
         facts.forget_values()
-    sighting.digest = query.digest
-    shape = query.shape
     if shape.in_lists:
-        sighting.in_key = _in_key(shape, query.params)
+        sighting.in_key = _in_key(shape, params)
     if shape.offset is not None or shape.keyset:
-        sighting.numbers = _numbers(shape, query.params)
+        sighting.numbers = _numbers(shape, params)
     return sighting
 
 

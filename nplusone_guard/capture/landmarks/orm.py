@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Sized
+from itertools import repeat
 from types import FrameType
 from typing import Any, Final
 
@@ -18,28 +19,41 @@ def read(frame: FrameType | None, path: callpath.Path, *, deep: bool) -> Facts:
     second sighting only.
     """
     facts = Facts()
-    iterable: FrameType | None = None
-    at = 0
-    for index, reader in path.readers:
-        if facts.model:
-            # The innermost has told what there is to tell, but for the operation's name.
-            if reader is _fetch or reader is _iterable:
-                continue
-            if reader.__class__ is Operation:
-                facts.operation = reader.name
-                continue
-        while at < index:
+    for steps, reader, name in path.plan or _plan(path):
+        if reader is None:
+            facts.operation = name
+            continue
+        for _ in repeat(None, steps):
             frame = frame.f_back  # type: ignore[union-attr]
-            at += 1
-        if reader is _iterable:
-            # To read the locals costs time for each name that has no value yet, and
-            # here that is most of them.
-            iterable = frame
-        else:
-            reader(frame, facts, deep)
-    if iterable is not None and not facts.model:
-        _iterable(iterable, facts, deep)
+        reader(frame, facts, deep)
     return facts
+
+
+def _plan(path: callpath.Path) -> callpath.Plan:
+    """Which frames of a path are worth reading, found out once for each.
+
+    The innermost method of a query set tells all but what the outer ones are called. The
+    iterable's frame tells it as well, but to read its locals costs time for each name
+    that has no value yet, and that is most of them.
+    """
+    readers = list(path.readers)
+    methods = [index for index, reader in readers if _is_method(reader)]
+    plan: list[tuple[int, Any, str]] = []
+    at = 0
+    for index, reader in readers:
+        if methods and (reader is _iterable or (reader is _fetch and index > methods[0])):
+            continue
+        if reader.__class__ is Operation and index > methods[0]:
+            plan.append((0, None, reader.name))
+        else:
+            plan.append((index - at, reader, ""))
+            at = index
+    path.plan = tuple(plan)
+    return path.plan
+
+
+def _is_method(reader: Any) -> bool:
+    return reader is _fetch or reader.__class__ is Operation
 
 
 # --- readers --------------------------------------------------------------------------
