@@ -86,7 +86,7 @@ def test_choices_read_outside_of_a_form_are_a_loop_of_the_users(shop):
 def test_a_formset_asks_for_equal_choices_once_a_form(ask):
     report = ask("/formset/?as=Lines&in=formset")
     assert found(report) == {
-        (place("LineForm.product", "line_form_product"), place("LineFormSet", "line_form"), 3)
+        (place("LineForm.product", "line_form_product"), place("LineForm formset", "line_form"), 3)
     }
     (finding,) = report.findings
     assert (finding.rule, finding.severity) == ("duplicate-query", "warning")
@@ -109,7 +109,11 @@ def test_inline_formsets_go_by_the_fields_of_their_model(ask):
     order = Order.objects.order_by("pk")[0]
     report = ask(f"/inline/{order.pk}/?as=OrderLines&in=formset")
     assert found(report) == {
-        (place("LineForm.product", "line_product_field"), place("LineFormSet", "line_model"), 3),
+        (
+            place("LineForm.product", "line_product_field"),
+            place("LineForm formset", "line_model"),
+            3,
+        ),
         (PRODUCT_STR, place("LineForm.product[]", "line_product_field"), 18),
     }
     assert not ask(f"/inline/{order.pk}/?as=OrderQuantities&in=formset").findings
@@ -127,7 +131,7 @@ def rows(count):
 def test_the_choices_of_a_formset_are_looked_up_once_a_form(ask):
     report = ask("/formset/?as=Lines&in=formset", rows(3), method="post")
     assert found(report) == {
-        (place("LineForm.product", "line_form_product"), place("LineFormSet", "line_form"), 3)
+        (place("LineForm.product", "line_form_product"), place("LineForm formset", "line_form"), 3)
     }
     (finding,) = report.findings
     assert (finding.rule, finding.severity) == ("query-in-loop", "warning")
@@ -171,7 +175,9 @@ def test_the_text_names_the_field_in_a_hundred_columns(ask):
     assert lines[3].startswith(
         f"   query   {file}{line_of('line_form_product')}  LineForm.product  product = forms."
     )
-    assert lines[4].startswith(f"   loop    {file}{line_of('line_form')}  LineFormSet  class Line")
+    assert lines[4].startswith(
+        f"   loop    {file}{line_of('line_form')}  LineForm formset  class Line"
+    )
 
 
 def test_classes_made_for_one_request_are_let_go_of(shop):
@@ -180,7 +186,7 @@ def test_classes_made_for_one_request_are_let_go_of(shop):
 
     made = modelform_factory(Order, fields=["customer"])
     with watch("form") as recording:
-        str(made())
+        made().as_div()
     assert recording.report.findings
     reference = weakref.ref(made)
     del made, recording

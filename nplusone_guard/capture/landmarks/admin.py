@@ -117,7 +117,6 @@ _COMPREHENSION: Final = ".<listcomp>" if sys.version_info < (3, 12) else ""
 SPOTS: Final[dict[str, Callable[[FrameType], Spot | None]]] = {
     f"{_LIST}items_for_result": _column,
     f"{_LIST}results": _row,
-    f"{_LIST}result_hidden_fields": _row,
     f"{_FILTERS}RelatedFieldListFilter.field_choices": _filter,
     f"{_FILTERS}RelatedOnlyFieldListFilter.field_choices": _filter,
     f"{_ADMIN}changelist_view": _page("changelist"),

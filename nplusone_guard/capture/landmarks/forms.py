@@ -95,15 +95,16 @@ def _written(cls: type, name: str) -> tuple[str, Declaration | None]:
     That is an admin, which goes by its own name, or a model.
     """
     form = getattr(cls, "form", cls)
+    made = f"{form.__name__}{' formset' if form is not cls else ''}"
     options: Any = getattr(form, "_meta", None)
     callback = getattr(options, "formfield_callback", None)
     admin = getattr(getattr(callback, "func", callback), "__self__", None)
-    candidates = [(cls.__name__, cls), (cls.__name__, form)]
+    candidates = [(cls.__name__, cls), (made, form)]
     if admin is not None:
         candidates.append((type(admin).__name__, type(admin)))
     model = getattr(options, "model", None)
     if model is not None:
-        candidates.append((cls.__name__, model))
+        candidates.append((made, model))
     found = ((called, declaration(one, name)) for called, one in candidates)
     return next((one for one in found if one[1] is not None), (cls.__name__, None))
 

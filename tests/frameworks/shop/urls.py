@@ -2,11 +2,15 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from tests.frameworks.shop import admin, api, views
+from tests.frameworks.shop import admin, api, graphql, views
+from tests.frameworks.shop.ninja_api import api as ninja
 
 urlpatterns = [
     path("looping/", admin.looping.urls),
     path("healthy/", admin.healthy.urls),
+    path("ninja/", ninja.urls),
+    path("graphql/", graphql.view),
+    path("graphql/optimized/", graphql.optimized_view),
     path("form/", views.form),
     path("form/create/", views.OrderCreate.as_view()),
     path("form/create/tags/", views.TagsCreate.as_view()),

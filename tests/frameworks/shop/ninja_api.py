@@ -1,0 +1,74 @@
+"""The shop by django-ninja: schemas read attributes once the user's view has returned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ninja import NinjaAPI, Schema
+
+from tests.frameworks.shop.models import Order
+
+api = NinjaAPI(urls_namespace="shop")
+
+
+class CityOut(Schema):
+    name: str
+
+
+class CustomerOut(Schema):
+    name: str
+    city: CityOut
+
+
+class OrderOut(Schema):
+    number: str
+    customer: CustomerOut
+
+
+class PairOut(Schema):
+    customer: CustomerOut
+    referrer: CustomerOut
+
+
+class TownOut(Schema):
+    number: str
+    town: str
+
+    @staticmethod
+    def resolve_town(order: Any) -> str:
+        return order.customer.city.name  # @ninja_town
+
+
+@api.get("/orders", response=list[OrderOut])
+def orders(request):
+    return Order.objects.order_by("pk")
+
+
+@api.get("/healthy/orders", response=list[OrderOut])
+def healthy_orders(request):
+    return Order.objects.select_related("customer__city")
+
+
+@api.get("/towns", response=list[TownOut])
+def towns(request):
+    return Order.objects.order_by("pk")
+
+
+@api.get("/healthy/towns", response=list[TownOut])
+def healthy_towns(request):
+    return Order.objects.select_related("customer__city")
+
+
+@api.get("/names", response=list[str])
+def names(request):
+    return [order.customer.name for order in Order.objects.all()]  # @ninja_names
+
+
+@api.get("/healthy/names", response=list[str])
+def healthy_names(request):
+    return [order.customer.name for order in Order.objects.select_related("customer")]
+
+
+@api.get("/orders/{pk}", response=PairOut)
+def order(request, pk: int):
+    return Order.objects.get(pk=pk)  # @ninja_order
