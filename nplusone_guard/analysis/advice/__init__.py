@@ -15,6 +15,7 @@ from nplusone_guard.analysis.advice import (
     raw,
     recursion,
     relations,
+    rowwise,
     words,
     writes,
 )
@@ -79,12 +80,23 @@ def _plans(subject: Subject) -> list[Plan]:
     return []
 
 
+def _walked(subject: Subject) -> list[Plan]:
+    return recursion.plans(subject) if recursion.is_walk(subject) else []
+
+
 _Maker = Callable[[Subject], list[Plan]]
 
 _MAKERS: Final[dict[str, tuple[_Maker, ...]]] = {
-    "lazy-relation": (relations.plans, queries.plans, keyed.plans, recursion.plans),
+    "lazy-relation": (_walked, relations.plans, queries.plans, keyed.plans),
     "deferred-field": (relations.deferred,),
-    "query-in-loop": (queries.plans, keyed.plans, raw.plans, duplicates.plans),
+    "query-in-loop": (
+        rowwise.plans,
+        queries.plans,
+        keyed.plans,
+        raw.plans,
+        duplicates.plans,
+        writes.plans,
+    ),
     "bypassed-prefetch": (bypassed.plans, queries.plans, keyed.plans),
     "write-in-loop": (writes.plans,),
     "raw-sql-in-loop": (raw.plans,),

@@ -1,9 +1,171 @@
-"""Advice for duplicates."""
+"""Advice for equal queries: ask once, before the loop or where it is asked first."""
 
 from __future__ import annotations
 
-from nplusone_guard.analysis.advice.case import Plan, Subject
+import ast
+from collections.abc import Sequence
+
+from nplusone_guard.analysis.advice import meta
+from nplusone_guard.analysis.advice.case import Plan, Subject, before, replace
+from nplusone_guard.analysis.advice.chains import parse, query_at
+from nplusone_guard.analysis.advice.trees import (
+    COMPREHENSIONS,
+    LOOPS,
+    Spot,
+    names_in,
+    own_nodes,
+    spot_of,
+    stored_in,
+)
+from nplusone_guard.analysis.advice.values import PASSING, called, value_of
+from nplusone_guard.analysis.findings import Step
+from nplusone_guard.capture import callpath
 
 
 def plans(subject: Subject) -> list[Plan]:
-    return []
+    """The expression that is the same every time, given a name."""
+    if subject.candidate.location.loop is None:
+        return _spread(subject)
+    spot, loop = subject.loop_spot, subject.loop
+    if spot is None or not isinstance(loop, LOOPS) or not subject.candidate.rule:
+        return []
+    if called_method(spot) == "execute":
+        return _cursor(spot, loop)
+    varying = stored_in(loop)
+    node = _start(subject, spot)
+    if node is None or names_in(node) & varying:
+        return []
+    node = _widest(spot, node, varying, loop)
+    return [_hoisted(subject, [spot.at(node)], loop)]
+
+
+def _start(subject: Subject, spot: Spot) -> ast.expr | None:
+    """The query itself, or the call of the helper that sends it."""
+    if subject.local:
+        query = query_at(spot, subject.facts.operation)
+        if query is not None:
+            return query.node
+    return spot.node if isinstance(spot.node, ast.expr) else None
+
+
+def _widest(spot: Spot, node: ast.expr, varying: set[str], loop: ast.AST) -> ast.expr:
+    """The longest expression around it that is the same every time, too."""
+    parents = spot.tree.parents
+    while True:
+        around = parents.get(node)
+        if isinstance(around, ast.comprehension):
+            around = parents.get(around)
+        if around is loop or not _passes_on(around, node) or names_in(around) & varying:
+            return node
+        node = around
+
+
+def _passes_on(around: ast.AST | None, node: ast.expr) -> bool:
+    if isinstance(around, ast.Call):
+        return around.func is node or (called(around) in PASSING and len(around.args) == 1)
+    return isinstance(around, (ast.Attribute, ast.Subscript, ast.Await, *COMPREHENSIONS))
+
+
+def _hoisted(subject: Subject, spots: Sequence[Spot], at: ast.AST | None = None) -> Plan:
+    first = spots[0]
+    node = first.node
+    name = subject.fresh(_name(first, node))
+    statement = f"{name} = {ast.unparse(node)}"
+    steps: list[Step] = [before(first, at if at is not None else node, statement)]
+    steps += [replace(spot, name) for spot in spots]
+    return Plan(
+        kind="hoist",
+        file=first.tree.file,
+        line=int(getattr(at if at is not None else node, "lineno", 0)),
+        expression=statement,
+        read=name,
+        steps=tuple(dict.fromkeys(steps)),
+        place="before the loop at" if at is not None else "at",
+    )
+
+
+def _name(spot: Spot, node: ast.AST) -> str:
+    query = parse(spot, node) if isinstance(node, ast.expr) else None
+    if query is not None and query.model is not None:
+        operation = query.terminal.name if query.terminal is not None else ""
+        plural = meta.plural(query.model)
+        return {"get": meta.snake(query.model.__name__), "": plural}.get(
+            operation, f"{meta.snake(query.model.__name__)}_{operation}"
+        )
+    inner = next((one for one in ast.walk(node) if value_of(spot, one).is_queryset), None)
+    model = value_of(spot, inner).model if inner is not None else None
+    if model is not None:
+        return f"{meta.snake(model.__name__)}_found"
+    for one in ast.walk(node):
+        if isinstance(one, ast.Call) and called(one).isidentifier():
+            return f"{called(one)}_found"
+    return "found"
+
+
+def called_method(spot: Spot) -> str:
+    """The method that a spot calls, if it calls one."""
+    return called(spot.node) if isinstance(spot.node, ast.Call) else ""
+
+
+def _cursor(spot: Spot, loop: ast.AST) -> list[Plan]:
+    """``execute()`` and the ``fetch`` behind it, before the loop."""
+    call = spot.node
+    assert isinstance(call, ast.Call)
+    if names_in(call) & stored_in(loop) or not isinstance(call.func, ast.Attribute):
+        return []
+    cursor = ast.unparse(call.func.value)
+    fetches = [
+        node
+        for node in own_nodes(loop)
+        if isinstance(node, ast.Call)
+        and called(node).startswith("fetch")
+        and isinstance(node.func, ast.Attribute)
+        and ast.unparse(node.func.value) == cursor
+    ]
+    if len(fetches) != 1:
+        return []
+    statement = f"{ast.unparse(call)}\nfetched = {ast.unparse(fetches[0])}"
+    delete = Step("delete", spot.tree.file, call.lineno, ast.unparse(call), "")
+    return [
+        Plan(
+            kind="hoist",
+            file=spot.tree.file,
+            line=int(getattr(loop, "lineno", 0)),
+            expression=statement,
+            read="fetched",
+            steps=(before(spot, loop, statement), delete, replace(spot, "fetched", fetches[0])),
+            place="before the loop at",
+        )
+    ]
+
+
+# -- spread over a scope ---------------------------------------------------------------
+
+
+def _spread(subject: Subject) -> list[Plan]:
+    """Equal expressions of one function: the first is kept in a name."""
+    frames = [
+        [(place.code, place.lasti) for place in callpath.user_places(group.path)][::-1]
+        for group in subject.candidate.groups
+    ]
+    parting = next((number for number, level in enumerate(zip(*frames, strict=False)) if len(set(level)) > 1), -1)
+    if parting < 0:
+        return []
+    found = [spot_of((level[parting],)) for level in frames]
+    spots = [_query_in(subject, spot) for spot in found if spot is not None]
+    texts = {spot.text for spot in spots}
+    functions = {id(spot.tree.function(spot.node)) for spot in spots}
+    if len(texts) != 1 or len(functions) != 1 or len(spots) != len(found):
+        return []
+    ordered = sorted(spots, key=lambda spot: spot.line)
+    return [_hoisted(subject, ordered)]
+
+
+def _query_in(subject: Subject, spot: Spot) -> Spot:
+    query = query_at(spot, subject.facts.operation)
+    if query is not None:
+        return spot.at(query.node)
+    if not isinstance(spot.node, ast.expr):
+        value = getattr(spot.node, "value", None)
+        return spot.at(value) if isinstance(value, ast.expr) else spot
+    return spot

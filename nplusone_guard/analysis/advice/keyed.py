@@ -1,9 +1,419 @@
-"""Advice for keyed."""
+"""Advice for look-ups by a key of the loop: all of them before it, in one query.
+
+``Author.objects.get(slug=slug)`` becomes ``authors[slug]``, where
+``authors = Author.objects.in_bulk([…], field_name="slug")`` stands before the loop.
+"""
 
 from __future__ import annotations
 
-from nplusone_guard.analysis.advice.case import Plan, Subject
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nplusone_guard.analysis.advice import meta
+from nplusone_guard.analysis.advice.case import Plan, Subject, before, replace
+from nplusone_guard.analysis.advice.chains import Condition, Link, Query, conditions, query_of, without
+from nplusone_guard.analysis.advice.relations import quoted
+from nplusone_guard.analysis.advice.rows import Rows, inlined, rows_of
+from nplusone_guard.analysis.advice.trees import FUNCTIONS, Spot
+from nplusone_guard.analysis.findings import Step
+
+
+@dataclass(eq=False)
+class Lookup:
+    """A query by keys that differ from turn to turn."""
+
+    subject: Subject
+    query: Query
+    #: The conditions that differ, and the keys in terms of the loop.
+    keys: list[tuple[Condition, ast.expr]]
+    rows: Rows
+
+    @property
+    def model(self) -> Any:
+        return self.query.model
+
+    @property
+    def root(self) -> str:
+        return ast.unparse(self.query.root)
+
+    @property
+    def operation(self) -> str:
+        return self.query.terminal.name if self.query.terminal is not None else "filter"
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """The links besides the keys and the terminal."""
+        return without(self.query.body, [one for one, _ in self.keys])
+
+    @property
+    def rest(self) -> str:
+        """The links that stay in the one query."""
+        return "".join(link.text for link in self.links if not _is_slice(link))
+
+    @property
+    def slice(self) -> str:
+        return "".join(link.text for link in self.links if _is_slice(link))
+
+    @property
+    def first(self) -> Condition:
+        return self.keys[0][0]
+
+    @property
+    def field(self) -> str:
+        return self.first.field
+
+    @property
+    def key(self) -> str:
+        """The key as it is written in the loop."""
+        values = [_single(one) or one.value for one, _ in self.keys]
+        texts = [ast.unparse(value) for value in values]
+        return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
+
+    @property
+    def all_keys(self) -> str:
+        """``[entry.author_id for entry in entries]``."""
+        condition, key = self.keys[0]
+        if condition.lookup == "in" and _single(condition) is None:
+            return f"{{key {self.rows.clause} for key in {ast.unparse(key)}}}"
+        return f"[{ast.unparse(key)} {self.rows.clause}]"
+
+    @property
+    def narrowed(self) -> str:
+        """The rows of all keys."""
+        return f"{self.root}{self.rest}.filter({self.field}__in={self.all_keys})"
+
+    @property
+    def columns(self) -> str:
+        return ", ".join(quoted(one.field) for one, _ in self.keys)
+
+    @property
+    def attributes(self) -> list[str]:
+        """What the keys are called on a row."""
+        return [_attribute(self.model, one.field) for one, _ in self.keys]
+
+    @property
+    def unique(self) -> bool:
+        fields = self.field in {"pk"} or meta.is_unique(self.model, self.field)
+        return fields and len(self.keys) == 1 and not self.slice
+
+    @property
+    def row(self) -> str:
+        name = meta.snake(self.model.__name__)
+        return name if name not in self.subject.varying else "row"
+
+    def named(self, wanted: str) -> str:
+        return self.subject.fresh(wanted)
+
+
+def _is_slice(link: Link) -> bool:
+    return isinstance(link.node, ast.Subscript)
+
+
+def _attribute(model: Any, name: str) -> str:
+    """``author_id`` for a foreign key: comparing keys asks for nothing."""
+    field = meta.field_of(model, name)
+    return str(getattr(field, "attname", name)) if name != "pk" else "pk"
+
+
+def _single(one: Condition) -> ast.expr | None:
+    """The only entry of ``pk__in=[key]``; the value of ``slug=key``."""
+    if one.lookup == "exact":
+        return one.value
+    if isinstance(one.value, (ast.List, ast.Tuple, ast.Set)) and len(one.value.elts) == 1:
+        return one.value.elts[0]
+    return None
 
 
 def plans(subject: Subject) -> list[Plan]:
-    return []
+    """The ways to ask once for all the keys of the loop."""
+    spots = subject.spots
+    query = query_of(subject)
+    if query is None or subject.spot is None:
+        return []
+    if subject.facts.operation == "refresh_from_db":
+        return []
+    if _in_bulk_keys(query) is not None:
+        query = _as_filter(query)
+    keys = _keys(subject, query)
+    if isinstance(subject.loop, ast.While) and subject.local:
+        return _while(subject, query)
+    rows = rows_of(subject) if subject.local or _is_closure(subject) else None
+    if rows is None or keys is None:
+        return _everything(subject, query, keys)
+    lookup = Lookup(subject, query, keys, rows)
+    if any(not _is_slice(link) and subject.varies(value) for link in lookup.links for value in link.values):
+        return []
+    plan = _plan(lookup)
+    if plan is not None and len(spots) > 1:
+        plan = _on_branches(plan, spots, query)
+    return [plan] if plan is not None else []
+
+
+def _in_bulk_keys(query: Query) -> ast.expr | None:
+    terminal = query.terminal
+    if terminal is not None and terminal.name == "in_bulk" and terminal.args:
+        return terminal.args[0]
+    return None
+
+
+def _as_filter(query: Query) -> Query:
+    """``in_bulk([key])`` asks by ``pk__in=[key]``."""
+    terminal = query.terminal
+    assert terminal is not None
+    keyword = ast.keyword("pk__in", terminal.args[0])
+    link = Link("filter", terminal.node, (), (keyword,))
+    links = (*query.links[:-1], link, Link("in_bulk", terminal.node))
+    return Query(query.spot, query.node, query.root, query.value, links, query.is_async)
+
+
+def _is_closure(subject: Subject) -> bool:
+    """Whether the call site is in a function inside that of the loop, whose names it sees."""
+    spot, loop = subject.spot, subject.loop_spot
+    if spot is None or loop is None or spot.tree is not loop.tree:
+        return False
+    outer = loop.tree.function(loop.node)
+    return outer is not None and any(one is outer for one in spot.tree.above(spot.node))
+
+
+def _keys(subject: Subject, query: Query) -> list[tuple[Condition, ast.expr]] | None:
+    """The conditions that differ; ``None`` where they are not all of a kind that can be listed."""
+    rows = rows_of(subject)
+    found = [one for one in conditions(query.links) if subject.varies(one.value)]
+    if rows is None or not found:
+        return None
+    if any(one.lookup not in {"exact", "in"} or "__" in one.field for one in found):
+        return None
+    keys = [(one, inlined(query.spot, _single(one) or one.value, rows)) for one in found]
+    return [(one, key) for one, key in keys if key is not None] if all(k for _, k in keys) else None
+
+
+# -- what to write ---------------------------------------------------------------------
+
+
+def _plan(lookup: Lookup) -> Plan | None:
+    if lookup.unique and lookup.operation in {"get", "filter", "in_bulk", "first"}:
+        return _in_bulk(lookup)
+    shape = _SHAPES.get(lookup.operation)
+    if shape is None or (lookup.first.lookup == "in" and _single(lookup.first) is None):
+        return None
+    made = shape(lookup)
+    return _made(lookup, *made) if made is not None else None
+
+
+def _in_bulk(lookup: Lookup) -> Plan:
+    name = lookup.named(f"{meta.plural(lookup.model)}_by_{lookup.field}")
+    if lookup.field in {"pk", "id"}:
+        name = lookup.named(meta.plural(lookup.model))
+    field = "" if lookup.field in {"pk", "id"} else f", field_name={quoted(lookup.field)}"
+    value = f"{lookup.root}{lookup.rest}.in_bulk({lookup.all_keys}{field})"
+    many = lookup.first.lookup == "in" and _single(lookup.first) is None
+    reads = {
+        "get": f"{name}[{lookup.key}]",
+        "filter": f"[{name}[{lookup.key}]]",
+        "first": f"{name}.get({lookup.key})",
+        "in_bulk": f"{{{lookup.key}: {name}[{lookup.key}]}}",
+    }
+    read = reads[lookup.operation]
+    if lookup.operation in {"filter", "in_bulk"} and not many:
+        read = _maybe(lookup, name)
+    if many:
+        item = f"{name}[key]" if lookup.operation == "filter" else f"key: {name}[key]"
+        chosen = f"{item} for key in {lookup.key} if key in {name}"
+        read = f"[{chosen}]" if lookup.operation == "filter" else f"{{{chosen}}}"
+    steps = _caught(lookup) if lookup.operation == "get" else ()
+    return _made(lookup, f"{name} = {_awaited(lookup, value)}", read, steps, kind="in_bulk")
+
+
+def _maybe(lookup: Lookup, name: str) -> str:
+    chosen = f"key in {name}"
+    if lookup.operation == "filter":
+        return f"[{name}[key] for key in [{lookup.key}] if {chosen}]"
+    return f"{{key: {name}[key] for key in [{lookup.key}] if {chosen}}}"
+
+
+def _awaited(lookup: Lookup, value: str) -> str:
+    """The same in a coroutine, where the query was awaited."""
+    if not lookup.query.is_async:
+        return value
+    return f"await {value.replace('.in_bulk(', '.ain_bulk(')}"
+
+
+def _caught(lookup: Lookup) -> tuple[Step, ...]:
+    """``except Author.DoesNotExist`` around the look-up: a missing key is a ``KeyError``."""
+    spot, steps = lookup.query.spot, []
+    for node in spot.tree.above(lookup.query.node):
+        if isinstance(node, FUNCTIONS):
+            break
+        for handler in node.handlers if isinstance(node, ast.Try) else ():
+            if isinstance(handler.type, ast.Attribute) and handler.type.attr == "DoesNotExist":
+                steps.append(replace(spot, "KeyError", handler.type))
+    return tuple(steps)
+
+
+def _made(
+    lookup: Lookup,
+    statement: str,
+    read: str,
+    steps: tuple[Step, ...] = (),
+    imports: tuple[str, ...] = (),
+    kind: str = "in_bulk",
+) -> Plan:
+    rows, query = lookup.rows, lookup.query
+    return Plan(
+        kind=kind,
+        file=rows.spot.tree.file,
+        line=int(getattr(rows.loop, "lineno", 0)),
+        expression=statement,
+        read=read,
+        steps=(
+            *rows.steps,
+            before(rows.spot, rows.loop, statement),
+            replace(query.where(), read),
+            *steps,
+        ),
+        imports=imports,
+        place="before the loop at",
+    )
+
+
+_Shape = tuple[str, str]
+
+
+def _exists(lookup: Lookup) -> _Shape | None:
+    if lookup.query.is_async:
+        return None
+    name = lookup.named(f"known_{_plural(lookup.field)}")
+    values = f".values_list({lookup.columns}{', flat=True' if len(lookup.keys) == 1 else ''})"
+    return f"{name} = set({lookup.narrowed}{values})", f"{lookup.key} in {name}"
+
+
+def _plural(name: str) -> str:
+    return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
+
+
+def _count(lookup: Lookup) -> tuple[str, str, tuple[Step, ...], tuple[str, ...]] | None:
+    if lookup.query.is_async:
+        return None
+    name = lookup.named(f"{meta.snake(lookup.model.__name__)}_counts")
+    values = f'.order_by().values_list({lookup.columns}).annotate(Count("pk"))'
+    made = f"{lookup.narrowed}{values}"
+    if len(lookup.keys) == 1:
+        value = f"dict({made})"
+    else:
+        value = f"{{tuple(key): total for *key, total in {made}}}"
+    read = f"{name}.get({lookup.key}, 0)"
+    return f"{name} = {value}", read, (), ("from django.db.models import Count",)
+
+
+def _grouped(lookup: Lookup, read: str) -> _Shape | None:
+    if lookup.query.is_async or any(link.name in _NO_ROWS for link in lookup.links):
+        return None
+    name = lookup.named(f"{meta.plural(lookup.model)}_by_{lookup.field}")
+    keys = [f"{lookup.row}.{one}" for one in lookup.attributes]
+    key = keys[0] if len(keys) == 1 else f"({', '.join(keys)})"
+    statement = (
+        f"{name} = {{}}\n"
+        f"for {lookup.row} in {lookup.narrowed}:\n"
+        f"    {name}.setdefault({key}, []).append({lookup.row})"
+    )
+    return statement, read.format(name=name, key=lookup.key, slice=lookup.slice)
+
+
+_NO_ROWS: Final = frozenset("values values_list dates datetimes union annotate".split())
+
+
+def _rows(lookup: Lookup) -> _Shape | None:
+    return _grouped(lookup, "{name}.get({key}, []){slice}")
+
+
+def _one(lookup: Lookup) -> _Shape | None:
+    return _grouped(lookup, "{name}[{key}][0]")
+
+
+def _first(lookup: Lookup) -> _Shape | None:
+    return _grouped(lookup, "next(iter({name}.get({key}, [])), None)")
+
+
+_SHAPES: Final[dict[str, Callable[[Lookup], Any]]] = {
+    "filter": _rows,
+    "iterator": _rows,
+    "get": _one,
+    "first": _first,
+    "exists": _exists,
+    "count": _count,
+}
+
+
+def _on_branches(plan: Plan, spots: list[Spot], query: Query) -> Plan:
+    """The same look-up on other branches of the body."""
+    wanted = ast.unparse(query.node)
+    steps = [step for step in plan.steps if step.old != wanted]
+    seen: set[int] = set()
+    for spot in spots:
+        for node in ast.walk(spot.node):
+            if isinstance(node, ast.expr) and ast.unparse(node) == wanted and id(node) not in seen:
+                seen.add(id(node))
+                steps.append(replace(spot, plan.read, node))
+    plan.steps = tuple(steps)
+    return plan
+
+
+# -- without the keys ------------------------------------------------------------------
+
+
+def _while(subject: Subject, query: Query) -> list[Plan]:
+    """``while Entry.objects.filter(slug=…).exists()``: no keys are known before."""
+    return _all_known(subject, query) if query.terminal and query.terminal.name == "exists" else []
+
+
+def _all_known(subject: Subject, query: Query) -> list[Plan]:
+    found = [one for one in conditions(query.links) if subject.varies(one.value)]
+    spot, loop = subject.loop_spot, subject.loop
+    if len(found) != 1 or found[0].lookup != "exact" or spot is None or loop is None:
+        return []
+    field, rest = found[0].field, without(query.body, found)
+    name = subject.fresh(f"known_{_plural(field)}")
+    values = "".join(link.text for link in rest)
+    statement = (
+        f"{name} = set({ast.unparse(query.root)}{values}"
+        f".values_list({quoted(field)}, flat=True))"
+    )
+    read = f"{ast.unparse(found[0].value)} in {name}"
+    return [_whole(subject, spot, loop, query, statement, read)]
+
+
+def _everything(
+    subject: Subject, query: Query, keys: list[tuple[Condition, ast.expr]] | None
+) -> list[Plan]:
+    """A look-up by a unique key in a helper: all rows, where the keys are not at hand."""
+    spot, loop = subject.loop_spot, subject.loop
+    found = [one for one in conditions(query.links) if subject.varies(one.value)]
+    if spot is None or loop is None or not (subject.local or _is_closure(subject)):
+        return []
+    if query.terminal is None or query.terminal.name != "get" or len(found) != 1 or query.is_async:
+        return []
+    field = found[0].field
+    if found[0].lookup != "exact" or not (field == "pk" or meta.is_unique(query.model, field)):
+        return []
+    name = subject.fresh(f"{meta.plural(query.model)}_by_{field}")
+    rest = "".join(link.text for link in without(query.body, found))
+    named = "" if field in {"pk", "id"} else f"field_name={quoted(field)}"
+    statement = f"{name} = {ast.unparse(query.root)}{rest}.in_bulk({named})"
+    read = f"{name}[{ast.unparse(found[0].value)}]"
+    return [_whole(subject, spot, loop, query, statement, read)]
+
+
+def _whole(
+    subject: Subject, spot: Spot, loop: ast.AST, query: Query, statement: str, read: str
+) -> Plan:
+    return Plan(
+        kind="in_bulk",
+        file=spot.tree.file,
+        line=int(getattr(loop, "lineno", 0)),
+        expression=statement,
+        read=read,
+        steps=(before(spot, loop, statement), replace(query.where(), read)),
+        place="before the loop at",
+    )

@@ -94,7 +94,7 @@ def reverse(model: Model, field_path: str) -> tuple[str, Model] | None:
         field = field_of(current, name)
         if field is None or not field.is_relation:
             return None
-        back = _way_back(field)
+        back = way_back(field)
         target = related_model(field)
         if not back or target is None:
             return None
@@ -103,7 +103,8 @@ def reverse(model: Model, field_path: str) -> tuple[str, Model] | None:
     return "__".join(reversed(accessors)), current
 
 
-def _way_back(field: Field) -> str:
+def way_back(field: Field) -> str:
+    """The accessor that leads back over a relation; empty where there is none."""
     remote = field.remote_field
     if field.auto_created and not field.concrete:  # a relation seen from its target
         return str(field.field.name)

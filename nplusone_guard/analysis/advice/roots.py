@@ -255,7 +255,10 @@ def _of_class(way: tuple[str, ...], model: Any, declared: callpath.Spot | None) 
 
 def _declared(read: Group) -> callpath.Spot | None:
     """The admin, form, serializer or view that a framework read for."""
-    place = next(iter(callpath.named_places(read.path)), None)
+    named = callpath.named_places(read.path)
+    # Templates evaluate what others have chosen.
+    chosen = (one for one in named if one.spot is None or one.spot.kind != "template")
+    place = next(chosen, None)
     spot = place.spot if place is not None else None
     return spot if spot is not None and spot.kind in CLASSES else None
 

@@ -1,0 +1,163 @@
+"""The loop's own rows, made to be gone through twice: once for the keys, once for the loop."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from dataclasses import dataclass
+from typing import Final
+
+from nplusone_guard.analysis.advice import meta
+from nplusone_guard.analysis.advice.case import Subject, before, replace
+from nplusone_guard.analysis.advice.feeds import given_by_caller
+from nplusone_guard.analysis.advice.trees import (
+    COMPREHENSIONS,
+    ComprehensionNode,
+    ForNode,
+    Spot,
+    binding_of,
+    names_in,
+    targets,
+)
+from nplusone_guard.analysis.advice.values import called, value_of
+from nplusone_guard.analysis.findings import Step
+
+#: What can be gone through only once.
+_ONCE: Final = (ast.GeneratorExp,)
+_ONE_SHOT: Final = frozenset("map filter zip iter enumerate reversed iterator aiterator".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """``for target in rows``, as it is written for the keys, and the edits that make it so."""
+
+    spot: Spot
+    clause: str
+    steps: tuple[Step, ...]
+    #: The names that the clause binds.
+    names: frozenset[str]
+    #: The loop's node: new statements go before the statement that it is, or stands in.
+    loop: ast.AST
+
+
+def rows_of(subject: Subject) -> Rows | None:
+    """The rows of a ``for`` loop or comprehension; ``None`` for other loops."""
+    spot, loop = subject.loop_spot, subject.loop
+    if spot is None:
+        return None
+    if isinstance(loop, (ast.For, ast.AsyncFor)):
+        return _named(subject, spot, loop, loop.target, loop.iter, isinstance(loop, ast.AsyncFor))
+    if isinstance(loop, COMPREHENSIONS) and len(loop.generators) == 1:
+        part = loop.generators[0]
+        if not part.ifs:
+            return _named(subject, spot, loop, part.target, part.iter, bool(part.is_async))
+    return None
+
+
+def _named(
+    subject: Subject,
+    spot: Spot,
+    loop: ForNode | ComprehensionNode,
+    target: ast.expr,
+    iterable: ast.expr,
+    is_async: bool,
+) -> Rows:
+    given, steps = ast.unparse(iterable), []
+    if not _again(spot, iterable):
+        base, queryset = _base(spot, iterable)
+        name = subject.fresh(_plural(subject, spot, base))
+        value = ast.unparse(base) if queryset else f"list({given})"
+        steps = [before(spot, loop, f"{name} = {value}"), replace(spot, name, iterable)]
+        given = name
+    prefix = "async for" if is_async else "for"
+    names = frozenset(name for name, _ in targets(target))
+    clause = f"{prefix} {ast.unparse(target)} in {given}"
+    return Rows(spot, clause, tuple(steps), names, loop)
+
+
+def _again(spot: Spot, node: ast.expr) -> bool:
+    """Whether going through it twice is the same, and asks for nothing twice."""
+    if isinstance(node, ast.Name):
+        bound = binding_of(spot.tree, node.id, node)
+        value = bound.value if bound is not None and bound.how == "value" else None
+        if value is None:
+            return True
+        return not isinstance(value, _ONCE) and not (
+            isinstance(value, ast.Call) and called(value) in _ONE_SHOT
+        )
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id == "range"
+    return isinstance(node, (ast.List, ast.Tuple, ast.Set, ast.Dict))
+
+
+def _base(spot: Spot, node: ast.expr) -> tuple[ast.expr, bool]:
+    """A queryset keeps its rows: without ``iterator()`` it need not be made a list."""
+    value = value_of(spot, node)
+    if value.is_queryset or value.kind in {"values", "raw"}:
+        return node, True
+    if isinstance(node, ast.Call) and called(node) in {"iterator", "aiterator"}:
+        assert isinstance(node.func, ast.Attribute)
+        if value_of(spot, node.func.value).is_queryset:
+            return node.func.value, True
+    return node, False
+
+
+def _plural(subject: Subject, spot: Spot, node: ast.expr) -> str:
+    model = value_of(spot, node).model
+    return meta.plural(model) if model is not None else "rows"
+
+
+def inlined(spot: Spot, node: ast.expr, rows: Rows, depth: int = 0) -> ast.expr | None:
+    """An expression in terms of the loop's variables; ``None`` where that cannot be said.
+
+    Names that the body assigns, and parameters of a helper inside the function, are
+    replaced by what they stand for.
+    """
+    if depth > 5:
+        return None
+    tree = copy.deepcopy(node)
+    stored = _stored(rows)
+    for name in names_in(node):
+        if name in rows.names:
+            continue
+        bound = binding_of(spot.tree, name, node)
+        meant: tuple[Spot, ast.expr] | None = None
+        if bound is not None and bound.how == "value" and bound.value is not None:
+            meant = (spot, bound.value) if name in stored else None
+            if meant is None:
+                continue
+        elif bound is not None and bound.how == "param":
+            given = given_by_caller(spot, bound.node, name)
+            if given is not None and isinstance(given.node, ast.expr):
+                meant = (given, given.node)
+            elif name not in stored and _outside(rows, bound.node):
+                continue
+        elif bound is None or name not in stored:
+            continue
+        value = inlined(*meant, rows, depth + 1) if meant is not None else None
+        if value is None:
+            return None
+        tree = _Inline(name, value).visit(tree)
+    return tree
+
+
+def _outside(rows: Rows, node: ast.AST) -> bool:
+    """Whether the loop stands in the function, whose parameters then stay as they are."""
+    return any(one is node for one in rows.spot.tree.above(rows.loop))
+
+
+def _stored(rows: Rows) -> set[str]:
+    return {
+        one.id
+        for one in ast.walk(rows.loop)
+        if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)
+    }
+
+
+class _Inline(ast.NodeTransformer):
+    def __init__(self, name: str, value: ast.expr) -> None:
+        self.name = name
+        self.value = value
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self.value if node.id == self.name else node

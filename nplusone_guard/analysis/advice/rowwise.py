@@ -1,0 +1,108 @@
+"""Advice for what a loop asks about each of its own objects: refreshing, prefetching one by one."""
+
+from __future__ import annotations
+
+import ast
+
+from nplusone_guard.analysis.advice import meta
+from nplusone_guard.analysis.advice.case import Plan, Subject, before, replace
+from nplusone_guard.analysis.advice.relations import quoted
+from nplusone_guard.analysis.advice.roots import root_of
+from nplusone_guard.analysis.advice.rows import inlined, rows_of
+from nplusone_guard.analysis.advice.values import called, value_of
+from nplusone_guard.analysis.findings import Step
+
+
+def plans(subject: Subject) -> list[Plan]:
+    """The ways to do it for all objects at once."""
+    spot = subject.spot
+    if spot is None or not subject.local:
+        return []
+    for node in ast.walk(spot.node):
+        if isinstance(node, ast.Call):
+            name = called(node)
+            if name in {"refresh_from_db", "arefresh_from_db"}:
+                return _refreshed(subject, node)
+            if name in {"prefetch_related_objects", "aprefetch_related_objects"}:
+                return _prefetched(subject, node)
+    return []
+
+
+def _refreshed(subject: Subject, call: ast.Call) -> list[Plan]:
+    """The rows again by ``in_bulk()``; ``fields`` are copied from them."""
+    spot, rows = subject.spot, rows_of(subject)
+    owner = call.func.value if isinstance(call.func, ast.Attribute) else None
+    if spot is None or rows is None or not isinstance(owner, ast.Name):
+        return []
+    found = value_of(spot, owner)
+    key = inlined(spot, owner, rows)
+    if found.kind != "object" or found.model is None or key is None:
+        return []
+    fields = _fields(call)
+    if fields is None:
+        return []
+    name = subject.fresh(f"fresh_{meta.plural(found.model)}")
+    parent = spot.tree.parents.get(call)
+    is_async = isinstance(parent, ast.Await)
+    bulk = "await {}.ain_bulk" if is_async else "{}.in_bulk"
+    base = f"{found.model.__name__}.{meta.manager_name(found.model)}"
+    keys = f"[{ast.unparse(key)}.pk {rows.clause}]"
+    statement = f"{name} = {bulk.format(base)}({keys})"
+    read = f"{owner.id} = {name}[{owner.id}.pk]"
+    if fields:
+        copies = [f"{owner.id}.{one} = {name}[{owner.id}.pk].{one}" for one in fields]
+        read = "\n".join(copies)
+    node = parent if is_async else call
+    return [
+        Plan(
+            kind="in_bulk",
+            file=rows.spot.tree.file,
+            line=int(getattr(rows.loop, "lineno", 0)),
+            expression=statement,
+            read=read,
+            steps=(
+                *rows.steps,
+                before(rows.spot, rows.loop, statement),
+                replace(spot, read, node),
+            ),
+            place="before the loop at",
+        )
+    ]
+
+
+def _fields(call: ast.Call) -> list[str] | None:
+    """The fields to refresh; empty for all, ``None`` where they do not show."""
+    given = next((one.value for one in call.keywords if one.arg == "fields"), None)
+    if given is None:
+        return []
+    if not isinstance(given, (ast.List, ast.Tuple)):
+        return None
+    return [str(one.value) for one in given.elts if isinstance(one, ast.Constant)]
+
+
+def _prefetched(subject: Subject, call: ast.Call) -> list[Plan]:
+    """The look-ups on the queryset, in place of a prefetch for each object."""
+    spot = subject.spot
+    one = call.args[0] if call.args else None
+    if spot is None or not isinstance(one, (ast.List, ast.Tuple)) or len(one.elts) != 1:
+        return []
+    parent = spot.at(one.elts[0])
+    root = root_of(subject, parent, value_of(spot, one.elts[0]).model)
+    lookups = [part.value for part in call.args[1:] if isinstance(part, ast.Constant)]
+    if root is None or not root.feeds or len(lookups) != len(call.args) - 1:
+        return []
+    calls = [("prefetch_related", quoted("__".join((*root.way, str(one))))) for one in lookups]
+    around = spot.tree.parents.get(call)
+    node = around if isinstance(around, ast.Await) else call
+    delete = Step("delete", spot.tree.file, call.lineno, ast.unparse(node), "")
+    return [
+        Plan(
+            kind="prefetch_related",
+            file=root.file,
+            line=root.line,
+            calls=tuple(calls),
+            feeds=root.feeds,
+            steps=(delete,),
+            costs=len(calls),
+        )
+    ]
