@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from nplusone_guard.analysis.advice.case import Parents
+from nplusone_guard.analysis.contexts import place_of_read
 from nplusone_guard.analysis.findings import Origin, Site
 from nplusone_guard.analysis.location import Location
-from nplusone_guard.analysis.places import path_site, site_at
+from nplusone_guard.analysis.places import site_at
 from nplusone_guard.analysis.rules import facts_of
 from nplusone_guard.capture import callpath
 from nplusone_guard.capture.scope import Group, Scope
@@ -39,11 +40,11 @@ def parents_of(scope: Scope, group: Group, location: Location) -> Parents | None
             read = _latest(scope, group, [model] if model else models)
     if read is None:
         return None
-    place = next(iter(callpath.named_places(read.path)), None)
+    place = place_of_read(read)
     if place is None:
         return None
-    site = path_site(read.path, place)
-    return Parents(Origin(facts_of(read).model, site, group.count, assigned), read)
+    site, chosen = place
+    return Parents(Origin(facts_of(read).model, site, group.count, assigned or chosen), read)
 
 
 def _varies(group: Group) -> bool:
@@ -73,6 +74,8 @@ def _on_loop_line(
     scope: Scope, group: Group, location: Location, models: list[str]
 ) -> Group | None:
     node, place = location.node, location.loop_place
+    if location.spot is not None:
+        return _on_tag(scope, group, location.spot, models)
     if node is None or place is None:
         return None
     lines = set(range(node.iter_lines[0], node.iter_lines[1] + 1))
@@ -81,6 +84,22 @@ def _on_loop_line(
     found = [read for read in _earlier_reads(scope, group) if _evaluated_on(read, place, lines)]
     wanted = [read for read in found if facts_of(read).model in models] or found
     return wanted[-1] if wanted else None
+
+
+def _on_tag(scope: Scope, group: Group, loop: callpath.Spot, models: list[str]) -> Group | None:
+    """The read of what a template's loop runs over, if its tag evaluated that."""
+    found = [read for read in _earlier_reads(scope, group) if _evaluated_by(read, loop)]
+    return next((read for read in reversed(found) if facts_of(read).model in models), None)
+
+
+def _evaluated_by(read: Group, loop: callpath.Spot) -> bool:
+    place = next(iter(callpath.named_places(read.path)), None)
+    spot = place.spot if place is not None else None
+    return spot is not None and (spot.file, spot.line, spot.name) == (
+        loop.file,
+        loop.line,
+        loop.name,
+    )
 
 
 def _evaluated_on(read: Group, loop_place: callpath.Place, lines: set[int]) -> bool:

@@ -34,7 +34,7 @@ _INDENT = " " * (3 + _LABEL + 2)
 #: Kinds of loop that the source line alone does not show.
 _TOLD_KINDS = frozenset({"call", "gather", "recursion"})
 #: Kinds of place that go by a name of their own: ``EntrySerializer.author``.
-_NAMED_KINDS = frozenset({"serializer", "admin", "form", "view"})
+_NAMED_KINDS = frozenset({"serializer", "admin", "form", "view", "model"})
 
 
 def render(
@@ -304,18 +304,27 @@ def _looped(finding: Finding, page: _Page) -> list[str]:
     beside = site if page.width < ROOM_FOR_PATHS else None
     rows = [("query", page.place(site), _source(site, page))]
     if loop is not None:
-        same = _same_line(loop, site)
+        same = _same_line(loop, site) and not _two_tags(loop, site)
         text = "" if same else _source(loop, page)
         rows += [
             (
                 "loop",
-                f"same line, {_loop_name(loop, page)}" if same else page.place(loop, beside),
+                _told_same(loop, page) if same else page.place(loop, beside),
                 text,
             )
         ]
     if origin is not None:
         rows += [("loaded", page.place(_to_change(origin), beside), _loaded(origin, loop, page))]
     return _aligned(rows, page)
+
+
+def _two_tags(one: Site, other: Site) -> bool:
+    """A line of a template can hold several, which the line itself does not tell apart."""
+    return one.kind == other.kind == "template" and one.source != other.source
+
+
+def _told_same(loop: Site, page: _Page) -> str:
+    return "same tag" if loop.kind == "template" else f"same line, {_loop_name(loop, page)}"
 
 
 def _source(site: Site, page: _Page) -> str:

@@ -18,6 +18,7 @@ urlpatterns = [
     path("inline-each/", views.inline_each),
     path("rows/", views.rows),
     path("by-name/", views.by_name),
+    path("plainly/", views.plainly),
     path("by-hand/", views.by_hand),
     path("directly/", views.directly),
     path("paginated/", views.paginated),

@@ -127,6 +127,11 @@ def by_name(request):
     return render(request, "rendering/variable.html", {"entries": entries})  # @by_name
 
 
+def plainly(request):
+    entries = m.Entry.objects.order_by("pk")  # @plainly_entries
+    return render(request, "rendering/variable.html", {"entries": entries})
+
+
 def by_hand(request):
     context = {"others": 1}
     context["entries"] = loaded(m.Entry.objects.order_by("pk"), request)  # @by_hand_entries
@@ -143,7 +148,7 @@ def directly(request):
 
 def paginated(request):
     entries = loaded(m.Entry.objects.order_by("pk"), request)
-    number = Paginator(entries, 3).get_page(1)
+    number = Paginator(entries, 3).get_page(1)  # @paginated_number
     return render(request, "rendering/variable.html", {"entries": number})
 
 

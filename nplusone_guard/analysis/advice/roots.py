@@ -9,9 +9,10 @@ from typing import Any
 from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Case, Parents, Subject, spot_of_group
 from nplusone_guard.analysis.advice.declared import CLASSES
-from nplusone_guard.analysis.advice.feeds import Feed, feeds, given_by_caller
+from nplusone_guard.analysis.advice.feeds import Feed, feeds
 from nplusone_guard.analysis.advice.trees import FUNCTIONS, Bound, Spot, binding_of
-from nplusone_guard.analysis.advice.values import called, rows_of_call, unpacked, value_of
+from nplusone_guard.analysis.advice.values import called, given_by_caller, rows_of_call, unpacked, value_of
+from nplusone_guard.analysis.contexts import choice_of_read
 from nplusone_guard.analysis.findings import Site
 from nplusone_guard.analysis.rules import facts_of
 from nplusone_guard.capture import callpath
@@ -197,7 +198,7 @@ def _mapped(spot: Spot, way: tuple[str, ...]) -> Root | None:
 
 
 def _root(found: list[Feed], way: tuple[str, ...]) -> Root | None:
-    found = [one for one in found if one.kind != "values"]
+    found = [one for one in found if one.kind not in {"values", "open"}]
     if not found:
         return None
     first = found[0]
@@ -224,7 +225,8 @@ def _by_record(
 def _of_read(
     case: Case, read: Group, assigned: Site | None, target: Any, hints: str, depth: int
 ) -> Root | None:
-    facts, spot, declared = facts_of(read), spot_of_group(read), _declared(read)
+    spot = choice_of_read(read) or spot_of_group(read)
+    facts, declared = facts_of(read), _declared(read)
     if (spot is None and declared is None) or depth > 4:
         return None
     model = meta.model_of(facts.model)

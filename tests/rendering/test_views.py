@@ -1,0 +1,129 @@
+"""Where the rows of a template were chosen: a view's line, a class's declaration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.test import override_settings
+
+from nplusone_guard.report.text import render
+from tests.rendering.conftest import engine
+from tests.rendering.marks import at, found, marked_lines
+
+ENTRIES = "{% for entry in entries %}"
+AUTHOR = "{{ entry.author.name }}"
+VARIABLE = {(at(AUTHOR, "variable"), at(ENTRIES, "variable_for"), 3)}
+
+
+def chosen(report):
+    """The line to change, as the report names it."""
+    (finding,) = report.findings
+    site = finding.origin.assigned or finding.origin.site
+    return f"{Path(site.file).name}:{site.line}"
+
+
+@pytest.mark.parametrize(
+    ("path", "mark"),
+    [
+        ("/plainly/", "plainly_entries"),
+        ("/by-name/", "by_name_entries"),
+        ("/by-hand/", "by_hand_entries"),
+        ("/directly/", "directly_entries"),
+        ("/paginated/", "paginated_number"),
+        ("/entries/", "entries_model"),
+        ("/entries/paged/", "paged_get_queryset"),
+    ],
+)
+def test_rows_are_traced_to_where_they_were_chosen(ask, path, mark):
+    report = ask(path)
+    assert found(report) == VARIABLE
+    assert chosen(report) == marked_lines()[mark]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/by-name/?select=author",
+        "/by-hand/?select=author",
+        "/directly/?select=author",
+        "/paginated/?select=author",
+        "/entries/healthy/",
+        "/entries/paged/?select=author",
+    ],
+)
+def test_rows_healthy(ask, path):
+    report = ask(path)
+    assert report.query_count > 0
+    assert not report.findings
+
+
+def test_rows_that_no_code_of_the_project_chose(ask):
+    """``ListView.as_view(model=…)``: there is nothing but the template to point at."""
+    assert found(ask("/entries/from-urls/")) == {
+        (at(AUTHOR, "list"), at("{% for entry in entry_list %}", "list_for"), 3)
+    }
+
+
+def test_advice_changes_the_view(ask):
+    (finding,) = ask("/plainly/").findings
+    (step,) = finding.advice.options[0].steps
+    assert Path(step.file).name == "views.py"
+    assert f"{Path(step.file).name}:{step.line}" == marked_lines()["plainly_entries"]
+    assert step.new == '.select_related("author")'
+
+
+def test_detail_view(ask):
+    path = "/author/1000001/"
+    assert not ask(path).findings
+
+
+def test_context_processor(ask):
+    processors = ["tests.rendering.views.shelf"]
+    with override_settings(TEMPLATES=[engine(context_processors=processors)]):
+        assert found(ask("/bare/")) == {
+            (at("shelf", "processor"), at("shelf", "processor"), 3),
+        }
+
+
+def test_context_processor_healthy(ask):
+    processors = ["tests.rendering.views.shelf"]
+    with override_settings(TEMPLATES=[engine(context_processors=processors)]):
+        report = ask("/bare/?select=author")
+    assert report.query_count == 1
+    assert not report.findings
+
+
+def test_text(ask):
+    text = render(ask("/plainly/"), base_dir=str(Path(__file__).parent))
+    line = marked_lines()["plainly_entries"].partition(":")[2]
+    shown = text.splitlines()[2:]
+    assert shown[0].startswith(
+        f'   fix     add .select_related("author") to the queryset at views.py:{line}'
+    )
+    assert shown[1:3] == [
+        "   query   templates/rendering/variable.html:4  {{ entry.author.name }}",
+        "   loop    templates/rendering/variable.html:2  {% for entry in entries %}",
+    ]
+    assert shown[3].startswith(f"   loaded  views.py:{line}  ")
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_text_of_two_tags_on_one_line(ask):
+    text = render(ask("/page/one_line/"), base_dir=str(Path(__file__).parent))
+    assert "   query   templates/rendering/one_line.html:1  {{ entry.author.name }}" in text
+    assert "   loop    templates/rendering/one_line.html:1  {% for entry in entries %}" in text
+
+
+def test_ids_do_not_depend_on_lines(ask, tmp_path):
+    """Edits above a tag keep its finding."""
+    folder = tmp_path / "templates"
+    (folder / "rendering").mkdir(parents=True)
+    source = Path(__file__).parent / "templates" / "rendering" / "variable.html"
+    ids = []
+    for above in ("", "<p>\n\n</p>\n"):
+        (folder / "rendering" / "variable.html").write_text(above + source.read_text())
+        settings = {**engine(), "DIRS": [folder]}
+        with override_settings(TEMPLATES=[settings]):
+            ids.append([one.id for one in ask("/plainly/").findings])
+    assert ids[0] == ids[1] != []
