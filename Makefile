@@ -18,8 +18,8 @@ help: ## List every target.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-21s %s\n", $$1, $$2}'
 	@echo; echo "  Variables: DB=sqlite|postgres|mariadb (demo), ARGS=… (test, bench), PYTHON=path of a Python >= 3.10"
 
-demo: $(VENV)/.made-$(if $(filter sqlite,$(DB)),run,dev) ## Run the wellness report three ways and show what the guard says [DB=postgres].
-	@$(BIN)/python tests/databases.py $(DB) -- $(BIN)/python example_project/manage.py demo
+demo: $(VENV)/.made-$(if $(filter sqlite,$(DB)),demo,dev) ## Run the wellness report three ways, check every claim about it [DB=postgres].
+	@$(BIN)/python tests/databases.py $(DB) -- $(BIN)/python example_project/manage.py demo --all
 
 test: $(VENV)/.made-dev ## Run the tests on SQLite, PostgreSQL and MariaDB, whatever fails on the way.
 	@$(MAKE) --no-print-directory --keep-going test-sqlite test-postgres test-mariadb
@@ -62,10 +62,9 @@ services: ## Install MariaDB, Redis and Chromium from Debian's packages [SERVICE
 	@.ci/services $(SERVICES)
 
 clean: ## Remove what the other targets made.
-	rm -rf $(VENV) .venv-* .nox .coverage* .*_cache .hypothesis docs/_build build dist example_project/*.sqlite3
+	rm -rf $(VENV) .venv-* .nox .coverage* .*_cache .hypothesis docs/_build build dist example_project/*.sqlite3 demo-report.html
 
-# The stamp tells what the environment holds: what a user needs to run it, or all that
-# developers need on top.
+# The stamp tells what the environment holds: what the demo needs, or all that developers need.
 $(VENV)/.made-%: pyproject.toml .ci/venv
 	@.ci/venv "$(PYTHON)" $(VENV) $*
 	@touch $@

@@ -75,6 +75,12 @@ class Amounts:
     tracking: int = 0
     tickets: int = 0
 
+    def __str__(self) -> str:
+        return (
+            f"{self.tenants:,} tenants, {self.people:,} people, {self.entries:,} journal entries, "
+            f"{self.tracking:,} positions"
+        )
+
     def without(self, there: Amounts) -> Amounts:
         """What is missing where ``there`` is already."""
         pairs = zip(astuple(self), astuple(there), strict=True)
