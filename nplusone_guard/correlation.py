@@ -14,12 +14,15 @@ from nplusone_guard.capture.scope import Scope, open_scope_of_context
 #: The header of a response that tells the id, under DEBUG.
 RESPONSE_HEADER: Final = "X-Nplusone-Guard-Correlation-ID"
 
+#: The longest id that is taken from outside, in characters.
+MAX_LENGTH: Final = 128
+
 #: What a log record says outside every scope.
 NONE: Final = "-"
 
 # What comes from outside ends up in logs, headers and files: no white space, no controls,
 # nothing that a shell, HTML or a log format would take for its own.
-_SAFE: Final = re.compile(r"[A-Za-z0-9._:+/=@-]{1,128}")
+_SAFE: Final = re.compile(rf"[A-Za-z0-9._:+/=@-]{{1,{MAX_LENGTH}}}")
 
 # https://www.w3.org/TR/trace-context/#traceparent-header
 _TRACEPARENT: Final = re.compile(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 
-from celery import Celery, shared_task
+from celery import Celery
 
 from tests.integrations import work
 
-app = Celery("tests.integrations", broker="memory://", backend="cache+memory://", set_as_current=False)
+app = Celery(
+    "tests.integrations", broker="memory://", backend="cache+memory://", set_as_current=False
+)
 app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_transport_options={"polling_interval": 0.01},

@@ -178,7 +178,9 @@ def broken(*args, **kwargs):
     raise RuntimeError("a fault of the guard")
 
 
-@pytest.mark.parametrize("name", ["open_scope", "default_policy", "open_scope_of_context", "deliver"])
+@pytest.mark.parametrize(
+    "name", ["open_scope", "default_policy", "open_scope_of_context", "deliver"]
+)
 def test_a_fault_of_the_guard_reaches_no_command(users, mode, monkeypatch, caplog, name):
     monkeypatch.setattr(commands, name, broken)
     with mode(COMMANDS=True):

@@ -94,9 +94,7 @@ def test_inside_a_scope_each_task_is_judged_alone_and_carries_its_id(task, tasks
         for _ in range(3):
             task("healthy").enqueue()
     assert (recording.query_count, list(recording)) == (3, [])
-    assert {report.correlation_id for report in tasks.reports} == {
-        recording.report.correlation_id
-    }
+    assert {report.correlation_id for report in tasks.reports} == {recording.report.correlation_id}
 
 
 def test_a_scope_takes_over_what_its_tasks_found(task, tasks):

@@ -37,8 +37,6 @@ def place(finding):
     return finding.site.file, finding.site.line, finding.loop.line
 
 
-
-
 async def aloop():
     names = []
     async for user in User.objects.order_by("pk"):  # the loop
