@@ -156,10 +156,10 @@ def _carried(scope: Scope, frame: FrameType, function: Any) -> Carried | None:
         if not knows_scope:
             values[current_scope] = scope
             values[active_ignores] = active_ignores.get()
+        return Carried(values, context)
     except Exception as error:
         contain("capture.bridges", error, scope.errors)
         return None
-    return Carried(values, context)
 
 
 def _owner(function: Any) -> Any:

@@ -58,6 +58,7 @@ def other_threads(transactional_db):
     for connection in opened:
         if connection.connection is not None:
             connection.connection.close()
+            connection.connection = None  # a thread that is used again opens another one
 
 
 @pytest.fixture
