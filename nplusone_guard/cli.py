@@ -17,7 +17,7 @@ from nplusone_guard.exceptions import ConfigError
 from nplusone_guard.files import read_text, write_text
 from nplusone_guard.report import github, gitlab, markdown, records, sarif, summary
 from nplusone_guard.report.columns import ERRORS
-from nplusone_guard.report.session import SessionDiff, SessionReport, diff, session_of
+from nplusone_guard.report.session import SessionDiff, SessionReport, diff, session_of, settled
 
 OK: Final = 0
 #: ``diff --fail`` found a new finding of severity ``error``.
@@ -61,13 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _merge(options: argparse.Namespace) -> int:
-    session = session_of(*map(_load, options.files))
+    session = settled(session_of(*map(_load, options.files)))
     _put(options, session.to_json(indent=2) + "\n")
     return OK
 
 
 def _diff(options: argparse.Namespace) -> int:
-    difference = diff(_load(options.old), _load(options.new))
+    difference = diff(settled(_load(options.old)), settled(_load(options.new)))
     _put(options, _diff_text(difference, options))
     failing = any(entry.finding.severity == "error" for entry in difference.new)
     return FAILED if options.fail and failing else OK
@@ -81,7 +81,7 @@ def _diff_text(difference: SessionDiff, options: argparse.Namespace) -> str:
 
 
 def _render(options: argparse.Namespace) -> int:
-    session = session_of(*map(_load, options.files))
+    session = settled(session_of(*map(_load, options.files)))
     _put(options, _FORMATS[options.format](session, options))
     return OK
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast, overload
 import wrapt
 
 from nplusone_guard.analysis.findings import Cleared, Finding
-from nplusone_guard.capture import hook
+from nplusone_guard.capture import eager, hook
 from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.scope import Scope, current_scope, open_scope_of_context
 from nplusone_guard.policy import Mode, Policy
@@ -157,6 +157,8 @@ def open_scope(
     hook.install()
     root = root if root is not None else sys._getframe(1)
     scope = Scope(name, kind, policy or default_policy(), open_scope_of_context(), root)
+    if scope.policy.judges(eager.RULE):
+        eager.install()
     return Recording(scope)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,7 +25,11 @@ RULES: dict[str, Severity] = {
     "recursive-query": "error",
     "write-in-loop": "warning",
     "duplicate-query": "warning",
+    "unused-eager-load": "warning",
 }
+
+#: Rules that are judged only where ``SELECT`` names them.
+OPT_IN = frozenset({"unused-eager-load"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,7 @@ class Policy:
     #: From how many turns on a repeated query is a loop (2 or more).
     threshold: int = 2
     #: Rules that are judged, and that fail whatever their severity; ``None``: all
-    #: rules are judged and those of severity ``error`` fail.
+    #: rules but those of ``OPT_IN`` are judged and those of severity ``error`` fail.
     select: frozenset[str] | None = None
     #: Rules switched off, as ruff's ``ignore`` does.
     ignore_rules: frozenset[str] = frozenset()
@@ -76,6 +81,15 @@ class Policy:
     commands: bool | frozenset[str] = False
     #: Whether threads that are started inside a scope report to it.
     threads: bool = True
+    #: Reports hold every shape and the timeline, and not the verdicts and counts alone.
+    details: bool = True
+    #: Asked of what would be a finding, before the work of its advice: the scope, the
+    #: fingerprint, the loop and the call sites. A reason clears it, as ``test-code``.
+    exempt: Callable[..., str] | None = None
+    #: Packages or modules whose own loops count, besides the project's; ``None``: all.
+    include: frozenset[str] | None = None
+    #: Packages or modules whose own loops do not count.
+    exclude: frozenset[str] = frozenset()
     #: What the pytest plugin does where neither its option nor the ini file says so.
     pytest_mode: PytestMode = "off"
 
@@ -83,7 +97,13 @@ class Policy:
         """Whether ``rule`` is switched on."""
         if rule in self.ignore_rules:
             return False
-        return self.select is None or rule in self.select
+        return rule in self.select if self.select is not None else rule not in OPT_IN
+
+    def counts(self, module: str) -> bool:
+        """Whether a loop in an installed module, ``shop_tables.views``, is judged."""
+        above = {module[:end] for end, one in enumerate(module) if one == "."} | {module}
+        included = self.include is None or bool(above & self.include)
+        return included and not above & self.exclude
 
     def fails(self, rule: str, severity: Severity) -> bool:
         """Whether a finding fails a build or raises: an error, or of a selected rule."""

@@ -175,6 +175,30 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
+class EagerLoad:
+    """A relation that one line loads with its objects, and whether anybody reads it.
+
+    It takes all scopes of a session to tell: see ``SessionReport``.
+    """
+
+    #: ``select_related`` or ``prefetch_related``.
+    method: str
+    #: ``author__country``.
+    lookup: str
+    #: ``app.Model`` of the queryset.
+    model: str
+    #: Where the queryset was evaluated.
+    site: Site
+    #: Whether any object came with it; without one there was nothing to read.
+    rows: bool
+    read: bool
+    #: Stable over edits above the line.
+    id: str
+    #: The scopes of a session that loaded it, by name.
+    scopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Verdicts:
     """What the rules made of one scope."""
 
@@ -182,3 +206,4 @@ class Verdicts:
     cleared: tuple[Cleared, ...] = ()
     shapes: tuple[Shape, ...] = ()
     unused_ignores: tuple[UnusedIgnore, ...] = field(default=())
+    eager_loads: tuple[EagerLoad, ...] = ()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Final, TypeVar
 
+from nplusone_guard.analysis.eager import joined
 from nplusone_guard.analysis.findings import Cleared, Finding, Shape, Verdicts
 from nplusone_guard.analysis.judge import worst_first
 
@@ -23,12 +24,15 @@ def merge(one: Verdicts, other: Verdicts) -> Verdicts:
         cleared=_merge(one.cleared + other.cleared, _cleared_key, _more_cleared),
         shapes=_merge(one.shapes + other.shapes, shape_key, _added),
         unused_ignores=tuple(dict.fromkeys(one.unused_ignores + other.unused_ignores)),
+        eager_loads=joined(one.eager_loads + other.eager_loads),
     )
 
 
 def _merge(
-    entries: Iterable[T], key: Callable[[T], Hashable], join: Callable[[T, T], T]
+    entries: tuple[T, ...], key: Callable[[T], Hashable], join: Callable[[T, T], T]
 ) -> tuple[T, ...]:
+    if len(entries) < 2:
+        return entries
     merged: dict[Hashable, T] = {}
     for entry in entries:
         name = key(entry)

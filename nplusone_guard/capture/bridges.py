@@ -55,6 +55,11 @@ def wrap(module_name: str, path: str, handler: Handler) -> None:
     _undo.append((owner, attribute, wrapper, before))
 
 
+def is_wrapped(owner: Any, attribute: str) -> bool:
+    """Whether ``wrap`` has been there."""
+    return any(one[0] is owner and one[1] == attribute for one in _undo)
+
+
 def uninstall() -> None:
     """Put back each original that nobody else has wrapped since."""
     for owner, attribute, wrapper, before in _undo:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from nplusone_guard import correlation
+from nplusone_guard.analysis import eager_facts
 from nplusone_guard.analysis.findings import Verdicts
 from nplusone_guard.analysis.judge import judge
 from nplusone_guard.analysis.merging import merge, shape_key
@@ -32,6 +34,7 @@ def build(scope: Scope) -> Report:
             shapes=verdicts.shapes,
             timeline=_timeline(scope, own, verdicts),
             unused_ignores=verdicts.unused_ignores,
+            eager_loads=verdicts.eager_loads,
             internal_errors=tuple(scope.errors),
             late_queries=scope.late,
             unjudged_queries=scope.unjudged,
@@ -42,7 +45,7 @@ def build(scope: Scope) -> Report:
 
 def _judged(scope: Scope) -> Verdicts:
     try:
-        return judge(scope)
+        return replace(judge(scope), eager_loads=eager_facts.loads_of(scope))
     except Exception as error:
         contain("analysis", error, scope.errors)
         return Verdicts()
@@ -50,6 +53,8 @@ def _judged(scope: Scope) -> Verdicts:
 
 def _timeline(scope: Scope, own: Verdicts, merged: Verdicts) -> tuple[TimelineEntry, ...]:
     """The queries in time; ``merged`` joins shapes that differ only in their call path."""
+    if not scope.policy.details:
+        return ()
     position = {shape_key(shape): index for index, shape in enumerate(merged.shapes)}
     groups = zip(scope.all_groups(), own.shapes)  # noqa: B905 - no shapes after a fault
     index = {id(group): position.get(shape_key(shape), -1) for group, shape in groups}
@@ -72,7 +77,13 @@ def adopt(scope: Scope, report: Report) -> None:
         return
     verdicts = scope.adopted
     if scope.kind in UNITS:
-        verdicts = Verdicts(report.findings, report.cleared, report.shapes, report.unused_ignores)
+        verdicts = Verdicts(
+            report.findings,
+            report.cleared,
+            report.shapes,
+            report.unused_ignores,
+            report.eager_loads,
+        )
     if verdicts is not None:
         with outer.lock:
             outer.adopted = verdicts if outer.adopted is None else merge(outer.adopted, verdicts)

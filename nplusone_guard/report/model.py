@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from nplusone_guard.analysis.findings import Cleared, Finding, Shape, UnusedIgnore
+from nplusone_guard.analysis.findings import Cleared, EagerLoad, Finding, Shape, UnusedIgnore
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,8 @@ class Report:
     shapes: tuple[Shape, ...] = ()
     timeline: tuple[TimelineEntry, ...] = ()
     unused_ignores: tuple[UnusedIgnore, ...] = ()
+    #: What was loaded eagerly, where ``unused-eager-load`` is judged.
+    eager_loads: tuple[EagerLoad, ...] = ()
     #: Errors inside the guard, one line each; the application never sees them.
     internal_errors: tuple[str, ...] = ()
     #: Queries that ran in this scope's context after it had closed.

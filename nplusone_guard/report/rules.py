@@ -57,4 +57,9 @@ RULES: Final[dict[str, RuleHelp]] = {
         "The database is asked the same question again although nothing was written in between. "
         "Ask once and keep the answer, in a variable or a cached_property.",
     ),
+    "unused-eager-load": RuleHelp(
+        "A relation is loaded with its objects and never read",
+        "select_related() or prefetch_related() loads objects that nobody reads, in any request "
+        "or test of the session. Drop it: it costs a join, or a query, and the memory.",
+    ),
 }

@@ -13,7 +13,8 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
-from nplusone_guard.analysis.findings import Cleared, Finding, Site, UnusedIgnore
+from nplusone_guard.analysis import eager
+from nplusone_guard.analysis.findings import Cleared, EagerLoad, Finding, Site, UnusedIgnore
 from nplusone_guard.report import json as report_json
 from nplusone_guard.report import records
 from nplusone_guard.report.model import Report
@@ -21,6 +22,7 @@ from nplusone_guard.report.model import Report
 SCHEMA_VERSION: Final = 1
 #: What a document's ``kind`` says, where a report names the kind of its scope.
 KIND: Final = "session"
+UNUSED: Final = eager.RULE
 
 T = TypeVar("T")
 
@@ -91,6 +93,8 @@ class SessionReport:
     unused_ignores: tuple[UnusedIgnore, ...] = ()
     #: Errors inside the guard, one line each.
     internal_errors: tuple[str, ...] = ()
+    #: What was loaded eagerly, where ``unused-eager-load`` is judged.
+    eager_loads: tuple[EagerLoad, ...] = ()
 
     def __len__(self) -> int:
         return len(self.findings)
@@ -193,6 +197,7 @@ def _single(report: Report) -> SessionReport:
         cleared=report.cleared,
         unused_ignores=report.unused_ignores,
         internal_errors=report.internal_errors,
+        eager_loads=tuple(replace(load, scopes=(report.name,)) for load in report.eager_loads),
     )
 
 
@@ -231,6 +236,7 @@ def _joined(*sessions: SessionReport) -> SessionReport:
         ),
         unused_ignores=_union(each for session in sessions for each in session.unused_ignores),
         internal_errors=_union(each for session in sessions for each in session.internal_errors),
+        eager_loads=eager.joined(each for session in sessions for each in session.eager_loads),
     )
 
 
@@ -300,6 +306,22 @@ def _severity(finding: Finding) -> tuple[bool, int, int, str]:
 
 def _place(site: Site) -> tuple[str, int, str]:
     return site.file, site.line, repr(site)
+
+
+# ── eager loads ─────────────────────────────────────────────────────────────────────
+
+
+def settled(session: SessionReport) -> SessionReport:
+    """``session`` with a finding for each eager load that none of its scopes has read.
+
+    Asked once everything is joined: a single scope that reads nothing proves nothing.
+    """
+    found = [entry for entry in session.findings if entry.finding.rule != UNUSED]
+    for load in eager.unused(session.eager_loads):
+        finding = eager.finding_of(load)
+        sightings = [Sighting(name, finding.count, finding.advice.saves) for name in load.scopes]
+        found.append(SessionFinding(finding, tuple(sightings)))
+    return replace(session, findings=tuple(sorted(_distinct(found), key=_worst_first)))
 
 
 # ── comparing ───────────────────────────────────────────────────────────────────────

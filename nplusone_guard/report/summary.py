@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from nplusone_guard.analysis.findings import Cleared
 from nplusone_guard.report import columns, places
-from nplusone_guard.report.session import SessionDiff, SessionFinding, SessionReport
+from nplusone_guard.report.session import UNUSED, SessionDiff, SessionFinding, SessionReport
 from nplusone_guard.report.text import counted, duration, render_finding
 
 #: Scopes of one finding, and cleared groups, that are named.
@@ -79,12 +79,14 @@ def diff_totals(difference: SessionDiff) -> str:
 
 
 def found(entries: Sequence[SessionFinding]) -> str:
-    """``2 query loops, 1 duplicate query``."""
+    """``2 query loops, 1 duplicate query, 1 unused eager load``."""
     findings = [entry.finding for entry in entries]
     spread = sum(each.rule == "duplicate-query" and each.loop is None for each in findings)
-    loops = len(entries) - spread
+    unused = sum(each.rule == UNUSED for each in findings)
+    loops = len(entries) - spread - unused
     parts = [counted(loops, "query loop")] if loops else []
     parts += [counted(spread, "duplicate query", "duplicate queries")] if spread else []
+    parts += [counted(unused, "unused eager load")] if unused else []
     return ", ".join(parts) or "no query loop"
 
 

@@ -39,7 +39,8 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
         return st.sampled_from(args)
     if type(None) in args:
         return st.none() | values(args[0])
-    return {str: TEXT, int: st.integers(0, 10**6), float: NUMBER, Any: JSON}[hint]
+    plain = {str: TEXT, int: st.integers(0, 10**6), float: NUMBER, bool: st.booleans(), Any: JSON}
+    return plain[hint]
 
 
 def _with_timeline_in_range(report: Report) -> Report:

@@ -56,6 +56,7 @@ def test_the_version_comes_first_and_the_fields_follow_in_their_order():
         "shapes",
         "timeline",
         "unused_ignores",
+        "eager_loads",
         "internal_errors",
         "late_queries",
         "unjudged_queries",
@@ -217,11 +218,14 @@ RECORDS = {
     "statement": findings.Statement,
     "origin": findings.Origin,
     "advice": findings.Advice,
+    "option": findings.Option,
+    "step": findings.Step,
     "finding": findings.Finding,
     "cleared": findings.Cleared,
     "shape": findings.Shape,
     "timeline_entry": model.TimelineEntry,
     "unused_ignore": findings.UnusedIgnore,
+    "eager_load": findings.EagerLoad,
 }
 
 

@@ -26,10 +26,13 @@ RECORDS = {
     "Site": findings.Site,
     "Origin": findings.Origin,
     "Advice": findings.Advice,
+    "Option": findings.Option,
+    "Step": findings.Step,
     "Cleared": findings.Cleared,
     "Shape": findings.Shape,
     "Timeline entry": model.TimelineEntry,
     "Unused ignore": findings.UnusedIgnore,
+    "Eager load": findings.EagerLoad,
 }
 
 
@@ -70,7 +73,14 @@ def test_every_field_is_on_the_page_with_its_type_and_default(title):
     ]
 
 
-WORDS = {str: "string", int: "integer", float: "number", Mapping: "object", Literal: "string"}
+WORDS = {
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    Mapping: "object",
+    Literal: "string",
+}
 #: What a list of records is called on the page.
 PLURALS = {
     findings.Finding: "[findings](#finding)",
@@ -79,6 +89,9 @@ PLURALS = {
     findings.Statement: "[statements](#statement)",
     findings.Site: "[sites](#site)",
     findings.UnusedIgnore: "[ignores](#unused-ignore)",
+    findings.Option: "[options](#option)",
+    findings.Step: "[steps](#step)",
+    findings.EagerLoad: "[eager loads](#eager-load)",
     model.TimelineEntry: "[entries](#timeline-entry)",
     str: "strings",
 }

@@ -124,6 +124,7 @@ def test_the_version_and_the_kind_come_first():
         "cleared",
         "unused_ignores",
         "internal_errors",
+        "eager_loads",
     ]
     assert (document["schema_version"], document["kind"]) == (1, "session")
 
