@@ -208,6 +208,29 @@ def _commands(key: Key, value: Any, say: Say) -> object:
     return frozenset(value)
 
 
+def _modules(key: Key, value: Any, say: Say) -> object:
+    if value is None:
+        return None
+    if not _is_list(value):
+        say(_bad(key, value))
+        return frozenset()
+    for position, name in enumerate(value):
+        if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
+            say(_bad(key, name, at=f"[{position}]", allowed="the name of a package or a module"))
+    return frozenset(filter(_is_text, value))
+
+
+def _excluded_modules(key: Key, value: Any, say: Say) -> object:
+    if value is None:
+        say(_bad(key, value))
+        return frozenset()
+    return _modules(key, value, say)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
 def _select(key: Key, value: Any, say: Say) -> object:
     if value is None:
         return None
@@ -324,6 +347,22 @@ KEYS: Final = (
         default="`1000`",
         about="Queries kept in the timeline of one scope.",
         read=_at_least(0),
+    ),
+    Key(
+        name="INCLUDE",
+        field="include",
+        allowed="a list of packages or modules, or None for all",
+        default="`None`",
+        about="Installed packages whose own loops count, besides those of the project.",
+        read=_modules,
+    ),
+    Key(
+        name="EXCLUDE",
+        field="exclude",
+        allowed="a list of packages or modules",
+        default="`[]`",
+        about="Installed packages whose own loops do not count.",
+        read=_excluded_modules,
     ),
     Key(
         name="EXCLUDE_PATHS",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nplusone_guard.analysis.location import Location
+from nplusone_guard.capture.callpath import module_of_file
 from nplusone_guard.capture.landmarks import Facts
 from nplusone_guard.capture.scope import WRITES, Group
 from nplusone_guard.policy import RULES, Policy, Severity
@@ -55,6 +56,7 @@ def clear(group: Group, location: Location, policy: Policy) -> Clearance | None:
         or _retried(group, policy)
         or _polled(group, facts)
         or _bounded(location)
+        or left_out(location, policy)
     )
 
 
@@ -140,6 +142,14 @@ def _bounded(location: Location) -> Clearance | None:
     if location.bounded and location.node is not None:
         return Clearance("bounded", f"a loop over {location.node.bounded} literals")
     return None
+
+
+def left_out(location: Location, policy: Policy) -> Clearance | None:
+    """A loop of an installed package that the settings do not count."""
+    place = location.loop or location.site
+    if not place.package or policy.counts(module_of_file(place.file) or place.package):
+        return None
+    return Clearance("ignored", f"settings: the loop is in package {place.package}")
 
 
 def rule_of(group: Group, *, prefetched: bool, same_parameters: bool) -> str:

@@ -579,14 +579,20 @@ def is_library_file(filename: str) -> bool:
     return _real(filename).startswith(LIBRARY_ROOTS)
 
 
-@functools.lru_cache(maxsize=4096)
 def package_of_file(filename: str) -> str:
     """The top-level package of an installed file; empty for one of the user's own."""
+    return module_of_file(filename).partition(".")[0]
+
+
+@functools.lru_cache(maxsize=4096)
+def module_of_file(filename: str) -> str:
+    """``shop_tables.views`` of an installed file; empty for one of the user's own."""
     path = _real(filename)
     for root in LIBRARY_ROOTS:
         if path.startswith(root):
             inside = path[len(root) :]
             for folder in ("site-packages", "dist-packages"):
                 inside = inside.removeprefix(folder + os.sep)
-            return inside.split(os.sep)[0].removesuffix(".py")
+            name = inside.removesuffix(".py").replace(os.sep, ".")
+            return name.removesuffix(".__init__")
     return ""

@@ -329,7 +329,7 @@ def _told_same(loop: Site, page: _Page) -> str:
 
 def _source(site: Site, page: _Page) -> str:
     told = _joined(
-        ", ", "third-party" if site.package else "", site.kind if site.kind in _TOLD_KINDS else ""
+        ", ", f"in package {site.package}" if site.package else "", site.kind if site.kind in _TOLD_KINDS else ""
     )
     source = _joined(" ", f"({told})" if told else "", page.clean(site.source))
     return _joined("  ", page.clean(site.function), source) if _is_named(site) else source

@@ -250,7 +250,7 @@ def test_a_long_fix_takes_the_place_of_the_other_statements():
                 file="/venv/lib/python3.11/site-packages/rest_framework/serializers.py",
                 package="djangorestframework",
             ),
-            "rest_framework/serializers.py:686              (third-party) for item in iterable",
+            "rest_framework/serializers.py:686              (in package rest_framework) for item in iterable",
         ),
     ],
 )
