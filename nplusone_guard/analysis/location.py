@@ -12,7 +12,7 @@ from types import CodeType
 
 from nplusone_guard.analysis import loops
 from nplusone_guard.analysis.findings import Site
-from nplusone_guard.analysis.places import package_of, path_site, site_of
+from nplusone_guard.analysis.places import declared_relation, package_of, path_site, site_of
 from nplusone_guard.capture import callpath
 from nplusone_guard.capture.scope import Group, Scope, Sighting
 
@@ -22,6 +22,8 @@ _CARRIERS = frozenset(
     "threading uvloop wrapt contextlib functools runpy pytest _pytest pluggy pytest_django "
     "unittest importlib selectors socketserver wsgiref".split()
 )
+#: Packages that a project is made of: a call of theirs says nothing by itself.
+_FRAMEWORKS = frozenset({"django", "rest_framework"})
 _CARRIER_PATHS = (
     "django/db/",
     "django/shortcuts.py",
@@ -99,6 +101,7 @@ def locate(scope: Scope, group: Group) -> Location:
     found = found or _user_loop(scope, group, places)
     found = found or _c_loop(group, places) or _library_loop(group)
     found = found or _any_call([one for one in places if one is not place])
+    found = found or _library_call(group)
     if found is None:
         return Location(site, place)
     return Location(
@@ -245,20 +248,44 @@ def _in_python(places: list[callpath.Place]) -> list[callpath.Place]:
 
 
 def _library_loop(group: Group) -> _Found | None:
-    """A loop inside an installed package, on the way from the user's line to the query."""
+    """A loop inside an installed package, on the way from the user's line to the query.
+
+    A function that has itself called again walks through what there is to send, such as
+    the fields of a GraphQL query: a loop of another one is more likely to be over rows.
+    """
     path = group.first.path if group.first is not None else ()
+    codes = [place.code for place in path]
+    walking: _Found | None = None
     for index, place in enumerate(path):
-        spot = place.spot
-        if spot is not None:
-            if spot.loop and spot.package:
-                return _spot_loop(group, place, spot)
+        found = _library_loop_at(group, path, index)
+        if found is not None and (place.spot is not None or codes.count(place.code) == 1):
+            return found
+        walking = walking or found
+    return walking
+
+
+def _library_loop_at(group: Group, path: tuple[callpath.Place, ...], index: int) -> _Found | None:
+    place = path[index]
+    spot = place.spot
+    if spot is not None:
+        return _spot_loop(group, place, spot) if spot.loop and spot.package else None
+    if _carries(place.code):
+        return None
+    position = loops.position_of(place.code, place.lasti)
+    for node in loops.enclosing_loops(place.code, position):
+        if node.bounded is None:
+            return _tag_loop(group, path[index:]) or _in_library(place, node)
+    return None
+
+
+def _library_call(group: Group) -> _Found | None:
+    """What an installed package calls again and again from C: the nearest of its calls."""
+    for code, lasti in _frames(group.first):
+        if _carries(code) or package_of(code) in _FRAMEWORKS:
             continue
-        if _carries(place.code):
-            continue
-        position = loops.position_of(place.code, place.lasti)
-        for node in loops.enclosing_loops(place.code, position):
-            if node.bounded is None:
-                return _tag_loop(group, path[index:]) or _in_library(place, node)
+        node = loops.call_loop(code, loops.position_of(code, lasti))
+        if node is not None:
+            return _Found(_loop_site(code, node), node, in_library=True)
     return None
 
 
@@ -284,9 +311,28 @@ def _carries(code: CodeType) -> bool:
 
 
 def _library_site(group: Group) -> Site:
-    """No user code is on the stack: the outermost frame that was seen."""
+    """No user code is on the stack: what was read of a model, else the outermost frame."""
     frames = _frames(group.first)
-    return site_of(*frames[-1]) if frames else Site("", 0, "")
+    if not frames:
+        return Site("", 0, "")
+    return _relation_site(group) or _package_site(frames)
+
+
+def _package_site(frames: list[tuple[CodeType, int]]) -> Site:
+    """What a package does by itself, such as its middleware: its innermost frame."""
+    packages = [frame for frame in frames if not _carries(frame[0])]
+    own = (frame for frame in packages if package_of(frame[0]) not in _FRAMEWORKS)
+    return site_of(*next(own, next(iter(packages), frames[-1])))
+
+
+def _relation_site(group: Group) -> Site | None:
+    """The field that was read, where the user declared it: ``Entry.author``."""
+    facts = group.first.facts if group.first is not None else None
+    relation = str(facts.relation) if facts is not None else ""
+    found = declared_relation(relation)
+    if found is None:
+        return None
+    return Site(found.file, found.line, relation.partition(".")[2], found.source, "model")
 
 
 def _frames(sighting: Sighting | None) -> list[tuple[CodeType, int]]:

@@ -6,10 +6,12 @@ import linecache
 from collections.abc import Sequence
 from dataclasses import replace
 from types import CodeType
+from typing import Any
 
 from nplusone_guard.analysis.findings import Site
 from nplusone_guard.analysis.sources import scope_of
 from nplusone_guard.capture import callpath
+from nplusone_guard.capture.declarations import Declaration, declaration
 
 
 def site_of(code: CodeType, lasti: int, kind: str = "python") -> Site:
@@ -80,3 +82,21 @@ def package_of(code: CodeType) -> str:
     if callpath.is_user_code(code):
         return ""
     return callpath.package_of_file(code.co_filename) or "<generated>"
+
+
+def declared_relation(relation: str) -> Declaration | None:
+    """Where ``app.Model.accessor`` is declared: of a reverse relation, its foreign key."""
+    from django.apps import apps
+
+    label, _, accessor = relation.rpartition(".")
+    if not label:
+        return None
+    try:
+        model = apps.get_model(label)
+    except (LookupError, ValueError):  # made at run time, and registered nowhere
+        return None
+    related: Any = model._meta.related_objects  # noqa: SLF001 - public, and documented
+    reverse = (one for one in related if one.get_accessor_name() == accessor)
+    field = next((one.field for one in reverse), None)
+    found = declaration(field.model, field.name) if field else declaration(model, accessor)
+    return found if found is not None and not callpath.package_of_file(found.file) else None
