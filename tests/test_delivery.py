@@ -12,7 +12,7 @@ import pytest
 
 from nplusone_guard import NPlusOneDetected, NPlusOneWarning, delivery
 from nplusone_guard.capture import faults
-from nplusone_guard.delivery import deliver
+from nplusone_guard.delivery import deliver, deliver_unraised
 from nplusone_guard.policy import Policy
 from nplusone_guard.report import text
 from tests.report.factory import cleared, finding, report, site, statement
@@ -285,6 +285,34 @@ def test_the_policy_says_what_fails():
 def test_nothing_is_raised_in_place_of_the_applications_exception(records):
     deliver(loop(), RAISE, exception=KeyError("x"))
     assert len(records) == 1
+
+
+# --- where nothing may be raised ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("policy", "levels"), [(LOG, ["WARNING"]), (RAISE, ["ERROR"]), (OFF, [])])
+def test_what_would_be_raised_is_logged_as_an_error(policy, levels, records):
+    deliver_unraised(loop(), policy)
+    assert [record.levelname for record in records] == levels
+
+
+def test_a_warning_is_shown_and_one_that_would_be_raised_is_logged_as_an_error(records):
+    with pytest.warns(NPlusOneWarning):
+        deliver_unraised(loop(), WARN)
+    assert records == []
+    deliver_unraised(loop(), WARN)
+    assert [record.levelname for record in records] == ["ERROR"]
+
+
+def test_a_healthy_report_is_no_error(records):
+    deliver_unraised(report(), RAISE)
+    assert records == []
+
+
+def test_a_fault_there_goes_no_further(records, monkeypatch):
+    monkeypatch.setattr(text, "render", None)
+    deliver_unraised(loop(), RAISE)
+    assert [record.getMessage()[:31] for record in records] == ["nplusone-guard failed in delive"]
 
 
 # --- faults -----------------------------------------------------------------------------------
