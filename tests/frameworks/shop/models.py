@@ -15,7 +15,9 @@ class City(models.Model):
 class Customer(models.Model):
     name = models.CharField(max_length=50)
     slug = models.SlugField(unique=True)
-    city = models.ForeignKey(City, models.CASCADE, related_name="customers")
+    city = models.ForeignKey(  # @customer_city_field
+        City, models.CASCADE, related_name="customers"
+    )
 
     def __str__(self):
         return f"{self.name} of {self.city.name}"  # @customer_str
@@ -65,7 +67,9 @@ class Order(models.Model):
     customer = models.ForeignKey(  # @order_customer
         Customer, models.CASCADE, related_name="orders"
     )
-    referrer = models.ForeignKey(Customer, models.CASCADE, null=True, related_name="referred")
+    referrer = models.ForeignKey(  # @order_referrer_field
+        Customer, models.CASCADE, null=True, related_name="referred"
+    )
     tags = models.ManyToManyField(Tag, related_name="orders")
 
     def __str__(self):

@@ -49,6 +49,16 @@ def healthy_orders(request):
     return Order.objects.select_related("customer__city")
 
 
+@api.get("/pairs", response=list[PairOut])
+def pairs(request):
+    return Order.objects.order_by("pk")
+
+
+@api.get("/healthy/pairs", response=list[PairOut])
+def healthy_pairs(request):
+    return Order.objects.select_related("customer__city", "referrer__city")
+
+
 @api.get("/towns", response=list[TownOut])
 def towns(request):
     return Order.objects.order_by("pk")

@@ -10,7 +10,6 @@ urlpatterns = [
     path("healthy/", admin.healthy.urls),
     path("ninja/", ninja.urls),
     path("graphql/", graphql.view),
-    path("graphql/optimized/", graphql.optimized_view),
     path("form/", views.form),
     path("form/create/", views.OrderCreate.as_view()),
     path("form/create/tags/", views.TagsCreate.as_view()),
