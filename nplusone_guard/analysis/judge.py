@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from nplusone_guard import ignores
-from nplusone_guard.analysis import advice, origin, rules
+from nplusone_guard.analysis import advice, apart, origin, rules
 from nplusone_guard.analysis.findings import (
     Advice,
     Cleared,
@@ -124,6 +124,7 @@ class Judge:
             return None
         location = self.location(main)
         clearance = rules.clear(main, location, self.policy)
+        clearance = clearance or apart.clear(main, location, self.groups)
         same = len({key for group in branches for key in group.digests}) == 1
         bypassed = self._bypassed(main)
         rule = rules.rule_of(main, prefetched=bool(bypassed), same_parameters=same)
