@@ -34,7 +34,7 @@ def deferred_and_never_read(n):
 
 @loop("deferred-field", statements=2)
 def two_deferred_fields(n):
-    for entry in Entry.objects.only("slug"):  # loop origin
+    for entry in Entry.objects.only("slug").order_by("pk"):  # loop origin
         entry.headline  # site
         entry.body  # site
 

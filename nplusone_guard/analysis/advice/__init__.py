@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -19,11 +20,12 @@ from nplusone_guard.analysis.advice import (
     words,
     writes,
 )
-from nplusone_guard.analysis.advice.case import Candidate as Candidate  # noqa: PLC0414
-from nplusone_guard.analysis.advice.case import Case as Case  # noqa: PLC0414
-from nplusone_guard.analysis.advice.case import Parents as Parents  # noqa: PLC0414
+from nplusone_guard.analysis.advice.case import Candidate as Candidate
+from nplusone_guard.analysis.advice.case import Case as Case
+from nplusone_guard.analysis.advice.case import Parents as Parents
 from nplusone_guard.analysis.advice.case import Plan, Subject, append
 from nplusone_guard.analysis.advice.feeds import Feed
+from nplusone_guard.analysis.advice.wording import double_quoted, one_line
 from nplusone_guard.analysis.findings import Advice, Option, Step
 from nplusone_guard.capture.faults import contain
 
@@ -67,7 +69,7 @@ def _options(case: Case) -> list[_Told]:
     others = [(one, chosen[0]) for one, chosen in made[1:]]
     for plan in plans[1:]:
         option = _merged(case, [(subject, plan), *others])
-        if option is not None:
+        if option is not None and option[0] not in [known for known, _ in told]:
             told.append(option)
     return told[:MAX_OPTIONS]
 
@@ -76,8 +78,31 @@ def _plans(subject: Subject) -> list[Plan]:
     for maker in _MAKERS.get(subject.candidate.rule, ()):
         plans = maker(subject)
         if plans:
-            return plans
+            return [_on_branches(plan, subject) for plan in plans]
     return []
+
+
+def _on_branches(plan: Plan, subject: Subject) -> Plan:
+    """The same edits on the other branches of the loop's body."""
+    spots = subject.spots
+    if len(spots) < 2 or subject.spot is None:
+        return plan
+    file, line = subject.spot.tree.file, subject.spot.line
+    mine = [one for one in plan.steps if one.action == "replace" and one.file == file]
+    more = [
+        Step("replace", spot.tree.file, node.lineno, step.old, step.new)
+        for step in mine
+        for spot in spots
+        for node in ast.walk(spot.tree.statement(spot.node) or spot.node)
+        if isinstance(node, ast.expr) and node.lineno != line and ast.unparse(node) == step.old
+    ]
+    plan.steps = tuple(dict.fromkeys((*plan.steps, *more)))
+    return plan
+
+
+def _with_or_before(subject: Subject) -> list[Plan]:
+    """With the parents' rows, or by key in a query of their own before the loop."""
+    return [*queries.plans(subject), *keyed.plans(subject)]
 
 
 def _walked(subject: Subject) -> list[Plan]:
@@ -91,8 +116,7 @@ _MAKERS: Final[dict[str, tuple[_Maker, ...]]] = {
     "deferred-field": (relations.deferred,),
     "query-in-loop": (
         rowwise.plans,
-        queries.plans,
-        keyed.plans,
+        _with_or_before,
         raw.plans,
         duplicates.plans,
         writes.plans,
@@ -115,7 +139,9 @@ def _merged(case: Case, chosen: Sequence[tuple[Subject, Plan]]) -> _Told | None:
             steps += _appends(plan, _calls([plan]))
     for _, plan in chosen:
         steps += plan.steps
-    complete = all(plan.steps or (plan.calls and plan.feeds) or not plan.calls for _, plan in chosen)
+    complete = all(
+        plan.steps or (plan.calls and plan.feeds) or not plan.calls for _, plan in chosen
+    )
     covered = sum(subject.count for subject, _ in chosen)
     saves = covered - sum(plan.costs for _, plan in chosen)
     expression = calls or main.expression
@@ -123,15 +149,19 @@ def _merged(case: Case, chosen: Sequence[tuple[Subject, Plan]]) -> _Told | None:
         kind=main.kind,
         file=main.file,
         line=main.line,
-        expression=expression,
-        read=main.read,
-        steps=tuple(dict.fromkeys(steps)) if complete else (),
+        expression=double_quoted(expression),
+        read=double_quoted(main.read),
+        steps=tuple(map(_written, dict.fromkeys(steps))) if complete else (),
         imports=tuple(dict.fromkeys(line for _, plan in chosen for line in plan.imports)),
         saves=max(saves, 0),
         of=case.total,
         loses=main.loses,
     )
     return option, main
+
+
+def _written(step: Step) -> Step:
+    return replace(step, new=double_quoted(step.new))
 
 
 def _same_place(one: Plan, other: Plan) -> bool:
@@ -190,18 +220,24 @@ def _iterator_call(feed: Feed) -> Step | None:
 def _sentence(case: Case, told: _Told) -> str:
     option, plan = told
     where = f"{os.path.basename(option.file.replace(chr(92), '/'))}:{option.line}"
+    expression, read = one_line(option.expression), one_line(option.read)
     if plan.text:
-        text = f"{plan.text} {plan.place} {where}".replace("  ", " ")
+        text = double_quoted(plan.text) + (f" {plan.place} {where}" if plan.place else "")
     elif plan.place.startswith("to "):
-        text = f"add {option.expression} {plan.place} {where}"
+        text = f"add {expression} {plan.place} {where}"
+    elif plan.place.startswith("behind "):
+        text = f"{read} in the loop, and {plan.place} {where}: {expression}"
+        read = ""
     else:
-        text = f"{option.expression}, {plan.place} {where}"
-    if option.read and _changes(case, option):
-        text += f", and read {option.read}"
+        text = f"put {expression} {plan.place} {where}"
+    if read and _changes(case, option) and read not in text:
+        text += f", and read {read}"
     return text + (f" (skips {option.loses})" if option.loses else "")
 
 
 def _changes(case: Case, option: Option) -> bool:
     """Whether the loop reads something else afterwards."""
     site = case.main.location.site
-    return option.read not in site.source and option.kind != "fetch_mode"
+    return (
+        double_quoted(option.read) not in double_quoted(site.source) and option.kind != "fetch_mode"
+    )

@@ -12,6 +12,7 @@ from nplusone_guard.analysis.advice.feeds import Feed
 from nplusone_guard.analysis.advice.queries import Ask, ask_of, picked
 from nplusone_guard.analysis.advice.relations import quoted
 from nplusone_guard.analysis.advice.trees import own_nodes
+from nplusone_guard.analysis.advice.values import called
 from nplusone_guard.analysis.findings import Step
 from nplusone_guard.analysis.rules import facts_of
 from nplusone_guard.capture.scope import Group
@@ -26,12 +27,25 @@ def plans(subject: Subject) -> list[Plan]:
     ask = ask_of(subject)
     if ask is None:
         return []
+    attribute = _to_attr(subject)
+    if attribute and ask.whole and not ask.deep:
+        return [_read(ask, f"{ask.parent}.{attribute}")]
     if ask.whole and ask.operation in {"filter", "iterator"} and not ask.deep:
         return [_read(ask, ask.rows)]
     python = _in_python(ask)
     prefetch = _in_the_prefetch(ask)
     ways = [python, prefetch] if _used_whole(ask) or _is_short(ask) else [prefetch, python]
     return [way for way in ways if way is not None]
+
+
+def _to_attr(subject: Subject) -> str:
+    """The attribute that the rows were prefetched to, where it is not the accessor."""
+    prefetch = prefetch_of(subject)
+    facts = facts_of(prefetch) if prefetch is not None else None
+    if facts is None or facts.prefetch is None:
+        return ""
+    name = str(facts.prefetch_to.rpartition("__")[2])
+    return name if name != facts.prefetch[1] else ""
 
 
 def _is_short(ask: Ask) -> bool:
@@ -48,9 +62,7 @@ def _used_whole(ask: Ask) -> bool:
 
 
 def _in_python(ask: Ask) -> Plan | None:
-    read = picked(ask) if ask.editable or not ask.subject.varies(ask.relative.parent) else None
-    if read is None and ask.subject.spot is not None:
-        read = picked(ask)
+    read = picked(ask)
     query = ask.relative.query
     if read is None or (query.is_async and not query.awaited):
         return None
@@ -68,7 +80,7 @@ def _read(ask: Ask, read: str) -> Plan:
         steps=(replace(query.where(), read),),
         costs=0,
         text=f"{told(ask.subject)}: read {read}",
-        place="at",
+        place="",
     )
 
 
@@ -101,10 +113,13 @@ def _in_the_prefetch(ask: Ask) -> Plan | None:
 
 def _prefetching(feed: Feed, lookup: str) -> ast.Call | None:
     for node in ast.walk(feed.node):
-        named = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-        if named and node.func.attr == "prefetch_related":  # type: ignore[attr-defined]
-            if any(_is_text(one, lookup) for one in node.args):  # type: ignore[attr-defined]
-                return node  # type: ignore[return-value]
+        if (
+            isinstance(node, ast.Call)
+            and called(node) == "prefetch_related"
+            and isinstance(node.func, ast.Attribute)
+            and any(_is_text(one, lookup) for one in node.args)
+        ):
+            return node
     return None
 
 
@@ -141,9 +156,7 @@ def _asking(subject: Subject) -> str:
     links = [link.text for link in ask.relative.links if link.name != "all"]
     if links:
         return "".join(links)
-    query = ask.relative.query
-    root = ast.unparse(query.root).rpartition(".objects")[0]
-    return f"{root}.objects" + "".join(link.text for link in query.links) if root else "this"
+    return ast.unparse(ask.relative.query.node)
 
 
 def prefetch_of(subject: Subject) -> Group | None:

@@ -80,7 +80,8 @@ class Subject:
 
     case: Case
     candidate: Candidate
-    notes: dict[str, Any] = field(default_factory=dict)
+    #: Names that were given to new variables.
+    taken: set[str] = field(default_factory=set)
 
     @property
     def group(self) -> Group:
@@ -181,7 +182,11 @@ class Subject:
     def fresh(self, wanted: str) -> str:
         """A name for a new variable before the loop."""
         spot = self.loop_spot or self.spot
-        return fresh(spot.tree, spot.node, wanted) if spot is not None else wanted
+        if spot is None:
+            return wanted
+        name = fresh(spot.tree, spot.node, wanted, self.taken)
+        self.taken.add(name)
+        return name
 
 
 def _loop_above(spot: Spot, line: int) -> LoopNode | ast.Call | None:

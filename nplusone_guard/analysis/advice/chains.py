@@ -84,16 +84,34 @@ class Query:
         return self.spot.at(self.node)
 
 
-def query_of(subject: Subject, operation: str = "") -> Query | None:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a query besides its source."""
+
+    #: A helper's names for querysets are followed, though a loop of its own reads them.
+    helper: bool = False
+    #: The related manager that the run showed, and the model of its rows.
+    accessor: str = ""
+    model: Any = None
+
+
+NOTHING: Final = Known()
+
+
+def query_of(subject: Subject) -> Query | None:
     """The chain at the call site of a candidate."""
-    spot = subject.spot
-    return query_at(spot, operation or subject.facts.operation) if spot is not None else None
+    spot, facts = subject.spot, subject.facts
+    if spot is None:
+        return None
+    accessor = facts.accessor if facts.relation else ""
+    known = Known(not subject.local, accessor, meta.model_of(facts.model) if accessor else None)
+    return query_at(spot, facts.operation, known)
 
 
-def query_at(spot: Spot, operation: str) -> Query | None:
+def query_at(spot: Spot, operation: str, known: Known = NOTHING) -> Query | None:
     """The outermost chain in what a spot stands on that does ``operation``."""
     for node in _expressions(spot.node):
-        found = parse(spot, node)
+        found = parse(spot, node, known)
         if found is not None and _does(found, operation):
             return found
     return None
@@ -127,15 +145,15 @@ def _expressions(node: ast.AST) -> Iterator[ast.expr]:
             )
 
 
-def parse(spot: Spot, node: ast.expr, depth: int = 0) -> Query | None:
+def parse(spot: Spot, node: ast.expr, known: Known = NOTHING, depth: int = 0) -> Query | None:
     """The chain that an expression is; names are followed to where they were assigned."""
     if isinstance(node, ast.Await):
-        found = parse(spot, node.value, depth)
+        found = parse(spot, node.value, known, depth)
         return None if found is None else _replaced(found, node)
     links: list[Link] = []
     inner, is_async = node, False
     while True:
-        value = value_of(spot, inner)
+        value = _value(spot, inner, known)
         if value.is_queryset and not isinstance(inner, (ast.Call, ast.Subscript)):
             break
         step = _link(inner)
@@ -145,7 +163,15 @@ def parse(spot: Spot, node: ast.expr, depth: int = 0) -> Query | None:
         is_async = is_async or not plain
         links.append(link)
     found = Query(spot, _awaited(spot, node), inner, value, tuple(reversed(links)), is_async)
-    return _followed(found, depth)
+    return _followed(found, known, depth)
+
+
+def _value(spot: Spot, node: ast.expr, known: Known) -> Value:
+    value = value_of(spot, node)
+    by_run = value.kind == "unknown" and isinstance(node, ast.Attribute) and known.accessor
+    if by_run and node.attr == known.accessor:  # type: ignore[attr-defined]
+        return Value("related", known.model, node.value, node.attr)  # type: ignore[attr-defined]
+    return value
 
 
 def _awaited(spot: Spot, node: ast.expr) -> ast.expr:
@@ -171,7 +197,7 @@ def _link(node: ast.expr) -> tuple[Link, ast.expr, bool] | None:
 _ASYNC_WRITES: Final = {f"a{name}": name for name in "add remove set clear".split()}
 
 
-def _followed(query: Query, depth: int) -> Query:
+def _followed(query: Query, known: Known, depth: int) -> Query:
     """With what a name inside the loop was assigned put in the place of the name."""
     root = query.root
     if not isinstance(root, ast.Name) or depth > 5:
@@ -182,15 +208,13 @@ def _followed(query: Query, depth: int) -> Query:
     loops = list(query.spot.tree.loops(root))
     mine = [one for one in loops if any(up is one for up in query.spot.tree.above(bound.node))]
     function = query.spot.tree.function(root)
-    if loops and not mine and function is query.spot.tree.function(bound.node):
+    if loops and not mine and not known.helper and function is query.spot.tree.function(bound.node):
         return query
-    base = parse(query.spot.at(bound.value), bound.value, depth + 1)
+    base = parse(query.spot.at(bound.value), bound.value, known, depth + 1)
     if base is None:
         return query
     node = query.node if query.links else base.node
-    return Query(
-        query.spot, node, base.root, base.value, base.links + query.links, query.is_async
-    )
+    return Query(query.spot, node, base.root, base.value, base.links + query.links, query.is_async)
 
 
 # -- conditions ------------------------------------------------------------------------
@@ -278,7 +302,7 @@ def relative_of(subject: Subject, query: Query) -> Relative | None:
     """The parent of a query's rows, by the related manager or by a condition."""
     if query.value.kind == "related" and query.value.parent is not None:
         parent = query.value.parent
-        model = value_of(query.spot, parent).model
+        model = value_of(query.spot, parent).model or meta.model_of(subject.facts.parent_model)
         return Relative(query, parent, model, query.value.accessor, query.links)
     for one in conditions(query.links):
         found = _by_condition(subject, query, one)
@@ -288,10 +312,10 @@ def relative_of(subject: Subject, query: Query) -> Relative | None:
 
 
 def _by_condition(subject: Subject, query: Query, one: Condition) -> Relative | None:
-    if one.lookup != "exact" or not subject.varies(one.value):
+    if one.lookup != "exact" or "__pk" in one.name:
         return None
     parent = _object(one.value)
-    back = _back(query, one, parent)
+    back = _back(query, one, parent) or _recorded(subject, query, one, parent)
     if back is None:
         return None
     accessor, target, parent = back
@@ -309,6 +333,17 @@ def _back(query: Query, one: Condition, parent: ast.expr) -> tuple[str, Any, ast
     if back is None or not meta.same_rows(back[1], found.model):
         return None
     return back[0], found.model, parent
+
+
+def _recorded(
+    subject: Subject, query: Query, one: Condition, parent: ast.expr
+) -> tuple[str, Any, ast.expr] | None:
+    """By what the run showed, where the source does not tell what the parent is."""
+    if value_of(query.spot, parent).kind != "unknown" or parent is not one.value:
+        return None
+    asked = {condition.field.rpartition(".")[2] for condition in subject.facts.fks}
+    back = meta.reverse(query.model, one.name) if one.name in asked else None
+    return (back[0], back[1], parent) if back is not None else None
 
 
 def _object(node: ast.expr) -> ast.expr:

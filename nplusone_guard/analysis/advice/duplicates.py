@@ -55,12 +55,14 @@ def _widest(spot: Spot, node: ast.expr, varying: set[str], loop: ast.AST) -> ast
         around = parents.get(node)
         if isinstance(around, ast.comprehension):
             around = parents.get(around)
-        if around is loop or not _passes_on(around, node) or names_in(around) & varying:
+        if around is loop or not isinstance(around, ast.expr) or not _passes_on(around, node):
+            return node
+        if names_in(around) & varying:
             return node
         node = around
 
 
-def _passes_on(around: ast.AST | None, node: ast.expr) -> bool:
+def _passes_on(around: ast.expr, node: ast.expr) -> bool:
     if isinstance(around, ast.Call):
         return around.func is node or (called(around) in PASSING and len(around.args) == 1)
     return isinstance(around, (ast.Attribute, ast.Subscript, ast.Await, *COMPREHENSIONS))
@@ -148,7 +150,10 @@ def _spread(subject: Subject) -> list[Plan]:
         [(place.code, place.lasti) for place in callpath.user_places(group.path)][::-1]
         for group in subject.candidate.groups
     ]
-    parting = next((number for number, level in enumerate(zip(*frames, strict=False)) if len(set(level)) > 1), -1)
+    parting = next(
+        (number for number, level in enumerate(zip(*frames, strict=False)) if len(set(level)) > 1),
+        -1,
+    )
     if parting < 0:
         return []
     found = [spot_of((level[parting],)) for level in frames]

@@ -14,12 +14,10 @@ from typing import Any, Final
 from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.trees import (
     COMPREHENSIONS,
-    FUNCTIONS,
     Bound,
     Spot,
     binding_of,
     own_nodes,
-    parameters,
 )
 from nplusone_guard.analysis.advice.values import (
     ASYNC_METHODS,
@@ -27,6 +25,7 @@ from nplusone_guard.analysis.advice.values import (
     PLAIN_VALUES,
     VALUE_ROWS,
     called,
+    given_by_caller,
     rows_of_call,
     unpacked,
     value_of,
@@ -48,7 +47,7 @@ class Feed:
 
     spot: Spot
     model: Any
-    #: ``queryset``, ``raw`` or ``values``.
+    #: ``queryset``, ``raw``, ``values``, or ``open`` where only the run showed it to be one.
     kind: str = "queryset"
     #: Methods called behind it, nearest first: ``iterator``, ``union``, ``get`` …
     endings: tuple[str, ...] = ()
@@ -109,7 +108,9 @@ def _in_statement(spot: Spot) -> Iterator[Feed]:
 def _shallow(statement: ast.stmt) -> Iterator[ast.AST]:
     """The expressions of a statement, without the blocks below it, outer ones first."""
     queue: list[ast.AST] = [
-        child for child in ast.iter_child_nodes(statement) if isinstance(child, (ast.expr, ast.withitem))
+        child
+        for child in ast.iter_child_nodes(statement)
+        if isinstance(child, (ast.expr, ast.withitem))
     ]
     while queue:
         node = queue.pop(0)
@@ -171,30 +172,7 @@ def _argument(spot: Spot, node: ast.Name, bound: Bound, depth: int) -> Iterator[
     elif isinstance(bound.node, ast.Lambda):
         yield from _lambda_rows(spot, bound.node, depth)
     else:
-        yield Feed(spot, None)
-
-
-def given_by_caller(spot: Spot, function: ast.AST, name: str) -> Spot | None:
-    """The caller's expression for a parameter of the function that a spot stands in."""
-    caller = spot.caller()
-    if caller is None or not isinstance(function, FUNCTIONS):
-        return None
-    call = caller.node
-    calls = [call] if caller.exact else list(ast.walk(call))
-    for one in calls:
-        if isinstance(one, ast.Call) and called(one) == function.name:
-            given = _given(one, function.args, name)
-            return caller.at(given) if given is not None else None
-    return None
-
-
-def _given(call: ast.Call, args: ast.arguments, name: str) -> ast.expr | None:
-    for keyword in call.keywords:
-        if keyword.arg == name:
-            return keyword.value
-    names = [one for one in parameters(args) if one not in {"self", "cls"}]
-    number = names.index(name) if name in names else len(call.args)
-    return call.args[number] if number < len(call.args) else None
+        yield Feed(spot, None, "open")
 
 
 def _lambda_rows(spot: Spot, node: ast.Lambda, depth: int) -> Iterator[Feed]:
@@ -212,9 +190,21 @@ def _attribute(spot: Spot, node: ast.Attribute, depth: int) -> Iterator[Feed]:
     elif node.attr == "object_list":
         yield from _feeds(spot, node.value, depth)
     elif isinstance(node.value, ast.Name) and node.value.id == "self":
-        yield Feed(spot.at(node), None)
+        yield from _of_self(spot, node, depth)
     else:
         yield from _feeds(spot, node.value, depth)
+
+
+def _of_self(spot: Spot, node: ast.Attribute, depth: int) -> Iterator[Feed]:
+    """What the methods of the class assign to the attribute; else the attribute itself."""
+    body = spot.tree.class_around(node)
+    for one in ast.walk(body) if body is not None else ():
+        if not isinstance(one, ast.Assign) or isinstance(one.value, ast.Name):
+            continue
+        if any(ast.unparse(target) == ast.unparse(node) for target in one.targets):
+            yield from _feeds(spot, one.value, depth)
+            return
+    yield Feed(spot.at(node), None, "open")
 
 
 def _call(spot: Spot, node: ast.Call, depth: int) -> Iterator[Feed]:

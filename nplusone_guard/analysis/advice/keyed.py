@@ -13,7 +13,14 @@ from typing import Any, Final
 
 from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Plan, Subject, before, replace
-from nplusone_guard.analysis.advice.chains import Condition, Link, Query, conditions, query_of, without
+from nplusone_guard.analysis.advice.chains import (
+    Condition,
+    Link,
+    Query,
+    conditions,
+    query_of,
+    without,
+)
 from nplusone_guard.analysis.advice.relations import quoted
 from nplusone_guard.analysis.advice.rows import Rows, inlined, rows_of
 from nplusone_guard.analysis.advice.trees import FUNCTIONS, Spot
@@ -95,7 +102,7 @@ class Lookup:
 
     @property
     def unique(self) -> bool:
-        fields = self.field in {"pk"} or meta.is_unique(self.model, self.field)
+        fields = self.field == "pk" or meta.is_unique(self.model, self.field)
         return fields and len(self.keys) == 1 and not self.slice
 
     @property
@@ -128,12 +135,11 @@ def _single(one: Condition) -> ast.expr | None:
 
 def plans(subject: Subject) -> list[Plan]:
     """The ways to ask once for all the keys of the loop."""
-    spots = subject.spots
     query = query_of(subject)
     if query is None or subject.spot is None:
         return []
-    if subject.facts.operation == "refresh_from_db":
-        return []
+    if subject.facts.operation == "contains":
+        return _contained(subject, query)
     if _in_bulk_keys(query) is not None:
         query = _as_filter(query)
     keys = _keys(subject, query)
@@ -143,12 +149,30 @@ def plans(subject: Subject) -> list[Plan]:
     if rows is None or keys is None:
         return _everything(subject, query, keys)
     lookup = Lookup(subject, query, keys, rows)
-    if any(not _is_slice(link) and subject.varies(value) for link in lookup.links for value in link.values):
+    if any(
+        not _is_slice(link) and subject.varies(value)
+        for link in lookup.links
+        for value in link.values
+    ):
         return []
     plan = _plan(lookup)
-    if plan is not None and len(spots) > 1:
-        plan = _on_branches(plan, spots, query)
     return [plan] if plan is not None else []
+
+
+def _contained(subject: Subject, query: Query) -> list[Plan]:
+    """``contains()`` of a queryset that is the same every time: its rows, read once."""
+    spot, loop, terminal = subject.loop_spot, subject.loop, query.terminal
+    if spot is None or loop is None or not subject.local or terminal is None or query.is_async:
+        return []
+    if subject.varies(query.root) or any(
+        subject.varies(value) for link in query.body for value in link.values
+    ):
+        return []
+    name = subject.fresh(f"those_{meta.plural(query.model)}")
+    rows = ast.unparse(query.root) + "".join(link.text for link in query.body)
+    statement = f"{name} = set({rows})"
+    read = f"{ast.unparse(terminal.args[0])} in {name}"
+    return [_whole(subject, spot, loop, query, statement, read)]
 
 
 def _in_bulk_keys(query: Query) -> ast.expr | None:
@@ -242,13 +266,16 @@ def _awaited(lookup: Lookup, value: str) -> str:
 
 def _caught(lookup: Lookup) -> tuple[Step, ...]:
     """``except Author.DoesNotExist`` around the look-up: a missing key is a ``KeyError``."""
-    spot, steps = lookup.query.spot, []
+    spot = lookup.query.spot
+    steps: list[Step] = []
     for node in spot.tree.above(lookup.query.node):
         if isinstance(node, FUNCTIONS):
             break
-        for handler in node.handlers if isinstance(node, ast.Try) else ():
-            if isinstance(handler.type, ast.Attribute) and handler.type.attr == "DoesNotExist":
-                steps.append(replace(spot, "KeyError", handler.type))
+        steps += [
+            replace(spot, "KeyError", handler.type)
+            for handler in (node.handlers if isinstance(node, ast.Try) else ())
+            if isinstance(handler.type, ast.Attribute) and handler.type.attr == "DoesNotExist"
+        ]
     return tuple(steps)
 
 
@@ -346,20 +373,6 @@ _SHAPES: Final[dict[str, Callable[[Lookup], Any]]] = {
 }
 
 
-def _on_branches(plan: Plan, spots: list[Spot], query: Query) -> Plan:
-    """The same look-up on other branches of the body."""
-    wanted = ast.unparse(query.node)
-    steps = [step for step in plan.steps if step.old != wanted]
-    seen: set[int] = set()
-    for spot in spots:
-        for node in ast.walk(spot.node):
-            if isinstance(node, ast.expr) and ast.unparse(node) == wanted and id(node) not in seen:
-                seen.add(id(node))
-                steps.append(replace(spot, plan.read, node))
-    plan.steps = tuple(steps)
-    return plan
-
-
 # -- without the keys ------------------------------------------------------------------
 
 
@@ -377,8 +390,7 @@ def _all_known(subject: Subject, query: Query) -> list[Plan]:
     name = subject.fresh(f"known_{_plural(field)}")
     values = "".join(link.text for link in rest)
     statement = (
-        f"{name} = set({ast.unparse(query.root)}{values}"
-        f".values_list({quoted(field)}, flat=True))"
+        f"{name} = set({ast.unparse(query.root)}{values}.values_list({quoted(field)}, flat=True))"
     )
     read = f"{ast.unparse(found[0].value)} in {name}"
     return [_whole(subject, spot, loop, query, statement, read)]

@@ -219,8 +219,10 @@ def _overrides(model: Model, name: str) -> bool:
 
 
 def _owner(model: Model, name: str) -> str:
-    return next(one.__name__ for one in model.__mro__ if name in vars(one))
+    return next(str(one.__name__) for one in model.__mro__ if name in vars(one))
 
 
 def _automatic(model: Model) -> list[str]:
-    return [field.name for field in model._meta.concrete_fields if getattr(field, "auto_now", False)]
+    return [
+        field.name for field in model._meta.concrete_fields if getattr(field, "auto_now", False)
+    ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-from typing import Final
+from typing import Any, Final
 
+from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.chains import Condition, Link, conditions
 
 _COMPARED: Final = {
@@ -20,7 +21,7 @@ _COMPARED: Final = {
 }
 
 
-def test_of(links: tuple[Link, ...], row: str) -> str | None:
+def test_of(links: tuple[Link, ...], row: str, model: Any) -> str | None:
     """The condition of ``filter()``, ``exclude()`` and ``get()`` on one row.
 
     Empty where there is none; ``None`` where Python cannot say it.
@@ -29,7 +30,7 @@ def test_of(links: tuple[Link, ...], row: str) -> str | None:
     for link in links:
         if link.name not in {"filter", "exclude", "get"} or link.args:
             return None
-        parts = [_compared(one, row) for one in conditions((_as_filter(link),))]
+        parts = [_compared(one, row, model) for one in conditions((_as_filter(link),))]
         if None in parts or len(parts) != len(link.keywords):
             return None
         text = " and ".join(part for part in parts if part)
@@ -41,8 +42,11 @@ def _as_filter(link: Link) -> Link:
     return Link("filter", link.node, link.args, link.keywords)
 
 
-def _compared(one: Condition, row: str) -> str | None:
+def _compared(one: Condition, row: str, model: Any) -> str | None:
     name, value = one.field, ast.unparse(one.value)
+    field = meta.field_of(model, name)
+    if field is None or (field.is_relation and name != getattr(field, "attname", "")):
+        return None  # comparing objects would load them
     if one.lookup == "isnull":
         wanted = isinstance(one.value, ast.Constant) and one.value.value
         return f"{row}.{name} is {'' if wanted else 'not '}None"

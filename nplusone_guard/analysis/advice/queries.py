@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass, replace as changed
+from dataclasses import dataclass
+from dataclasses import replace as changed
 from typing import Any, Final
 
 from nplusone_guard.analysis.advice import meta, relations
@@ -67,7 +68,12 @@ class Ask:
     @property
     def whole(self) -> bool:
         """Nothing but the rows of the parent."""
-        return not self.links
+        return not self.links and not self.narrowed
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether the query goes on from a queryset that has a name."""
+        return isinstance(self.relative.query.root, ast.Name)
 
     @property
     def row(self) -> str:
@@ -117,12 +123,23 @@ def plans(subject: Subject) -> list[Plan]:
     """The ways to load what the query asks for with the parents."""
     ask = ask_of(subject)
     if ask is None:
-        return []
+        return _by_record(subject)
     if ask.single:
         return _single(ask)
     makers = [*_BY_OPERATION.get(ask.operation, ()), in_python]
-    found = [plan for maker in makers if (plan := maker(ask)) is not None]
-    return found
+    return [plan for maker in makers if (plan := maker(ask)) is not None]
+
+
+def _by_record(subject: Subject) -> list[Plan]:
+    """A related manager read whole in a helper: a prefetch answers without any other edit."""
+    facts = subject.facts
+    served = facts.operation in {"filter", "count", "exists"} and facts.plain
+    if not (served and facts.accessor and facts.parent_model):
+        return []
+    root = root_of(subject, None, meta.model_of(facts.parent_model))
+    if root is None:
+        return []
+    return [changed_plan(relations.eager(subject, root, facts.accessor), read="")]
 
 
 def _single(ask: Ask) -> list[Plan]:
@@ -165,7 +182,8 @@ def plain(ask: Ask) -> Plan | None:
 
 def filtered(ask: Ask) -> Plan | None:
     """``Prefetch(…, queryset=…, to_attr=…)`` for what is filtered, ordered or sliced."""
-    if ask.operation not in {"filter", "iterator"} or not ask.fixed or not ask.links or ask.deep:
+    plainly = ask.operation in {"filter", "iterator"} and ask.editable
+    if not plainly or not ask.fixed or ask.whole or ask.deep:
         return None
     if any(link.name in _VALUES for link in ask.links) or not _can_slice(ask):
         return None
@@ -188,7 +206,7 @@ def _is_generic_relation(ask: Ask) -> bool:
 
 def _prefetched(ask: Ask, queryset: str, attribute: str, shape: str) -> Plan:
     way = "__".join((*ask.root.way, ask.accessor))
-    plain_read = ask.looped or not ask.editable
+    plain_read = ask.looped
     to_attr = "" if plain_read else f", to_attr={quoted(attribute)}"
     argument = f"Prefetch({quoted(way)}, queryset={queryset}{to_attr})"
     rows = ask.rows if plain_read else f"{ask.parent}.{attribute}"
@@ -234,10 +252,10 @@ def _word(ask: Ask) -> str:
     """``live`` for ``filter(status="live")``, ``ordered`` for ``order_by()``."""
     for link in ask.links:
         constants = [one.value for one in link.keywords if isinstance(one.value, ast.Constant)]
-        texts = [one.value for one in constants if isinstance(one.value, str)]
-        if link.name == "filter" and len(texts) == len(link.keywords) == 1:
-            if texts[0].isidentifier():
-                return str(texts[0]).lower()
+        texts = [str(one.value) for one in constants if isinstance(one.value, str)]
+        alone = link.name == "filter" and len(texts) == len(link.keywords) == 1
+        if alone and texts[0].isidentifier():
+            return texts[0].lower()
     names = {link.name for link in ask.links}
     return "ordered" if names == {"order_by"} else "filtered" if "filter" in names else "loaded"
 
@@ -264,7 +282,9 @@ def _order(ask: Ask) -> str | None:
         if not ordered:
             return f'.order_by("{"-" if operation == "last" else ""}pk")'
         return ".reverse()" if operation == "last" else ""
-    names = [one.value for one in terminal.args if isinstance(one, ast.Constant)] if terminal else []
+    names = (
+        [one.value for one in terminal.args if isinstance(one, ast.Constant)] if terminal else []
+    )
     if not names or len(names) != len(terminal.args):  # type: ignore[union-attr]
         return None
     down = operation == "latest"
@@ -290,10 +310,12 @@ def annotated(ask: Ask) -> Plan | None:
     made = _aggregates(ask, path, condition)
     if not made:
         return None
-    names = {name: text for name, text in made}
+    names = dict(made)
     read = _read_annotations(ask, list(names))
     arguments = ", ".join(f"{name}={text}" for name, text in names.items())
-    functions = sorted({text.partition("(")[0] for text in names.values()} | ({"Q"} if condition else set()))
+    functions = sorted(
+        {text.partition("(")[0] for text in names.values()} | ({"Q"} if condition else set())
+    )
     return _annotation(ask, arguments, read, functions)
 
 
@@ -350,7 +372,7 @@ def _aggregates(ask: Ask, path: str, condition: str) -> list[tuple[str, str]]:
             return []
         if _joins(ask) and function not in {"Max", "Min", "Count"}:
             return []
-        target = path if field.value in {"*", "pk", "id"} else f"{path}__{field.value}"
+        target = path if field.value in {"*", "pk", "id"} else f"{path}__{field.value!s}"
         made.append((_free(ask, f"{path}_{name}"), f"{function}({quoted(target)}{limit})"))
     return made
 
@@ -364,7 +386,7 @@ def _named_aggregates(ask: Ask) -> list[tuple[str, ast.Call]]:
     for one in terminal.args:
         if isinstance(one, ast.Call) and one.args and isinstance(one.args[0], ast.Constant):
             function = one.func.id if isinstance(one.func, ast.Name) else ""
-            given.append((f"{one.args[0].value}__{function.lower()}", one))
+            given.append((f"{one.args[0].value!s}__{function.lower()}", one))
     return [(name, call) for name, call in given if isinstance(call, ast.Call)]
 
 
@@ -431,7 +453,7 @@ def _back_condition(field: Any) -> tuple[str, str]:
 
 def in_python(ask: Ask) -> Plan | None:
     """Load the rows whole, and pick from them in the loop."""
-    if not ask.editable or (ask.relative.query.is_async and not _can_replace_async(ask)):
+    if ask.narrowed or (ask.relative.query.is_async and not _can_replace_async(ask)):
         return None
     read = picked(ask)
     if read is None:
@@ -476,7 +498,7 @@ def _filters(links: tuple[Link, ...]) -> tuple[Link, ...]:
 def _chosen(ask: Ask, links: tuple[Link, ...], element: str) -> str | None:
     """``element for row in rows if condition``."""
     source, row = _source(ask)
-    condition = test_of(_filters(links), row)
+    condition = test_of(_filters(links), row, ask.model)
     if condition is None:
         return None
     return f"{element.format(row=row)} {source}" + (f" if {condition}" if condition else "")
@@ -514,23 +536,25 @@ def _rows_shape(ask: Ask) -> str | None:
 
 
 def _values_shape(ask: Ask, last: Link) -> str | None:
-    names = [one.value for one in last.args if isinstance(one, ast.Constant)]
+    names = [str(one.value) for one in last.args if isinstance(one, ast.Constant)]
     if len(names) != len(last.args) or not _only(ask.links[:-1]):
         return None
-    if any("__" in str(name) for name in names):
-        return None
     if last.name == "dates":
-        return _dates_shape(ask, [str(name) for name in names])
+        return _dates_shape(ask, names)
+    # The value of a foreign key is the key, not the object.
+    read = {name: getattr(meta.field_of(ask.model, name), "attname", "") for name in names}
+    if not all(read.values()):
+        return None
     flat = any(one.arg == "flat" for one in last.keywords)
     if not names or (last.keywords and not flat):
         return None
     if flat:
-        element = f"{{row}}.{names[0]}"
+        element = f"{{row}}.{read[names[0]]}"
     elif last.name == "values":
-        pairs = ", ".join(f"{quoted(str(name))}: {{row}}.{name}" for name in names)
+        pairs = ", ".join(f"{quoted(name)}: {{row}}.{read[name]}" for name in names)
         element = f"{{{{{pairs}}}}}"
     else:
-        element = "(" + ", ".join(f"{{row}}.{name}" for name in names) + ",)"
+        element = "(" + ", ".join(f"{{row}}.{read[name]}" for name in names) + ",)"
     chosen = _chosen(ask, ask.links[:-1], element)
     return f"[{chosen}]" if chosen is not None else None
 
@@ -574,14 +598,14 @@ def _end_shape(ask: Ask) -> str | None:
     orders = [link for link in ask.links if link.name == "order_by"]
     if not _only(ask.links, "order_by") or len(orders) > 1:
         return None
-    if ask.operation in {"latest", "earliest"}:
-        terminal = ask.terminal
-        assert terminal is not None
-        order = Link("order_by", terminal.node, terminal.args)
-    else:
-        order = orders[0] if orders else None  # type: ignore[assignment]
-    key = key_of(order, ask.row) if order is not None else (f"lambda {ask.row}: {ask.row}.pk", False)
-    if key is None or (order is None and ask.model._meta.ordering):
+    order = orders[0] if orders else None
+    if ask.operation in {"latest", "earliest"} and ask.terminal is not None:
+        order = Link("order_by", ask.terminal.node, ask.terminal.args)
+    if order is None and ask.model._meta.ordering:
+        return None
+    by_key = (f"lambda {ask.row}: {ask.row}.pk", False)
+    key = key_of(order, ask.row) if order is not None else by_key
+    if key is None:
         return None
     largest = key[1] != (ask.operation in {"last", "latest"})
     chosen = _chosen(ask, ask.links, "{row}")
@@ -634,4 +658,3 @@ _BY_OPERATION: Final[dict[str, tuple[_Maker, ...]]] = {
     "latest": (first_row,),
     "earliest": (first_row,),
 }
-

@@ -66,9 +66,7 @@ def _before_the_walk(subject: Subject) -> tuple[Spot, ast.AST] | None:
     return (spot, walks[0]) if walks else None
 
 
-def _children(
-    subject: Subject, spot: Spot, place: tuple[Spot, ast.AST], field: Any
-) -> Plan | None:
+def _children(subject: Subject, spot: Spot, place: tuple[Spot, ast.AST], field: Any) -> Plan | None:
     query = query_at(spot, "filter")
     relative = relative_of(subject, query) if query is not None else None
     if query is None or relative is None or relative.links not in {(), relative.links[:1]}:
@@ -99,9 +97,7 @@ def _plain_for(loop: ast.AsyncFor, read: str) -> str:
     return ast.unparse(ast.fix_missing_locations(plain))
 
 
-def _parent(
-    subject: Subject, spot: Spot, place: tuple[Spot, ast.AST], field: Any
-) -> Plan | None:
+def _parent(subject: Subject, spot: Spot, place: tuple[Spot, ast.AST], field: Any) -> Plan | None:
     name = fresh(spot.tree, place[1], f"{meta.plural(field.model)}_by_key")
     statement = f"{name} = {_all(field.model)}.in_bulk()"
     nodes = [
@@ -141,5 +137,3 @@ def _plan(place: tuple[Spot, ast.AST], statement: str, read: str, step: Any) -> 
         steps=(before(spot, node, statement), step),
         place="before the walk at",
     )
-
-

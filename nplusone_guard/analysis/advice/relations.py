@@ -13,7 +13,7 @@ from nplusone_guard.analysis.advice.declared import place_of
 from nplusone_guard.analysis.advice.feeds import Feed
 from nplusone_guard.analysis.advice.roots import Root, root_of
 from nplusone_guard.analysis.advice.trees import Spot, own_nodes
-from nplusone_guard.analysis.advice.values import value_of
+from nplusone_guard.analysis.advice.values import called, value_of
 from nplusone_guard.analysis.findings import Step
 
 
@@ -49,17 +49,22 @@ def parent_spot(subject: Subject) -> Spot | None:
 
 
 def reading(subject: Subject) -> str:
-    """What is read in the loop, as it is written there: ``entry.author``."""
+    """What is read in the loop, as it is written there: ``entry.author``.
+
+    Nothing where a framework reads it: its template or serializer says so already.
+    """
+    if subject.candidate.location.site.kind != "python":
+        return ""
     spot, accessor = subject.spot, subject.facts.accessor
     parent = parent_spot(subject)
     name = parent.text if parent is not None else subject.name
-    collection = "" if subject.facts.operation == "lazy" else ".all()"
+    collection = "" if subject.facts.operation in {"lazy", "deferred"} else ".all()"
     return f"{name}.{accessor}{collection}" if spot is not None else ""
 
 
 def eager(subject: Subject, root: Root, accessor: str, argument: str = "") -> Plan:
     """Load ``accessor`` with the rows of the root; ``argument`` is a Prefetch in place of it."""
-    way = (*root.way, *accessor.split("__"))
+    way = shortest(root.model, (*root.way, *accessor.split("__")))
     lookup = "__".join(way)
     method = "prefetch_related" if argument else method_of(root, way)
     given = argument or quoted(lookup)
@@ -78,6 +83,23 @@ def eager(subject: Subject, root: Root, accessor: str, argument: str = "") -> Pl
 def _queryset(subject: Subject, root: Root) -> str:
     kind, name = (root.declared.kind, root.declared.name) if root.declared else ("", "")
     return place_of(kind, name, subject.candidate.location.loop)
+
+
+def shortest(model: Any, way: tuple[str, ...]) -> tuple[str, ...]:
+    """A way without steps over a one-to-one relation and straight back, which ask for nothing."""
+    kept: list[str] = []
+    models = [model]
+    for name in way:
+        field = meta.relation(models[-1], name) if models[-1] is not None else None
+        last = meta.relation(models[-2], kept[-1]) if kept and models[-2] is not None else None
+        back = meta.way_back(last) if last is not None and last.one_to_one else ""
+        if field is not None and back == name:
+            kept.pop()
+            models.pop()
+            continue
+        kept.append(name)
+        models.append(meta.related_model(field) if field is not None else None)
+    return tuple(kept)
 
 
 def method_of(root: Root, way: tuple[str, ...]) -> str:
@@ -156,15 +178,24 @@ def deferred(subject: Subject) -> list[Plan]:
     root = root_of(subject, parent_spot(subject), model)
     if root is None:
         return []
-    found = [_widened(subject, root, model)]
+    same = [one for one in subject.case.subjects if _deferred_with(one, subject)]
+    if same[0] is not subject:
+        return [Plan(kind="only", file=root.file, line=root.line, costs=0)]
+    found = [_widened(subject, root, model, [one.facts.accessor for one in same])]
     peers = fetch_peers(subject, root)
     return [*found, peers] if peers is not None else found
 
 
-def _widened(subject: Subject, root: Root, model: Any) -> Plan:
-    name = subject.facts.accessor
+def _deferred_with(one: Subject, subject: Subject) -> bool:
+    facts, other = one.facts, subject.facts
+    same = facts.parent_model == other.parent_model
+    return one.candidate.rule == "deferred-field" and same
+
+
+def _widened(subject: Subject, root: Root, model: Any, names: list[str]) -> Plan:
+    name = ", ".join(map(quoted, names))
     for node, query in _limited(root, model):
-        step = _edit(query, node, name, root)
+        step = _edit(query, node, names, root)
         if step is not None:
             step_, expression = step
             return Plan(
@@ -175,12 +206,12 @@ def _widened(subject: Subject, root: Root, model: Any) -> Plan:
                 read=reading(subject),
                 steps=(step_,),
                 costs=0,
-                text=f"load {quoted(name)} with the rows: write {expression}"
+                text=f"load {name} with the rows: write {expression}"
                 if expression
-                else f"load {quoted(name)} with the rows: drop the .defer()",
+                else f"load {name} with the rows: drop the .defer()",
                 place="at",
             )
-    return _in_raw(subject, root, name)
+    return _in_raw(subject, root, names)
 
 
 def _limited(root: Root, model: Any) -> list[tuple[ast.Call, Spot]]:
@@ -190,9 +221,9 @@ def _limited(root: Root, model: Any) -> list[tuple[ast.Call, Spot]]:
         tree = feed.spot.tree
         function = tree.function(feed.node) or tree.module
         for node in [*ast.walk(feed.node), *own_nodes(function)]:
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                if node.func.attr in {"only", "defer"} and _suits(feed, node, root, model):
-                    found.append((node, feed.spot))
+            limits = isinstance(node, ast.Call) and called(node) in {"only", "defer"}
+            if limits and isinstance(node, ast.Call) and _suits(feed, node, root, model):
+                found.append((node, feed.spot))
     return found
 
 
@@ -202,17 +233,17 @@ def _suits(feed: Feed, node: ast.Call, root: Root, model: Any) -> bool:
     return found is None or meta.same_rows(found, wanted)
 
 
-def _edit(spot: Spot, node: ast.Call, name: str, root: Root) -> tuple[Step, str] | None:
+def _edit(spot: Spot, node: ast.Call, names: list[str], root: Root) -> tuple[Step, str] | None:
     assert isinstance(node.func, ast.Attribute)
     owner, method = ast.unparse(node.func.value), node.func.attr
     own = value_of(spot, node).model
     if own is not None and root.way and meta.same_rows(own, root.model):
-        name = "__".join((*root.way, name))
+        names = ["__".join((*root.way, name)) for name in names]
     given = [ast.unparse(one) for one in node.args]
     if method == "only":
-        given.append(repr(name))
+        given += [quoted(name) for name in names]
     else:
-        given = [one for one in given if one.strip("'\"") != name]
+        given = [one for one in given if one.strip("'\"") not in names]
     expression = f".{method}({', '.join(given)})" if given else ""
     whole = f"{owner}{expression}"
     if not given and value_of(spot, node.func.value).is_queryset and "(" not in owner:
@@ -220,27 +251,32 @@ def _edit(spot: Spot, node: ast.Call, name: str, root: Root) -> tuple[Step, str]
     return replace(spot, whole, node), expression.replace("'", '"')
 
 
-def _in_raw(subject: Subject, root: Root, name: str) -> Plan:
+def _in_raw(subject: Subject, root: Root, names: list[str]) -> Plan:
     """The column in the SELECT list of ``raw()``."""
     model = meta.model_of(subject.facts.parent_model)
-    column = meta.field_of(model, name).column if model is not None else name
+    fields = [meta.field_of(model, one) if model is not None else None for one in names]
+    columns = [getattr(field, "column", one) for field, one in zip(fields, names, strict=True)]
+    column = ", ".join(columns)
+    name = ", ".join(map(quoted, names))
     steps = []
     for feed in root.feeds:
         call = feed.node
         sql = call.args[0] if isinstance(call, ast.Call) and call.args else None
         if isinstance(sql, ast.Constant) and isinstance(sql.value, str):
-            wider = re.sub(r"\s+FROM\b", f", {column} FROM", sql.value, count=1, flags=re.I)
+            wider = re.sub(
+                r"\s+FROM\b", f", {column} FROM", sql.value, count=1, flags=re.IGNORECASE
+            )
             steps.append(replace(feed.spot, repr(wider), sql))
     return Plan(
         kind="raw" if steps else "only",
         file=root.file,
         line=root.line,
-        expression=f"{column} in the SELECT list" if steps else f".only(…, {quoted(name)})",
+        expression=f"{column} in the SELECT list" if steps else f".only(…, {name})",
         read=reading(subject),
         steps=tuple(steps),
         costs=0,
-        text=f"load {quoted(name)} with the rows: add it to .only(), or drop it from .defer(),"
+        text=f"load {name} with the rows: add it to .only(), or drop it from .defer(),"
         if not steps
-        else f"load {quoted(name)} with the rows: add {column} to the SELECT list",
+        else f"load {name} with the rows: add {column} to the SELECT list",
         place="at",
     )

@@ -11,7 +11,13 @@ from nplusone_guard.analysis.advice.case import Case, Parents, Subject, spot_of_
 from nplusone_guard.analysis.advice.declared import CLASSES
 from nplusone_guard.analysis.advice.feeds import Feed, feeds
 from nplusone_guard.analysis.advice.trees import FUNCTIONS, Bound, Spot, binding_of
-from nplusone_guard.analysis.advice.values import called, given_by_caller, rows_of_call, unpacked, value_of
+from nplusone_guard.analysis.advice.values import (
+    called,
+    given_by_caller,
+    rows_of_call,
+    unpacked,
+    value_of,
+)
 from nplusone_guard.analysis.contexts import choice_of_read
 from nplusone_guard.analysis.findings import Site
 from nplusone_guard.analysis.rules import facts_of
@@ -140,20 +146,14 @@ def _of_parameter(
     spot: Spot, node: ast.Name, bound: Bound, way: tuple[str, ...], depth: int
 ) -> Root | None:
     if isinstance(bound.node, ast.Lambda):
-        return _of_lambda(spot, node, bound.node, way, depth)
+        return _of_lambda(spot, bound.node, way, depth)
     given = given_by_caller(spot, bound.node, node.id) or _given_to_method(spot, node, bound)
     if given is not None:
         return _by_source(given, given.node, way, depth)
     return _mapped(spot, way)
 
 
-def _of_lambda(
-    spot: Spot, node: ast.Name, bound: ast.Lambda, way: tuple[str, ...], depth: int
-) -> Root | None:
-    names = [one.arg for one in bound.args.args]
-    defaults = dict(zip(reversed(names), reversed(bound.args.defaults), strict=False))
-    if node.id in defaults:
-        return _by_source(spot, defaults[node.id], way, depth)
+def _of_lambda(spot: Spot, bound: ast.Lambda, way: tuple[str, ...], depth: int) -> Root | None:
     call = spot.tree.parents.get(bound)
     call = spot.tree.parents.get(call) if isinstance(call, ast.keyword) else call
     rows = rows_of_call(call) if isinstance(call, ast.Call) else []

@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 import copy
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Subject, before, replace
-from nplusone_guard.analysis.advice.feeds import given_by_caller
 from nplusone_guard.analysis.advice.trees import (
     COMPREHENSIONS,
     ComprehensionNode,
@@ -19,9 +18,12 @@ from nplusone_guard.analysis.advice.trees import (
     names_in,
     targets,
 )
-from nplusone_guard.analysis.advice.values import called, value_of
+from nplusone_guard.analysis.advice.values import called, given_by_caller, value_of
 from nplusone_guard.analysis.findings import Step
 
+_DEEPEST: Final = 5
+#: A name that differs from turn to turn, nobody knows how.
+_LOST: Final[Any] = object()
 #: What can be gone through only once.
 _ONCE: Final = (ast.GeneratorExp,)
 _ONE_SHOT: Final = frozenset("map filter zip iter enumerate reversed iterator aiterator".split())
@@ -87,7 +89,9 @@ def _again(spot: Spot, node: ast.expr) -> bool:
         )
     if isinstance(node, ast.Call):
         return isinstance(node.func, ast.Name) and node.func.id == "range"
-    return isinstance(node, (ast.List, ast.Tuple, ast.Set, ast.Dict))
+    if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+        return not any(isinstance(one, ast.Starred) for one in node.elts)
+    return isinstance(node, ast.Dict)
 
 
 def _base(spot: Spot, node: ast.expr) -> tuple[ast.expr, bool]:
@@ -113,32 +117,33 @@ def inlined(spot: Spot, node: ast.expr, rows: Rows, depth: int = 0) -> ast.expr 
     Names that the body assigns, and parameters of a helper inside the function, are
     replaced by what they stand for.
     """
-    if depth > 5:
+    if depth > _DEEPEST:
         return None
     tree = copy.deepcopy(node)
-    stored = _stored(rows)
-    for name in names_in(node):
-        if name in rows.names:
+    for name in names_in(node) - rows.names:
+        meant = _meant(spot, name, node, rows)
+        if meant is None:
             continue
-        bound = binding_of(spot.tree, name, node)
-        meant: tuple[Spot, ast.expr] | None = None
-        if bound is not None and bound.how == "value" and bound.value is not None:
-            meant = (spot, bound.value) if name in stored else None
-            if meant is None:
-                continue
-        elif bound is not None and bound.how == "param":
-            given = given_by_caller(spot, bound.node, name)
-            if given is not None and isinstance(given.node, ast.expr):
-                meant = (given, given.node)
-            elif name not in stored and _outside(rows, bound.node):
-                continue
-        elif bound is None or name not in stored:
-            continue
-        value = inlined(*meant, rows, depth + 1) if meant is not None else None
+        if meant is _LOST or not isinstance(meant.node, ast.expr):
+            return None
+        value = inlined(meant, meant.node, rows, depth + 1)
         if value is None:
             return None
         tree = _Inline(name, value).visit(tree)
     return tree
+
+
+def _meant(spot: Spot, name: str, at: ast.expr, rows: Rows) -> Spot | None:
+    """What a name stands for; ``None`` where it is the same in every turn."""
+    bound, stored = binding_of(spot.tree, name, at), _stored(rows)
+    if bound is not None and bound.how == "value" and bound.value is not None:
+        return spot.at(bound.value) if name in stored else None
+    if bound is not None and bound.how == "param":
+        given = given_by_caller(spot, bound.node, name)
+        if given is not None and isinstance(given.node, ast.expr):
+            return given
+        return None if name not in stored and _outside(rows, bound.node) else _LOST
+    return None if bound is None or name not in stored else _LOST
 
 
 def _outside(rows: Rows, node: ast.AST) -> bool:

@@ -19,6 +19,10 @@ def plans(subject: Subject) -> list[Plan]:
     if spot is None or not subject.local:
         return []
     for node in ast.walk(spot.node):
+        if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Slice):
+            found = _indexed(subject, node)
+            if found:
+                return found
         if isinstance(node, ast.Call):
             name = called(node)
             if name in {"refresh_from_db", "arefresh_from_db"}:
@@ -26,6 +30,30 @@ def plans(subject: Subject) -> list[Plan]:
             if name in {"prefetch_related_objects", "aprefetch_related_objects"}:
                 return _prefetched(subject, node)
     return []
+
+
+def _indexed(subject: Subject, node: ast.Subscript) -> list[Plan]:
+    """``rows[i]`` of a queryset asks each time; of a list it does not."""
+    spot, loop = subject.spot, subject.loop
+    found = value_of(spot, node.value) if spot is not None else None
+    if spot is None or loop is None or found is None or not found.is_queryset:
+        return []
+    if subject.varies(node.value):
+        return []
+    name = subject.fresh(f"all_{meta.plural(found.model)}")
+    statement = f"{name} = list({ast.unparse(node.value)})"
+    read = f"{name}[{ast.unparse(node.slice)}]"
+    return [
+        Plan(
+            kind="hoist",
+            file=spot.tree.file,
+            line=int(getattr(loop, "lineno", 0)),
+            expression=statement,
+            read=read,
+            steps=(before(spot, loop, statement), replace(spot, read, node)),
+            place="before the loop at",
+        )
+    ]
 
 
 def _refreshed(subject: Subject, call: ast.Call) -> list[Plan]:
@@ -50,8 +78,13 @@ def _refreshed(subject: Subject, call: ast.Call) -> list[Plan]:
     statement = f"{name} = {bulk.format(base)}({keys})"
     read = f"{owner.id} = {name}[{owner.id}.pk]"
     if fields:
-        copies = [f"{owner.id}.{one} = {name}[{owner.id}.pk].{one}" for one in fields]
-        read = "\n".join(copies)
+        read = "\n".join(f"{owner.id}.{one} = {name}[{owner.id}.pk].{one}" for one in fields)
+    elif _kept(subject, owner.id):
+        read = (
+            f"for field in {found.model.__name__}._meta.concrete_fields:\n"
+            f"    setattr({owner.id}, field.attname, "
+            f"getattr({name}[{owner.id}.pk], field.attname))"
+        )
     node = parent if is_async else call
     return [
         Plan(
@@ -68,6 +101,11 @@ def _refreshed(subject: Subject, call: ast.Call) -> list[Plan]:
             place="before the loop at",
         )
     ]
+
+
+def _kept(subject: Subject, name: str) -> bool:
+    """Whether the object itself is used behind the loop, in the list that it came from."""
+    return isinstance(subject.loop, ast.For) and isinstance(subject.loop.iter, ast.Name)
 
 
 def _fields(call: ast.Call) -> list[str] | None:

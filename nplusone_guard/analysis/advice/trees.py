@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType
@@ -32,11 +33,29 @@ class Tree:
     def __init__(self, index: SourceIndex) -> None:
         self.file = index.file
         self.module = ast.parse("\n".join(index.lines))
-        self.parents: dict[ast.AST, ast.AST] = {
-            child: node
-            for node in ast.walk(self.module)
-            for child in ast.iter_child_nodes(node)
-        }
+        self.parents: dict[ast.AST, ast.AST] = {}
+        #: Expressions by where they end, outer ones first.
+        self.ending: dict[tuple[int | None, int | None], list[ast.expr]] = defaultdict(list)
+        #: Nodes by the line on which they start, outer ones first.
+        self.starting: dict[int, list[ast.AST]] = defaultdict(list)
+        self.statements: list[ast.stmt] = []
+        self._bound: dict[FunctionNode, list[tuple[str, Bound]]] = {}
+        for node in ast.walk(self.module):
+            self._note(node)
+
+    def _note(self, node: ast.AST) -> None:
+        self.parents.update(dict.fromkeys(ast.iter_child_nodes(node), node))
+        self.starting[getattr(node, "lineno", 0)].append(node)
+        if isinstance(node, ast.expr):
+            self.ending[node.end_lineno, node.end_col_offset].append(node)
+        elif isinstance(node, ast.stmt):
+            self.statements.append(node)
+
+    def bindings(self, function: FunctionNode) -> list[tuple[str, Bound]]:
+        """The names that a function binds, in the order of the source."""
+        if function not in self._bound:
+            self._bound[function] = bindings(function)
+        return self._bound[function]
 
     def above(self, node: ast.AST) -> Iterator[ast.AST]:
         """What a node stands in, the nearest first."""
@@ -78,7 +97,7 @@ class Tree:
 
     def nodes_on(self, line: int) -> list[ast.AST]:
         """The nodes that start on a line, outer ones first."""
-        return [one for one in ast.walk(self.module) if getattr(one, "lineno", 0) == line]
+        return list(self.starting.get(line, ()))
 
 
 def in_body(loop: ast.AST, below: ast.AST) -> bool:
@@ -148,13 +167,7 @@ def _node_at(tree: Tree, position: Position) -> ast.AST | None:
     if position.column is None or position.end_line is None:
         return None
     start, end = (position.line, position.column), (position.end_line, position.end_column)
-    ending = [
-        node
-        for node in ast.walk(tree.module)
-        if isinstance(node, ast.expr)
-        and (node.end_lineno, node.end_col_offset) == end
-        and (node.lineno, node.col_offset) <= start
-    ]
+    ending = [node for node in tree.ending.get(end, ()) if (node.lineno, node.col_offset) <= start]
     exact = [node for node in ending if (node.lineno, node.col_offset) == start]
     # Of nodes with one extent the outer one comes first: ``(yield x)`` before ``x``.
     return exact[0] if exact else max(ending, key=_start, default=None)
@@ -166,9 +179,7 @@ def _start(node: ast.expr) -> tuple[int, int]:
 
 def _statement_on(tree: Tree, line: int) -> ast.stmt | None:
     around = [
-        node
-        for node in ast.walk(tree.module)
-        if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or node.lineno)
+        node for node in tree.statements if node.lineno <= line <= (node.end_lineno or node.lineno)
     ]
     return max(around, key=lambda node: (node.lineno, -(node.end_lineno or 0)), default=None)
 
@@ -197,7 +208,7 @@ def binding_of(tree: Tree, name: str, at: ast.AST) -> Bound | None:
         if isinstance(node, COMPREHENSIONS):
             bound = _of_comprehension(node, name, below)
         elif isinstance(node, ast.Lambda):
-            bound = Bound("param", None, node) if name in parameters(node.args) else None
+            bound = _of_lambda(node, name) if below is node.body else None
         elif isinstance(node, FUNCTIONS):
             bound = _of_function(tree, node, name, at)
         else:
@@ -206,6 +217,14 @@ def binding_of(tree: Tree, name: str, at: ast.AST) -> Bound | None:
             return bound
         below = node
     return None
+
+
+def _of_lambda(node: ast.Lambda, name: str) -> Bound | None:
+    names = [one.arg for one in [*node.args.posonlyargs, *node.args.args]]
+    defaults = dict(zip(reversed(names), reversed(node.args.defaults), strict=False))
+    if name in defaults:
+        return Bound("value", defaults[name], node)
+    return Bound("param", None, node) if name in parameters(node.args) else None
 
 
 def parameters(args: ast.arguments) -> list[str]:
@@ -236,14 +255,10 @@ def targets(node: ast.expr, path: tuple[int, ...] = ()) -> Iterator[tuple[str, t
 
 
 def _of_function(tree: Tree, function: FunctionNode, name: str, at: ast.AST) -> Bound | None:
-    found = [bound for bound in bindings(function) if bound[0] == name]
+    found = [bound for bound in tree.bindings(function) if bound[0] == name]
     place = (getattr(at, "lineno", 0), getattr(at, "col_offset", 0))
     inside = set(map(id, tree.above(at)))
-    before = [
-        bound
-        for _, bound in found
-        if _binds_before(bound, place, inside)
-    ]
+    before = [bound for _, bound in found if _binds_before(bound, place, inside)]
     if before:
         return before[-1]
     if found:
@@ -263,7 +278,7 @@ def _binds_before(bound: Bound, place: tuple[int, int], inside: set[int]) -> boo
 def bindings(function: FunctionNode) -> list[tuple[str, Bound]]:
     """The names that a function binds, in the order of the source."""
     found = [bound for node in own_nodes(function) for bound in _bindings(node)]
-    return sorted(found, key=lambda pair: (getattr(pair[1].node, "lineno", 0)))
+    return sorted(found, key=lambda pair: getattr(pair[1].node, "lineno", 0))
 
 
 def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
@@ -277,25 +292,25 @@ def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
 
 
 def _bindings(node: ast.AST) -> Iterator[tuple[str, Bound]]:
-    if isinstance(node, ast.Assign):
-        for target in node.targets:
-            yield from _assigned(target, node.value, node)
-    elif isinstance(node, ast.AnnAssign) and node.value is not None:
-        yield from _assigned(node.target, node.value, node)
+    if isinstance(node, (ast.Assign, ast.AnnAssign)):
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            yield from _assigned(target, node.value, node) if node.value is not None else ()
     elif isinstance(node, ast.NamedExpr):
         yield node.target.id, Bound("value", node.value, node)
     elif isinstance(node, (ast.For, ast.AsyncFor)):
-        for name, path in targets(node.target):
-            yield name, Bound("item", node.iter, node, path)
+        yield from ((name, Bound("item", node.iter, node, p)) for name, p in targets(node.target))
     elif isinstance(node, (ast.With, ast.AsyncWith)):
-        for item in node.items:
-            for name, _ in targets(item.optional_vars) if item.optional_vars else ():
-                yield name, Bound("with", item.context_expr, node)
+        yield from _entered(node)
     elif isinstance(node, FUNCTIONS):
         yield node.name, Bound("other", None, node)
     elif isinstance(node, ast.AugAssign):
-        for name, _ in targets(node.target):
-            yield name, Bound("other", None, node)
+        yield from ((name, Bound("other", None, node)) for name, _ in targets(node.target))
+
+
+def _entered(node: ast.With | ast.AsyncWith) -> Iterator[tuple[str, Bound]]:
+    for item in node.items:
+        for name, _ in targets(item.optional_vars) if item.optional_vars else ():
+            yield name, Bound("with", item.context_expr, node)
 
 
 def _assigned(target: ast.expr, value: ast.expr, node: ast.stmt) -> Iterator[tuple[str, Bound]]:
@@ -325,26 +340,41 @@ def names_in(node: ast.AST) -> set[str]:
         if isinstance(one, ast.Lambda)
         for name in parameters(one.args)
     }
-    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)} - inner
+    read = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)} - inner
+    # What a lambda keeps as a default is read where the lambda is made.
+    for one in ast.walk(node):
+        if isinstance(one, ast.Lambda):
+            for default in one.args.defaults:
+                read |= names_in(default)
+    return read
+
+
+def _bound_by_module(tree: Tree) -> set[str]:
+    found = {name for node in tree.module.body for name, _ in _bindings(node)}
+    for node in tree.module.body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            found |= {(one.asname or one.name).partition(".")[0] for one in node.names}
+    return found
 
 
 def stored_in(loop: ast.AST) -> set[str]:
     """The names that a loop gives another value in each turn."""
-    names = {
+    return {
         one.id
         for one in ast.walk(loop)
         if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)
     }
-    return names
 
 
-def fresh(tree: Tree, at: ast.AST, wanted: str) -> str:
+def fresh(tree: Tree, at: ast.AST, wanted: str, taken: Collection[str] = ()) -> str:
     """``wanted``, or a name like it that the function around a node does not use."""
     function = tree.function(at)
     known = {one.id for one in ast.walk(function or tree.module) if isinstance(one, ast.Name)}
+    known |= set(taken)
     if function is not None:
         known |= set(parameters(function.args))
-        known |= {one.id for one in ast.walk(tree.module) if isinstance(one, ast.Name)} & {wanted}
+    if wanted in _bound_by_module(tree):
+        known.add(wanted)
     name, number = wanted, 2
     while name in known:
         name, number = f"{wanted}_{number}", number + 1

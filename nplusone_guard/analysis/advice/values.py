@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nplusone_guard.analysis.advice import meta
-from nplusone_guard.analysis.advice.trees import Bound, Spot, binding_of
+from nplusone_guard.analysis.advice.trees import FUNCTIONS, Bound, Spot, binding_of, parameters
 
 #: Methods of a queryset that give one object, with what their name starts with in ``async``.
 ONE_OBJECT: Final = frozenset("get first last latest earliest create".split())
@@ -21,8 +21,7 @@ PLAIN_VALUES: Final = frozenset(
 )
 VALUE_ROWS: Final = frozenset("values values_list dates datetimes".split())
 ASYNC_METHODS: Final = {
-    f"a{name}": name
-    for name in (*ONE_OBJECT, *PLAIN_VALUES, "in_bulk", "iterator")
+    f"a{name}": name for name in (*ONE_OBJECT, *PLAIN_VALUES, "in_bulk", "iterator")
 }
 
 #: Builtins and others that hand on the rows of an argument, and which one.
@@ -115,12 +114,38 @@ def _parameter(spot: Spot, node: ast.Name, bound: Bound, depth: int) -> Value:
     if isinstance(bound.node, ast.Lambda):
         return _of_lambda(spot, bound.node, depth)
     body = spot.tree.parents.get(bound.node)
-    args = bound.node.args if isinstance(bound.node, (ast.FunctionDef, ast.AsyncFunctionDef)) else None
+    args = (
+        bound.node.args if isinstance(bound.node, (ast.FunctionDef, ast.AsyncFunctionDef)) else None
+    )
     first = args.args[0].arg if args is not None and args.args else ""
     if isinstance(body, ast.ClassDef) and node.id == first:
         model = spot.tree.global_value(body.name)
         return Value("object", model) if meta.is_model(model) else UNKNOWN
-    return UNKNOWN
+    given = given_by_caller(spot, bound.node, node.id)
+    return value_of(given, depth=depth) if given is not None else UNKNOWN
+
+
+def given_by_caller(spot: Spot, function: ast.AST, name: str) -> Spot | None:
+    """The caller's expression for a parameter of the function that a spot stands in."""
+    caller = spot.caller()
+    if caller is None or not isinstance(function, FUNCTIONS):
+        return None
+    call = caller.node
+    calls = [call] if caller.exact else list(ast.walk(call))
+    for one in calls:
+        if isinstance(one, ast.Call) and called(one) == function.name:
+            given = _given(one, function.args, name)
+            return caller.at(given) if given is not None else None
+    return None
+
+
+def _given(call: ast.Call, args: ast.arguments, name: str) -> ast.expr | None:
+    for keyword in call.keywords:
+        if keyword.arg == name:
+            return keyword.value
+    names = [one for one in parameters(args) if one not in {"self", "cls"}]
+    number = names.index(name) if name in names else len(call.args)
+    return call.args[number] if number < len(call.args) else None
 
 
 def _of_lambda(spot: Spot, node: ast.Lambda, depth: int) -> Value:
@@ -226,7 +251,9 @@ def _of_method(owner: Value, name: str) -> Value:
 
 def _subscript(spot: Spot, node: ast.Subscript, depth: int) -> Value:
     owner = value_of(spot, node.value, depth)
-    if owner.kind in {"queryset", "related", "rows", "raw"} and not isinstance(node.slice, ast.Slice):
+    if owner.kind in {"queryset", "related", "rows", "raw"} and not isinstance(
+        node.slice, ast.Slice
+    ):
         return Value("object", owner.model)
     return owner if owner.kind in {"rows", "values"} or owner.is_queryset else UNKNOWN
 

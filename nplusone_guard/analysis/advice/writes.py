@@ -11,6 +11,7 @@ from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Plan, Subject, after, before, replace
 from nplusone_guard.analysis.advice.chains import Query, conditions, parse, without
 from nplusone_guard.analysis.advice.relations import quoted
+from nplusone_guard.analysis.advice.rows import inlined, rows_of
 from nplusone_guard.analysis.advice.trees import COMPREHENSIONS, Spot, binding_of, own_nodes
 from nplusone_guard.analysis.advice.values import value_of
 from nplusone_guard.analysis.findings import Step
@@ -161,7 +162,8 @@ def _creating(write: Write) -> Plan | None:
     if query is None or query.model is None:
         return None
     item = _instance(query)
-    behind = f"{_base(query)}.bulk_create({{name}})"
+    options = ", ignore_conflicts=True" if _conflicts_are_caught(write) else ""
+    behind = f"{_base(query)}.bulk_create({{name}}{options})"
     return _collected(
         write,
         meta.plural(query.model),
@@ -170,6 +172,17 @@ def _creating(write: Write) -> Plan | None:
         "bulk_create",
         loses=_lost_by_saving(query.model),
     )
+
+
+def _conflicts_are_caught(write: Write) -> bool:
+    """Whether an ``IntegrityError`` of one row is passed over."""
+    for node in write.spot.tree.above(write.call):
+        if node is write.loop:
+            return False
+        for handler in node.handlers if isinstance(node, ast.Try) else ():
+            if handler.type is not None and "IntegrityError" in ast.unparse(handler.type):
+                return True
+    return False
 
 
 def _instance(query: Query, extra: str = "") -> str:
@@ -220,8 +233,10 @@ def _gathering(write: Write) -> Plan | None:
 
 def _get_or_creating(write: Write) -> Plan | None:
     query = write.query
-    if query is None or write.statement is None:
+    if query is None:
         return None
+    if write.statement is None:
+        return _known_before(write, query)
     link = query.links[-1]
     names = [one.arg for one in link.keywords if one.arg and one.arg != "defaults"]
     defaults = _defaults(write)
@@ -243,6 +258,57 @@ def _get_or_creating(write: Write) -> Plan | None:
         "bulk_create",
         loses=_lost_by_saving(query.model),
     )
+
+
+def _known_before(write: Write, query: Query) -> Plan | None:
+    """Where the object is used: create what is missing before the loop, and look it up."""
+    parent = write.spot.tree.parents.get(write.node)
+    rows = rows_of(write.subject)
+    names = [one for one in query.links[-1].keywords if one.arg != "defaults"]
+    if write.name != "get_or_create" or rows is None or len(names) != 1 or _defaults(write):
+        return None
+    if not isinstance(parent, ast.Assign) or not _ignores_created(write, parent.targets[0]):
+        return None
+    field, key = str(names[0].arg), inlined(write.spot, names[0].value, rows)
+    if key is None or not meta.unique_together(query.model, [field]):
+        return None
+    name = write.subject.fresh(f"{meta.plural(query.model)}_by_{field}")
+    keys, base, wait = write.subject.fresh(f"{field}s"), _base(query), ""
+    bulk_create, in_bulk = "bulk_create", "in_bulk"
+    if write.is_async:
+        wait, bulk_create, in_bulk = "await ", "abulk_create", "ain_bulk"
+    made = f"[{query.model.__name__}({field}=key) for key in {keys}]"
+    statement = (
+        f"{keys} = [{ast.unparse(key)} {rows.clause}]\n"
+        f"{wait}{base}.{bulk_create}({made}, ignore_conflicts=True)\n"
+        f"{name} = {wait}{base}.{in_bulk}({keys}, field_name={quoted(field)})"
+    )
+    read = f"({name}[{ast.unparse(names[0].value)}], False)"
+    return Plan(
+        kind="bulk_create",
+        file=write.spot.tree.file,
+        line=int(getattr(write.loop, "lineno", 0)),
+        expression=statement,
+        read=read,
+        steps=(
+            *rows.steps,
+            before(rows.spot, rows.loop, statement),
+            replace(write.spot, read, write.node),
+        ),
+        costs=2,
+        loses=_lost_by_saving(query.model),
+        place="before the loop at",
+    )
+
+
+def _ignores_created(write: Write, target: ast.expr) -> bool:
+    """Whether nobody reads if the row was created."""
+    if not isinstance(target, ast.Tuple) or len(target.elts) != 2:
+        return False
+    created = ast.unparse(target.elts[1])
+    function = write.spot.tree.function(write.call) or write.loop
+    read = (one for one in ast.walk(function) if isinstance(one, ast.Name))
+    return not any(one.id == created and isinstance(one.ctx, ast.Load) for one in read)
 
 
 def _defaults(write: Write) -> dict[str, str] | None:
@@ -270,7 +336,7 @@ def _upsert(write: Write, unique: list[str], changed: list[str]) -> str:
     return f"update_conflicts=True, {target}update_fields=[{fields}]"
 
 
-def _create_missing(write: Write, query: Query, names: list[str | None], item: str) -> Plan | None:
+def _create_missing(write: Write, query: Query, names: list[str], item: str) -> Plan | None:
     """Without a constraint: read what there is, create the rest."""
     if len(names) != 1 or write.name != "get_or_create" or write.is_async:
         return None
@@ -358,7 +424,10 @@ def _deleting(write: Write) -> Plan | None:
     found = value_of(write.spot, write.owner)
     if found.kind != "object" or found.model is None:
         return None
-    owner, base = ast.unparse(write.owner), f"{found.model.__name__}.{meta.manager_name(found.model)}"
+    owner, base = (
+        ast.unparse(write.owner),
+        f"{found.model.__name__}.{meta.manager_name(found.model)}",
+    )
     behind = f"{base}.filter(pk__in={{name}}).delete()"
     return _collected(
         write,
@@ -376,9 +445,7 @@ def _deleting_filtered(write: Write, query: Query) -> Plan | None:
         return None
     field, value, rest = found
     behind = f"{rest}.filter({field}__in={{name}}).delete()"
-    return _collected(
-        write, f"{_word(field)}s", value, write.awaited(behind, "delete"), "delete"
-    )
+    return _collected(write, f"{_word(field)}s", value, write.awaited(behind, "delete"), "delete")
 
 
 def _word(field: str) -> str:
@@ -475,17 +542,19 @@ def _setting(write: Write) -> Plan | None:
     if sides is None or len(write.call.args) != 1 or write.is_async:
         return None
     through, source, target, parent = sides
-    row = "one" if "one" not in write.subject.varying else "target"
+    wanted = ast.unparse(write.call.args[0])
+    if write.varies(write.call.args[0]):
+        return None
     behind = (
-        f"{through}.objects.filter({source}__in=[parent for parent, _ in {{name}}]).delete()\n"
+        f"{through}.objects.filter({source}__in={{name}}).exclude({target}__in={wanted}).delete()\n"
         f"{through}.objects.bulk_create(\n"
-        f"    {through}({source}=parent, {target}={row}) "
-        f"for parent, related in {{name}} for {row} in related\n)"
+        f"    [{through}({source}=one, {target}=other) for one in {{name}} for other in {wanted}],\n"
+        f"    ignore_conflicts=True,\n)"
     )
     plan = _collected(
         write,
-        "new_sets",
-        f"({parent}, {ast.unparse(write.call.args[0])})",
+        "parents",
+        parent,
         behind,
         "bulk_create",
         loses=_lost_m2m(write),
@@ -540,7 +609,9 @@ def _validating(write: Write) -> Plan | None:
     """Fields are checked in the loop; what is unique is the database's to check."""
     if write.call.args or write.call.keywords:
         return None
-    new = f"{ast.unparse(write.owner)}.full_clean(validate_unique=False, validate_constraints=False)"
+    new = (
+        f"{ast.unparse(write.owner)}.full_clean(validate_unique=False, validate_constraints=False)"
+    )
     return Plan(
         kind="full_clean",
         file=write.spot.tree.file,

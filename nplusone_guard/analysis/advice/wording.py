@@ -1,0 +1,28 @@
+"""How code is written in advice: strings in double quotes, several lines as one."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_STRING: Final = re.compile(
+    r"""\"{3}.*?\"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\])*"|'(?P<body>(?:\\.|[^'\\])*)'""", re.DOTALL
+)
+
+
+def double_quoted(code: str) -> str:
+    """``code`` with strings in double quotes where that changes nothing in them."""
+    return _STRING.sub(_requoted, code)
+
+
+def _requoted(match: re.Match[str]) -> str:
+    body = match["body"]
+    plain = body is not None and '"' not in body and "\\" not in body
+    return f'"{body}"' if plain else match[0]
+
+
+def one_line(code: str) -> str:
+    """Several statements as one line of text."""
+    lines = [line.strip() for line in code.split("\n")]
+    text = "; ".join(filter(None, lines))
+    return re.sub(r"([:(\[{,]); ", r"\1 ", text).replace("( ", "(").replace(", )", ")")
