@@ -12,7 +12,7 @@ whose relations have all been read is not looked at again.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from typing import Any, Final
 
@@ -246,39 +246,61 @@ def _load(scope: Scope, place: callpath.Place, model: str, method: str, lookup: 
 
 
 def watch_objects(
-    objects: Iterable[Any], tree: Tree, slots: dict[type, tuple[Slots, Slots]]
+    objects: Collection[Any], tree: Tree, slots: dict[type, tuple[Slots, Slots]]
 ) -> None:
     """Notice what is read of ``objects``, whose relations in ``tree`` were loaded.
 
     ``slots`` remembers what ``tree`` means for each model.
     """
+    known: tuple[Slots, Slots] | None
+    single: Slots = {}
+    many: Slots = {}
+    model = None
+    # One loop without a call in it: it runs once for each row.
     for one in objects:
-        model = one.__class__
-        known = slots.get(model)
-        if known is None:
-            known = slots[model] = _slots(model, tree)
-        single, many = known
+        if one.__class__ is not model:
+            model = one.__class__
+            known = slots.get(model)
+            if known is None:
+                known = slots[model] = _slots(model, tree)
+            single, many = known
         if single:
             state = one._state
-            state.fields_cache = _watched(state.fields_cache, single)
+            cache = state.fields_cache
+            if cache.__class__ is Watched:
+                cache.also(single)
+            else:
+                state.fields_cache = cache = Watched(cache)
+                cache.slots = single
         if many:
-            cache = one.__dict__.get("_prefetched_objects_cache")
-            if cache is not None:
-                one._prefetched_objects_cache = _watched(cache, many)
+            attributes = one.__dict__
+            cache = attributes.get("_prefetched_objects_cache")
+            if cache.__class__ is Watched:
+                cache.also(many)
+            elif cache is not None:
+                attributes["_prefetched_objects_cache"] = cache = Watched(cache)
+                cache.slots = many
+    _note_rows(objects, slots)
 
 
-def _watched(cache: dict[str, Any], slots: Slots) -> Watched:
-    if cache.__class__ is Watched:
-        watched: Watched = cache
-        watched.also(slots)
-    else:
-        watched = Watched(cache)
-        watched.slots = slots
-    for key, nodes in slots.items():
-        for node in nodes:
-            if not node.load.rows:
-                node.load.rows = _any_rows(dict.get(watched, key))
-    return watched
+def _note_rows(objects: Iterable[Any], slots: dict[type, tuple[Slots, Slots]]) -> None:
+    """Note which relations have brought an object to any of ``objects``."""
+    for model, found in slots.items():
+        for kind, part in zip(("fields_cache", "_prefetched_objects_cache"), found, strict=True):
+            for key, nodes in part.items():
+                missing = [node.load for node in nodes if not node.load.rows]
+                if missing and _any_has(objects, model, kind, key):
+                    for load in missing:
+                        load.rows = True
+
+
+def _any_has(objects: Iterable[Any], model: type, kind: str, key: str) -> bool:
+    for one in objects:
+        if one.__class__ is model:
+            cache = getattr(one._state if kind == "fields_cache" else one, kind, {})
+            if _any_rows(dict.get(cache, key)):
+                return True
+    return False
 
 
 def _any_rows(value: Any) -> bool:

@@ -17,7 +17,7 @@ import workloads
 from database import ROWS
 from harness import Comparison, Spread, Timed, clock, compare
 from memory import held_by, tracing
-from tools import Tool, Work, noop, timed_idle, timed_noop, timed_scope, timed_whole
+from tools import EagerGuard, Tool, Work, noop, timed_idle, timed_noop, timed_scope, timed_whole
 
 MIB = 1024 * 1024
 FRESH = 1_000
@@ -109,6 +109,18 @@ def load(tool: Tool, seconds: float, size: Size) -> Iterator[Row]:
     result = _against_noop(tool, timed_scope, part, seconds)
     yield ratio_row("load 100,000 instances", 1.01, result.ratio())
     yield _bytes_a_row(tool, size.rows)
+
+
+def prefetch(_: Tool, seconds: float, __: Size) -> Iterator[Row]:
+    """What is loaded eagerly is looked at row by row, but only where a rule asks for it."""
+    part = partial(workloads.load_with_prefetch, workloads.LOAD_SLICE)
+    tool = EagerGuard()
+    tool.load()
+    tool.switch(True)
+    if tool.prove(part) != ["author"]:
+        raise SystemExit("The guard did not notice that a prefetch went unread.")
+    result = _against_noop(tool, timed_scope, part, seconds)
+    yield ratio_row("  prefetched, unused-eager-load on", 1.10, result.ratio())
 
 
 def growth(tool: Tool, _: float, size: Size) -> Iterator[Row]:
@@ -237,5 +249,6 @@ def _bytes_of_queries(tool: Tool, queries: int) -> Row:
 
 
 CASES: dict[str, Case] = {
-    each.__name__: each for each in (noise, idle, raw, get, deep, load, growth, fingerprint)
+    each.__name__: each
+    for each in (noise, idle, raw, get, deep, load, prefetch, growth, fingerprint)
 }

@@ -31,15 +31,16 @@ def configure(apps: Sequence[str] = (), extra: Mapping[str, Any] | None = None) 
 
 def fill() -> None:
     """Create the tables and their rows, in SQL: 100,000 rows take a tenth of a second."""
-    from benchapp.models import Author, Book, Row
+    from benchapp.models import Author, Book, Leaf, Row
     from django.db import connection
 
     with connection.schema_editor() as editor:
-        for model in (Author, Book, Row):
+        for model in (Author, Book, Row, Leaf):
             editor.create_model(model)
     _insert("benchapp_author (id, name)", "n, 'author ' || n", AUTHORS)
     _insert("benchapp_book (id, title, author_id)", "n, 'book ' || n, n", AUTHORS)
     _insert("benchapp_row (id, name, amount, active)", "n, 'row ' || n, n, n % 2", ROWS)
+    _insert("benchapp_leaf (id, author_id)", f"n, 1 + n % {AUTHORS}", ROWS)
 
 
 def _insert(table: str, values: str, count: int) -> None:

@@ -76,6 +76,18 @@ class Guard(Tool):
         return [finding.summary for finding in opened.findings]
 
 
+class EagerGuard(Guard):
+    """The guard where ``SELECT`` asks for the rule on eager loads, too."""
+
+    def scope(self) -> AbstractContextManager[Any]:
+        from nplusone_guard.policy import RULES, Policy
+
+        return self._watch("bench", kind="request", policy=Policy(select=frozenset(RULES)))
+
+    def findings(self, opened: Any) -> list[str]:
+        return [load.lookup for load in opened.eager_loads if not load.read]
+
+
 class _Patching(Tool):
     """A peer that replaces methods of Django's when it is loaded, and reports as it goes."""
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchapp.models import Author, Book, Row
+from benchapp.models import Author, Book, Leaf, Row
 from database import ROWS
 from django.db import connection
 
@@ -55,6 +55,11 @@ def lazy_loop(parents: int = LAZY_PARENTS) -> None:
 def load(rows: int = ROWS) -> list[Row]:
     """Many instances with one query."""
     return list(Row.objects.all()[:rows])
+
+
+def load_with_prefetch(rows: int = ROWS) -> list[Leaf]:
+    """Many instances with one prefetch, whose objects nobody reads."""
+    return list(Leaf.objects.prefetch_related("author")[:rows])
 
 
 def deep_calls() -> Callable[[], None]:

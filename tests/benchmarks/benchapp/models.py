@@ -1,4 +1,4 @@
-"""Three small tables: parents, children that point at them, and a long one to load."""
+"""Small tables: parents, children that point at them, and two long ones to load."""
 
 from __future__ import annotations
 
@@ -30,6 +30,15 @@ class Row(models.Model):
     name = models.CharField(max_length=80)
     amount = models.IntegerField()
     active = models.BooleanField()
+
+    class Meta:
+        app_label = "benchapp"
+
+
+class Leaf(models.Model):
+    """One of 100,000 that have a parent, loaded with it."""
+
+    author = models.ForeignKey(Author, on_delete=models.CASCADE)
 
     class Meta:
         app_label = "benchapp"
