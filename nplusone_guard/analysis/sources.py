@@ -145,6 +145,20 @@ def _is_module(module: object) -> bool:
 
 def module_of(file: str) -> ModuleType | None:
     """The loaded module that was made from ``file``."""
+    name = _module_names.get(file)
+    known = sys.modules.get(name) if name is not None else None
+    if known is not None and _is_module(known) and vars(known).get("__file__") == file:
+        return known
+    found = _search_module(file)
+    if found is not None:
+        remember(_module_names, file, found.__name__, _FILES)
+    return found
+
+
+_module_names: dict[str, str] = {}
+
+
+def _search_module(file: str) -> ModuleType | None:
     for module in list(sys.modules.values()):
         # Through the dictionary: a lazy module must not be woken.
         if _is_module(module) and vars(module).get("__file__") == file:
