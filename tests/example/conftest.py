@@ -29,7 +29,7 @@ def start(*command: str, **environment: str) -> subprocess.CompletedProcess[str]
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 
@@ -63,6 +63,27 @@ def probe(program: str, url: str, **environment: str) -> Any:
     done = start(str(Path(__file__).with_name(program)), DATABASE_URL=url, **environment)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+#: What is run on data of the performance report's size, in this order.
+ON_LARGE = (
+    "migrate --verbosity 0",
+    "measure_queries --rounds 1 --json",
+    "verify_phase1 --json",
+    "verify_phase1 --code claimed --json",
+    "verify_phase1 --code claimed",
+    "measure_wellness --sizes 20,200 --json",
+    "measure_wellness --sizes 20,x",
+    "measure_wellness --sizes 20,3000",
+    "verify_phase1 --code before",
+)
+
+
+@pytest.fixture(scope="session")
+def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Done]]:
+    """A database of the performance report's size, and what became of ``ON_LARGE`` on it."""
+    url = new_database(tmp_path_factory.mktemp("large"), "large")
+    return url, manage(url, *ON_LARGE)
 
 
 @pytest.fixture(scope="session")

@@ -47,7 +47,8 @@ def explain(query: QuerySet[Any]) -> Plan:
 def indexes_of(query: QuerySet[Any]) -> tuple[str, ...]:
     """The names of the indexes that the database chooses for ``query``, on any engine."""
     if connection.vendor == "mysql":
-        return tuple(re.findall(r'"key": "(\w+)"', query.explain(format="json")))
+        # Django hands on its JSON as a JSON string, so the quotes are escaped.
+        return tuple(re.findall(r'"key\\": \\"(\w+)', query.explain(format="json")))
     return explain(query).indexes
 
 

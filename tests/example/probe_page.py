@@ -1,0 +1,89 @@
+"""Builds the summary and the page from figures made up for it, and prints both as JSON.
+
+Run as a program with the example project's own settings; ``test_page`` reads it.
+"""
+
+# ruff: noqa: E402 (models can be imported only after django.setup())
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "example_project"))
+os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+
+import django
+
+django.setup()
+
+from apps.demo.checks import Check
+from apps.demo.claims import claims, summary
+from apps.demo.comparison import compare
+from apps.demo.growth import Grown
+from apps.demo.index_gains import IndexGain
+from apps.demo.load import Load
+from apps.demo.measuring import measure_fairly
+from apps.demo.page import render
+from apps.demo.paging_gains import Answer
+from apps.demo.patterns import PATTERNS
+from apps.demo.plans import Plan
+from apps.demo.seeding import Amounts, seed_database
+from apps.demo.survey import Survey
+from apps.journal.windows import Window
+from background_tasks.journal_wellness_tasks import VARIANTS
+from django.core.management import call_command
+
+
+def full() -> Survey:
+    scan = Plan("Seq Scan <script>", (), 50_000, None)
+    gains = [
+        IndexGain(pattern, scan, Plan("Index Scan", (pattern.index,), work, None), 0.1, after)
+        for pattern, work, after in zip(
+            PATTERNS,
+            (10, 10, 10, 50_000, 60_000, 10),
+            (0.04, 0.06, 0.2, 0.05, 0.05, 0.01),
+            strict=True,
+        )
+    ]
+    growth = [
+        Grown("function", variant, tenants, queries, 0.5)
+        for tenants in (20, 2_000)
+        for variant, queries in (("before", tenants + 1), ("claimed", tenants + 2), ("fixed", 2))
+    ]
+    answers = {
+        "before": Answer("before", 5_000, 5_000, 576_542, 0.1, 6.0),
+        "fixed": Answer("fixed", 25, 5_000, 2_977, 0.02, 0.0),
+    }
+    checks = {
+        code: [Check("Queries", "2 queries", passed, f"{queries} queries & <b>")]
+        for code, passed, queries in (("claimed", False, 22), ("fixed", True, 2))
+    }
+    loads = [
+        Load("gunicorn", mode, 10, [0.1, 0.2, slow]) for mode, slow in (("off", 0.6), ("log", 0.3))
+    ]
+    loads[1].errors.append("ValueError: HTTP/1.1 500")
+    return Survey(gains, growth, answers, checks, loads)
+
+
+def main() -> None:
+    call_command("migrate", verbosity=0)
+    seed_database(Amounts(3, 9, 90), 7, lambda *_: None)
+    compared = compare(measure_fairly(VARIANTS, Window.ending(), 3, 1), 3)
+    texts = dict.fromkeys(VARIANTS, "fix <a href='https://x'>")
+    surveys = {"full": full(), "empty": Survey(missing=["The load: a & b."])}
+    out = {}
+    for name, survey in surveys.items():
+        lines = claims(compared, survey)
+        out[name] = {
+            "claims": [one.as_dict() for one in lines],
+            "summary": summary(lines),
+            "page": render(["About <this>"], lines, compared, texts, survey),
+        }
+    print(json.dumps(out))
+
+
+if __name__ == "__main__":
+    main()

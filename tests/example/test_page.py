@@ -1,0 +1,108 @@
+"""The summary of the claims, and the page: each verdict from its figures, and HTML that stands alone."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from tests.example.conftest import probe
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    url = f"sqlite:///{tmp_path_factory.mktemp('page') / 'page.sqlite3'}"
+    return probe("probe_page.py", url)
+
+
+def test_each_claim_is_judged_by_its_figures(shown):
+    verdicts = {one["claim"]: one["verdict"] for one in shown["full"]["claims"]}
+    assert verdicts == {
+        "history of a person": "holds",  # 60 % less time, of 60 to 70 said
+        "conveyances of a week": "less than said",  # 40 %, of 65 to 75
+        "positions of a device": "no gain",  # more time
+        "newest entries of a person": "no gain",  # half the time, for the same work: noise
+        "newest entries of a type": "no gain",  # half the time, for more work
+        "queries at 3, reported": "worse",
+        "queries at 3, cured": "holds",
+        "queries at 2,000, reported": "worse",
+        "queries at 2,000, cured": "holds",
+        "loadPeoples, rows": "holds",
+        "loadPeoples, transfer": "holds",
+        "loadPeoples, memory": "holds",
+        "loadPeoples, time": "less than said",
+        "10 requests at once, p95": "does not hold",
+        "7 requests, errors": "does not hold",
+        "p50, guard off and logging": "no claim",
+        "checks, reported and cured": "does not hold",
+    }
+
+
+def test_the_summary_is_a_table_of_79_columns(shown):
+    lines = shown["full"]["summary"].splitlines()
+    assert max(map(len, lines)) <= 79
+    assert lines[0] == ("  claim                       report said    before    after     verdict")
+    assert lines[1] == ("  history of a person         60-70 % faster 100.0 ms  40.0 ms   holds")
+    assert lines[-1] == (
+        "  checks, reported and cured  15 of 15       0 of 1    1 of 1    does not hold"
+    )
+
+
+def test_what_was_not_measured_is_left_out_and_said(shown):
+    empty = shown["empty"]
+    assert [one["claim"] for one in empty["claims"]] == [
+        "queries at 3, reported",
+        "queries at 3, cured",
+    ]
+    assert "Not measured. The load: a &amp; b." in empty["page"]
+    assert "<h2>Load</h2>" not in empty["page"]
+
+
+def test_the_page_needs_no_other_file_and_runs_no_script(shown):
+    page = shown["full"]["page"]
+    assert not re.search(r"<(script|link|img|iframe|object)|\ssrc=|@import|url\(", page)
+    assert re.findall(r'href="[^"]*"', page) == []
+
+
+def test_the_page_escapes_what_it_shows(shown):
+    page = shown["full"]["page"]
+    assert "Seq Scan &lt;script&gt;" in page
+    assert "fix &lt;a href=&#x27;https://x&#x27;&gt;" in page
+    assert "22 queries &amp; &lt;b&gt;" in page
+    assert "About &lt;this&gt;" in page
+
+
+def test_the_page_is_for_light_and_dark_and_for_phones(shown):
+    page = shown["full"]["page"]
+    assert "color-scheme: light dark" in page
+    assert "@media (prefers-color-scheme: dark)" in page
+    assert 'name="viewport"' in page
+    assert "@media (max-width:" in page
+
+
+@pytest.mark.parametrize("name", ["full", "empty"])
+def test_every_element_is_closed(shown, name):
+    stack = []
+
+    class Closing(HTMLParser):
+        def handle_starttag(self, tag, attributes):
+            if tag != "meta":
+                stack.append(tag)
+
+        def handle_endtag(self, tag):
+            assert stack.pop() == tag
+
+        def handle_startendtag(self, tag, attributes):
+            pass
+
+    Closing().feed(shown[name]["page"])
+    assert stack == []
+
+
+def test_every_chart_says_what_it_shows(shown):
+    page = shown["full"]["page"]
+    charts = re.findall(r"<svg[^>]*>", page)
+    assert len(charts) == 7  # growth, three timelines, indexes, pages, load
+    assert all('role="img" aria-label="' in chart for chart in charts)
+    assert len(re.findall(r'class="query"', page)) == 4 + 5 + 2
