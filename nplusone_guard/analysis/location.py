@@ -19,9 +19,11 @@ from nplusone_guard.capture.scope import Group, Scope, Sighting
 #: Packages whose own loops carry queries along without asking for any.
 _CARRIERS = frozenset(
     "nplusone_guard pytest_nplusone_guard anyio asyncio asgiref concurrent multiprocessing "
-    "threading uvloop wrapt contextlib functools runpy pytest _pytest pluggy pytest_django "
+    "threading uvloop wrapt contextlib functools json runpy pytest _pytest pluggy pytest_django "
     "unittest importlib selectors socketserver wsgiref".split()
 )
+#: A loop over the fields of a model, which do not grow with the data.
+_OVER_FIELDS = re.compile(r"\b(?:_meta|opts)\.\w")
 #: Packages that a project is made of: a call of theirs says nothing by itself.
 _FRAMEWORKS = frozenset({"django", "rest_framework"})
 _CARRIER_PATHS = (
@@ -273,7 +275,7 @@ def _library_loop_at(group: Group, path: tuple[callpath.Place, ...], index: int)
         return None
     position = loops.position_of(place.code, place.lasti)
     for node in loops.enclosing_loops(place.code, position):
-        if node.bounded is None:
+        if node.bounded is None and not _OVER_FIELDS.search(node.source):
             return _tag_loop(group, path[index:]) or _in_library(place, node)
     return None
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from tests.frameworks.shop import admin, api, graphql, views
+from tests.frameworks.shop import admin, api, code, graphql, views
 from tests.frameworks.shop.ninja_api import api as ninja
 
 urlpatterns = [
@@ -10,6 +10,8 @@ urlpatterns = [
     path("healthy/", admin.healthy.urls),
     path("ninja/", ninja.urls),
     path("graphql/", graphql.view),
+    path("export/", code.export),
+    path("export/healthy/", code.export_healthy),
     path("form/", views.form),
     path("form/create/", views.OrderCreate.as_view()),
     path("form/create/tags/", views.TagsCreate.as_view()),
