@@ -24,7 +24,10 @@ from django.db import transaction
 from django.db.models import Manager, Model, QuerySet
 from django.http import HttpResponseBase
 
+from nplusone_guard.capture import eager
 from nplusone_guard.guard import watch
+from nplusone_guard.policy import RULES, Policy
+from nplusone_guard.report.session import UNUSED, session_of, settled
 from tests.advice.editing import CannotApply, edited
 from tests.corpus import checking
 from tests.corpus import models as corpus_models
@@ -263,7 +266,7 @@ def _method(model: type, node: Any, file: str, namespace: dict[str, Any]) -> Any
 # --- a run ------------------------------------------------------------------------------
 
 
-def run(program: Program, pattern: Pattern, n: int) -> Run:
+def run(program: Program, pattern: Pattern, n: int, policy: Policy | None = None) -> Run:
     """Run the pattern as ``program`` has it at size ``n``; its data is gone afterwards."""
     with ExitStack() as stack:
         for alias in pattern.databases:
@@ -273,10 +276,21 @@ def run(program: Program, pattern: Pattern, n: int) -> Run:
         before = _stored(pattern, {})
         reads: list[Any] = []
         function = stack.enter_context(program.loaded(pattern, reads))
-        with watch("advice") as recording:
+        with watch("advice", policy=policy) as recording:
             returned = checking.call(function, argument)
         shown = Shown(plain(returned), tuple(reads), _stored(pattern, before))
         return Run(shown, recording.report, shown.stored != _stored_counts(before))
+
+
+def unread(program: Program, pattern: Pattern) -> set[str]:
+    """What ``program`` loads eagerly and never reads."""
+    eager.forget()
+    try:
+        report = run(program, pattern, MANY, Policy(select=frozenset(RULES))).report
+        session = settled(session_of(report))
+        return {each.finding.relation for each in session if each.finding.rule == UNUSED}
+    finally:
+        eager.forget()
 
 
 Rows = dict[str, dict[Any, dict[str, Any]]]
