@@ -93,6 +93,11 @@ def test_selects_in_the_rows_of_a_changelist(browse):
             place("LineAdmin.product[]", "line_admin"),
             36,
         ),
+        (
+            place("Product.__str__", "product_str"),
+            place('LineAdmin.list_filter "product"', "line_list_filter"),
+            6,
+        ),
     }
     assert not browse("/healthy/shop/line/").findings
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.forms import modelform_factory
+from django.forms import modelform_factory, modelformset_factory
 
 from nplusone_guard.guard import watch
 from nplusone_guard.report.text import render
@@ -117,6 +117,17 @@ def test_inline_formsets_go_by_the_fields_of_their_model(ask):
         (PRODUCT_STR, place("LineForm.product[]", "line_product_field"), 18),
     }
     assert not ask(f"/inline/{order.pk}/?as=OrderQuantities&in=formset").findings
+
+
+def test_what_each_form_of_a_formset_starts_with_is_read_in_a_loop(shop):
+    with watch("tags") as looping:
+        modelformset_factory(Order, fields=["tags"])(queryset=Order.objects.all()).forms
+    (finding,) = looping.report.findings
+    assert shown(finding.loop) == place("OrderForm formset", "order_model")
+    assert (finding.count, finding.statements[0].headline) == (3, "SELECT shop_tag")
+    with watch("numbers") as healthy:
+        modelformset_factory(Order, fields=["number"])(queryset=Order.objects.all()).forms
+    assert not healthy.report.findings
 
 
 # --- validation ---------------------------------------------------------------------------

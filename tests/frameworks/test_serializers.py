@@ -141,6 +141,16 @@ def test_related_strings_are_a_loop_at_the_users_str(ask):
     assert not ask("/api/orders/?as=LabelsSerializer&prefetch=lines__product").findings
 
 
+def test_the_items_of_a_list_field_are_a_loop_too(ask):
+    order = Order.objects.order_by("pk")[0]
+    report = ask(f"/api/orders/{order.pk}/?as=ListSerializer")
+    assert found(report) == {
+        (place("Line.__str__", "line_str"), place("ListSerializer.labels[]", "list_labels"), 2)
+    }
+    cure = "prefetch=lines__product"
+    assert not ask(f"/api/orders/{order.pk}/?as=ListSerializer&{cure}").findings
+
+
 def test_two_fields_to_one_model_on_a_single_object_are_no_loop(ask):
     order = Order.objects.order_by("pk")[0]
     report = ask(f"/api/orders/{order.pk}/?as=PairSerializer")

@@ -104,6 +104,7 @@ class LineAdmin(admin.ModelAdmin):  # @line_admin
     list_display = ["id", "product"]
     list_editable = ["product"]
     list_select_related = ["product__maker"]
+    list_filter = [("product", admin.RelatedOnlyFieldListFilter)]  # @line_list_filter
 
 
 @admin.register(Line, site=healthy)

@@ -62,7 +62,7 @@ class Product(models.Model):  # @product_model
         return f"{self.name} by {self.maker.name}"  # @product_str
 
 
-class Order(models.Model):
+class Order(models.Model):  # @order_model
     number = models.CharField(max_length=50)
     customer = models.ForeignKey(  # @order_customer
         Customer, models.CASCADE, related_name="orders"

@@ -182,3 +182,13 @@ class CountedSerializer(serializers.ModelSerializer):
 
     def get_total(self, order):
         return len(order.lines.all())
+
+
+class ListSerializer(serializers.ModelSerializer):
+    labels = serializers.ListField(  # @list_labels
+        child=serializers.StringRelatedField(), source="lines.all"
+    )
+
+    class Meta:
+        model = Order
+        fields = ["number", "labels"]
