@@ -10,19 +10,19 @@ from nplusone_guard.guard import watch
 
 
 def lines(function, word):
-    """The lines of a function that are labelled with ``word``."""
+    """File and line of what is labelled with ``word`` in a function."""
     source, first = inspect.getsourcelines(function)
-    comment = re.compile(rf"#.*\b{word}\b")
-    return {first + number for number, line in enumerate(source) if comment.search(line)}
+    file, comment = inspect.getsourcefile(function), re.compile(rf"#.*\b{word}\b")
+    return {(file, first + number) for number, line in enumerate(source) if comment.search(line)}
 
 
-def run(function, *arguments):
-    """Run a scenario under watch, on an event loop of its own where it is a coroutine function."""
+def run(function, *, start=asyncio.run):
+    """Run a scenario under watch, by ``start`` where it is a coroutine function."""
     with watch("scenario") as recording:
         if inspect.iscoroutinefunction(function):
-            asyncio.run(function(*arguments))
+            start(function())
         else:
-            function(*arguments)
+            function()
     report = recording.report
     assert report.internal_errors == ()
     assert report.late_queries == 0
@@ -36,7 +36,6 @@ def assert_found(function, report, count, *, helpers=(), kind=None):
     assert finding.count == count, str(report)
     for word, place in (("site", finding.site), ("loop", finding.loop)):
         assert place is not None, str(report)
-        labelled = [lines(one, word) for one in (function, *helpers)]
-        assert {place.line} == next(filter(None, labelled)), f"{word}\n{report}"
-        assert place.file == inspect.getsourcefile(function)
+        labelled = lines(function, word) or set().union(*(lines(one, word) for one in helpers))
+        assert (place.file, place.line) in labelled, f"{word}\n{report}"
     assert kind in (None, finding.loop.kind), finding.loop

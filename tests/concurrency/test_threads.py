@@ -437,7 +437,8 @@ def test_late_queries_still_belong_to_an_outer_scope():
         thread.join()
     assert (inner.report.late_queries, outer.report.late_queries) == (5, 0)
     assert outer.query_count == 5
-    assert outer.findings[0].loop.line in lines(work, "loop")
+    loop = outer.findings[0].loop
+    assert {(loop.file, loop.line)} == lines(work, "loop")
 
 
 # --- what stays behind -------------------------------------------------------------------------
