@@ -213,7 +213,7 @@ carried: ContextVar[Path | None] = ContextVar("nplusone_guard_carried", default=
 class CodeTable:
     """The places of each code object, by its ``id``; keeps the code objects alive."""
 
-    __slots__ = ("codes", "paths", "places", "room", "stacks", "steps")
+    __slots__ = ("codes", "paths", "places", "room", "spotted", "stacks", "steps")
 
     def __init__(self) -> None:
         #: ``id`` of a code object → instruction offset → place. Those of keyed landmarks
@@ -221,6 +221,8 @@ class CodeTable:
         self.steps: dict[int, dict[int, Place]] = {}
         self.codes: dict[int, tuple[CodeType, Mark, bool]] = {}
         self.places: dict[tuple[int, Hashable], Place] = {}
+        #: ``id`` of a spot → its place, which keeps it alive.
+        self.spotted: dict[int, Place] = {}
         #: Instruction offsets → the latest stack that had them.
         self.stacks: dict[tuple[int, ...], Stack] = {}
         self.paths: dict[tuple[Place, ...], RememberedPath] = {}
@@ -262,6 +264,9 @@ class CodeTable:
         try:
             if mark.spot is not None:
                 position = spot = mark.spot(frame)
+                known = self.spotted.get(id(spot))
+                if known is not None and known.spot is spot and known.code is code:
+                    return known  # a spot hashes slowly, by its contents
             elif mark.key is not None:
                 position = ("key", mark.key(frame))
         except Exception as error:
@@ -269,6 +274,8 @@ class CodeTable:
         if position is None:
             position = line_of(code, lasti)
         place = self._place(code, lasti, position, mark, user=False, spot=spot)
+        if place.spot is spot is not None:
+            self.spotted[id(spot)] = place
         if mark.fixed:
             self.steps[id(code)][lasti] = place
         return place

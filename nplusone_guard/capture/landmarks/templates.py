@@ -8,12 +8,13 @@ template, the line, the tag as it is written and its index among its siblings.
 
 from __future__ import annotations
 
+import dis
 import functools
 import weakref
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import replace
 from itertools import islice
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, Final
 
 from nplusone_guard.capture.callpath import NO_FILE, Spot, package_of_file
@@ -33,7 +34,7 @@ _FAR: Final = 30
 #: Characters that are kept of one tag.
 _LONGEST: Final = 200
 
-#: ``id`` of a node → the node, its spot, and its spot as a loop.
+#: ``id`` of a node → the node, its spot, and its spot as a loop; of a template likewise.
 _spots: dict[int, tuple[weakref.ref[Any], Spot, Spot]] = {}
 
 
@@ -44,12 +45,19 @@ def _node(frame: FrameType) -> Spot:
 
 def _turn(frame: FrameType) -> Spot | None:
     """One turn of ``{% for %}``; nothing while the sequence is still being evaluated."""
-    local = frame.f_locals
-    if "i" not in local:
+    at = _loop_at(frame.f_code, frame.f_lasti)
+    # Whoever makes the items as they are asked for is in a turn from the second one on.
+    if at == _OUTSIDE or (at == _FETCHING and "i" not in frame.f_locals):
         return None
-    spot = _spots_of(local["self"], frame)[2]
-    # The admin's own templates run its inlines.
-    return (inline_turn(local.get("item")) or spot) if spot.package else spot
+    outer = frame.f_back
+    # Its own locals are many, and reading them costs time for each.
+    direct = outer is not None and outer.f_code.co_name == "render_annotated"
+    node = (outer if direct else frame).f_locals["self"]  # type: ignore[union-attr]
+    spot = _spots_of(node, frame)[2]
+    if spot.package:
+        # The admin's own templates run its inlines.
+        return inline_turn(frame.f_locals.get("item")) or spot
+    return spot
 
 
 def _regrouped(frame: FrameType) -> Spot:
@@ -68,6 +76,13 @@ def _filtered(frame: FrameType) -> Spot | None:
 def _template(frame: FrameType) -> Spot:
     """A template that is being rendered: what recursion through ``{% include %}`` runs again."""
     template = frame.f_locals["self"]
+    known = _spots.get(id(template))
+    if known is None or known[0]() is not template:
+        known = _remember(template, _unit(template))
+    return known[1]
+
+
+def _unit(template: Any) -> Spot:
     file = _file_of(template)
     name = template.name if type(template).__name__ == "PartialTemplate" else ""
     # Templates without a name differ by what they say.
@@ -76,12 +91,16 @@ def _template(frame: FrameType) -> Spot:
 
 
 def _spots_of(node: Any, frame: FrameType) -> tuple[weakref.ref[Any], Spot, Spot]:
-    key = id(node)
-    known = _spots.get(key)
+    known = _spots.get(id(node))
     if known is None or known[0]() is not node:
-        spot = _spot(node, frame)
-        reference = weakref.ref(node, functools.partial(_forget, key))
-        known = _spots[key] = (reference, spot, replace(spot, loop=True))
+        known = _remember(node, _spot(node, frame))
+    return known
+
+
+def _remember(one: Any, spot: Spot) -> tuple[weakref.ref[Any], Spot, Spot]:
+    key = id(one)
+    reference = weakref.ref(one, functools.partial(_forget, key))
+    known = _spots[key] = (reference, spot, replace(spot, loop=True))
     return known
 
 
@@ -154,13 +173,36 @@ def _variable(frame: FrameType) -> Hashable:
 
 def _expression(frame: FrameType) -> Hashable:
     """``{{ a|first|second }}``: the filters of one expression, which Django runs in a loop."""
+    if _loop_at(frame.f_code, frame.f_lasti) == _OUTSIDE:
+        return None  # a variable, which tells itself apart
     local = frame.f_locals
     expression, at = local["self"], local.get("args")
-    index = -1
     for number, (_function, arguments) in enumerate(expression.filters):
         if arguments is at:
-            index = number
-    return (expression.token, index)
+            return (expression.token, number)
+    return expression.token
+
+
+#: Where a frame is: not in a loop of its code, about to get an item, in a loop's body.
+_OUTSIDE, _FETCHING, _INSIDE = range(3)
+
+
+#: By ``id`` of a code object and offset; the code is Django's, and stays.
+_loops: dict[tuple[int, int], int] = {}
+
+
+def _loop_at(code: CodeType, lasti: int) -> int:
+    known = _loops.get((id(code), lasti))
+    if known is None:
+        known = _loops[id(code), lasti] = _read_loop(code, lasti)
+    return known
+
+
+def _read_loop(code: CodeType, lasti: int) -> int:
+    loops = [one for one in dis.get_instructions(code) if one.opname == "FOR_ITER"]
+    if any(one.offset < lasti < one.argval for one in loops):
+        return _INSIDE
+    return _FETCHING if any(one.offset == lasti for one in loops) else _OUTSIDE
 
 
 _BASE: Final = "django.template.base:"
