@@ -202,17 +202,24 @@ class Suite:
 
     def _finish(self, session: pytest.Session, ratchet: Ratchet) -> None:
         from nplusone_guard.exceptions import ConfigError
-        from nplusone_guard.report.session import session_of
+        from nplusone_guard.report.session import session_of, settled
         from pytest_nplusone_guard import outputs
 
         tests = {entry.test for entry in ratchet.findings or ()} | {*(ratchet.queries or ())}
         complete = is_complete(self.config, self.collected, self.ran, tests)
         found = session_of(*self.parts)
-        self.session = found if complete else replace(found, unused_ignores=())
+        # What nobody reads, or nothing ignores, only all tests together can tell.
+        self.session = settled(found) if complete else replace(found, unused_ignores=())
+        unread = unused_loads(self.session)
+        self.judged |= unread
         try:
             self.outcome = self._judge(self.session, ratchet, complete)
         except ConfigError as error:
             self.problems.append(str(error))
+        known = self.outcome.known if self.outcome is not None else frozenset()
+        if self.options.mode == "fail" and unread - known:
+            many = len(unread - known)
+            self.problems.append(f"{many:,} eager load{'s' * (many > 1)} that no test reads")
         base_dir = outputs.workspace(str(self.config.rootpath))
         self.problems += outputs.write(self.options.reports, self.session, base_dir)
         self.problems += outputs.add_step_summary(self.session, base_dir)
@@ -278,6 +285,13 @@ def switch_on(config: pytest.Config) -> Suite:
         suite = Suite(config)
         config.pluginmanager.register(suite, NAME)
     return suite
+
+
+def unused_loads(session: SessionReport) -> set[str]:
+    """The ids of the findings that are about the whole run."""
+    from nplusone_guard.report.session import UNUSED
+
+    return {entry.finding.id for entry in session if entry.finding.rule == UNUSED}
 
 
 def _unpacked(report: pytest.TestReport) -> tuple[list[str], int, SessionReport] | None:
