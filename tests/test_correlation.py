@@ -17,7 +17,7 @@ from django.urls import path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nplusone_guard import Report, correlation, middleware, watch
+from nplusone_guard import Report, correlation, watch
 from nplusone_guard.capture import faults
 from nplusone_guard.correlation import (
     MAX_LENGTH,
@@ -177,22 +177,20 @@ def test_the_response_tells_it_under_debug(send, path, debug, told):
     assert response.headers.get(RESPONSE_HEADER) == told
 
 
+@both
 @pytest.mark.usefixtures("guarded", "users")
 @pytest.mark.parametrize("middleware_installed", [True, False])
-def test_a_request_inside_a_scope_has_its_own_id_or_that_of_the_scope(middleware_installed):
+def test_a_request_inside_a_scope_has_its_own_id_or_that_of_the_scope(
+    send, path, middleware_installed
+):
     with (
         override_settings(MIDDLEWARE=[GUARD] if middleware_installed else []),
         watch("two") as recording,
     ):
-        own = get("/view/", {"X-Request-ID": "order-17"}).content
-        inherited = get("/view/", {}).content
+        own = send(path, {"X-Request-ID": "order-17"}).content
+        inherited = send(path, {}).content
     assert own == b"order-17"
     assert inherited == recording.report.correlation_id.encode()
-
-
-def test_headers_are_read_from_an_asgi_scope_as_they_come():
-    read = middleware._raw_headers(None, {"headers": [(b"X-Request-ID", b"order-17")]})
-    assert (read("x-request-id"), read("traceparent")) == ("order-17", None)
 
 
 # --- scopes --------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from celery import Celery
+from celery import Celery, signals
 
 from tests.integrations import work
 
@@ -14,8 +14,12 @@ app = Celery(
 app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_transport_options={"polling_interval": 0.01},
-    worker_hijack_root_logger=False,
 )
+
+
+@signals.setup_logging.connect
+def leave_logging_alone(**_):
+    """The workers run in the process of the tests, whose logging is pytest's."""
 
 
 @app.task(name="tasks.loop")
