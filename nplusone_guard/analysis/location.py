@@ -102,7 +102,7 @@ def locate(scope: Scope, group: Group) -> Location:
         found = _recursion(group)
     found = found or _user_loop(scope, group, places)
     found = found or _c_loop(group, places) or _library_loop(group)
-    found = found or _any_call([one for one in places if one is not place])
+    found = found or _any_call(group, [one for one in places if one is not place or one.spot])
     found = found or _library_call(group)
     if found is None:
         return Location(site, place)
@@ -235,9 +235,13 @@ def _c_loop(group: Group, places: list[callpath.Place]) -> _Found | None:
     return None
 
 
-def _any_call(places: list[callpath.Place]) -> _Found | None:
-    """The innermost call that stayed on the stack: its callee repeats, unseen by us."""
-    for place in _in_python(places):
+def _any_call(group: Group, places: list[callpath.Place]) -> _Found | None:
+    """The innermost call, or tag, that stayed on the stack: it runs a loop unseen by us."""
+    for place in places:
+        if place.spot is not None:
+            if place.spot.kind == "template":
+                return _Found(path_site(group.path, place), loop_place=place, spot=place.spot)
+            continue
         position = loops.position_of(place.code, place.lasti)
         node = loops.call_loop(place.code, position)
         if node is not None:
