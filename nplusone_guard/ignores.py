@@ -40,6 +40,8 @@ _MARK: Final = re.compile(
     # Another tool's comment may follow on the same line.
     r"(?P<reason>.*?)\s*(?:\s#\s.*)?$"
 )
+#: A comment of Django's template language, or of Jinja2's.
+_IN_TEMPLATE: Final = re.compile(r"\{#-?\s*(nplusone:.*?)\s*-?#\}")
 _FIELD: Final = re.compile(r"\w+\.\w+\.(\w+|\*)")
 
 
@@ -268,9 +270,22 @@ def _read(file: str) -> _Comments:
     # Few files hold one, and tokenizing is a hundred times slower than looking.
     if not any("nplusone:" in line for line in lines):
         return {}
+    if not file.endswith(".py") and any(_IN_TEMPLATE.search(line) for line in lines):
+        return _read_template(file, lines)
     found: _Comments = {}
     for statement in _statements(lines):
         found.update(statement.comments(file))
+    return found
+
+
+def _read_template(file: str, lines: list[str]) -> _Comments:
+    """``{# nplusone: ignore[rule] reason #}``, on the line that it counts for."""
+    found: _Comments = {}
+    for number, line in enumerate(lines, 1):
+        text = _IN_TEMPLATE.search(line)
+        comment = _parse(file, number, f"# {text[1]}") if text is not None else None
+        if comment is not None:
+            found[number] = comment
     return found
 
 
