@@ -11,7 +11,7 @@ ARGS    ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-sqlite test-postgres test-mariadb lint bench advice-report docs services matrix clean
+.PHONY: help demo demo-regression test test-sqlite test-postgres test-mariadb lint bench advice-report docs services matrix clean
 
 help: ## List every target.
 	@echo "nplusone-guard"; echo
@@ -20,6 +20,10 @@ help: ## List every target.
 
 demo: $(VENV)/.made-$(if $(filter sqlite,$(DB)),demo,dev) ## Run the wellness report three ways, check every claim about it [DB=postgres].
 	@$(BIN)/python tests/databases.py $(DB) -- $(BIN)/python example_project/manage.py demo --all
+
+demo-regression: $(VENV)/.made-dev ## Put the claimed cure back in, and see the example's tests fail.
+	@cd example_project && ! WELLNESS_VARIANT=claimed ../$(BIN)/python -m pytest -q tests/test_wellness.py
+	@echo "==> the tests failed, as they should: they hold the report to its two queries"
 
 test: $(VENV)/.made-dev ## Run the tests on SQLite, PostgreSQL and MariaDB, whatever fails on the way.
 	@$(MAKE) --no-print-directory --keep-going test-sqlite test-postgres test-mariadb

@@ -1,0 +1,65 @@
+"""Runs the wellness report through a Celery worker and as a Django Task; prints what came back.
+
+Run as a program with the example project's own settings; ``test_tasks`` reads it.
+"""
+
+# ruff: noqa: E402 (models can be imported only after django.setup())
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "example_project"))
+os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+
+import django
+
+django.setup()
+
+from apps.demo.seeding import Amounts, seed_database
+from background_tasks.journal_wellness_tasks import build_wellness_report
+from django.core.management import call_command
+
+
+def main() -> None:
+    call_command("migrate", verbosity=0)
+    seed_database(Amounts(3, 9, 90), 7, lambda *_: None)
+    expected = json.loads(json.dumps(build_wellness_report().as_dict()))
+    ways = {"celery": by_celery, "django": by_django}
+    needed = {"celery": "celery", "django": "django_tasks"}
+    if django.VERSION >= (6, 0):
+        needed["django"] = "django"
+    there = {name: way for name, way in ways.items() if importlib.util.find_spec(needed[name])}
+    print(
+        json.dumps(
+            {
+                name: [way(v) == expected for v in ("claimed", "fixed")]
+                for name, way in there.items()
+            }
+        )
+    )
+
+
+def by_celery(variant: str) -> Any:
+    """From a worker in a thread of its own, by way of a broker in memory."""
+    from background_tasks.celery_tasks import app, wellness_report
+    from celery.contrib.testing.worker import start_worker
+
+    with start_worker(app, pool="solo", perform_ping_check=False, shutdown_timeout=30):
+        return wellness_report.delay(variant).get(timeout=60)
+
+
+def by_django(variant: str) -> Any:
+    """At once: that is what Django's default backend does."""
+    from background_tasks.django_tasks import wellness_report
+
+    return wellness_report.enqueue(variant).return_value
+
+
+if __name__ == "__main__":
+    main()
