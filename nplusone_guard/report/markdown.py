@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from nplusone_guard.analysis.findings import Cleared, Finding, Site
+from nplusone_guard.analysis.findings import Cleared, Finding, Option, Site
 from nplusone_guard.report import columns, places, sql, summary
 from nplusone_guard.report.model import Report
 from nplusone_guard.report.session import (
@@ -143,6 +143,8 @@ def _facts(entry: SessionFinding, page: _Page) -> Iterator[str]:
     finding = entry.finding
     if finding.advice.text:
         yield f"- **Fix:** {_escaped(_cut(' '.join(finding.advice.text.split())))}"
+    for option in finding.advice.options[1:]:
+        yield f"- **Or:** {_option(option, page)}"
     yield f"- **Query:** {page.place(finding.site)} {_code(finding.site.source)}".rstrip()
     for site, what in places.related(finding, finding.site):
         label = _escaped(_cut(what[:1].upper() + what[1:]))
@@ -152,6 +154,13 @@ def _facts(entry: SessionFinding, page: _Page) -> Iterator[str]:
     more = len(entry.scopes) - MAX_SCOPES
     if scopes:
         yield f"- **Seen in:** {scopes}" + (f" and {more:,} more" if more > 0 else "")
+
+
+def _option(option: Option, page: _Page) -> str:
+    """Another way out: what to write, where, and what to read then."""
+    site = Site(option.file, option.line, "")
+    read = f", and read {_code(option.read)}" if option.read else ""
+    return f"{_code(option.expression)} at {page.place(site)}{read}"
 
 
 def _effect(entry: SessionFinding) -> str:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from importlib import metadata
 from typing import Any, Final
 from urllib.parse import quote
 
 from nplusone_guard import policy
-from nplusone_guard.analysis.findings import Finding, Site
-from nplusone_guard.report import columns, places
+from nplusone_guard.analysis.findings import Finding, Option, Site
+from nplusone_guard.report import columns, places, records
 from nplusone_guard.report.model import Report
 from nplusone_guard.report.rules import RULES
 from nplusone_guard.report.session import SessionFinding, SessionReport, session_of
@@ -87,7 +88,7 @@ def _result(entry: SessionFinding, base_dir: str) -> dict[str, Any]:
         ],
         "partialFingerprints": {FINGERPRINT: _plain(finding.id)},
         "occurrenceCount": max(len(entry.sightings), 1),
-        "properties": _properties(entry),
+        "properties": _properties(entry, base_dir),
     }
 
 
@@ -103,11 +104,24 @@ def _message(finding: Finding, others: Sequence[str]) -> str:
     return _text(f"{finding.summary}.{fix}") + see
 
 
-def _properties(entry: SessionFinding) -> dict[str, Any]:
+def _properties(entry: SessionFinding, base_dir: str) -> dict[str, Any]:
     return {
         "queries": entry.count,
         "avoidable": entry.saves,
         "reachedBy": [_plain(scope) for scope in entry.scopes[:MAX_SCOPES]],
+        "advice": [_option(option, base_dir) for option in entry.finding.advice.options],
+    }
+
+
+def _option(option: Option, base_dir: str) -> dict[str, Any]:
+    """One way out, with the file named as in locations."""
+    below = places.relative(option.file, base_dir)
+    named = replace(option, file=below if below is not None else option.file, steps=())
+    told = records.plain(named)
+    return {
+        key: _plain(value) if isinstance(value, str) else value
+        for key, value in told.items()
+        if key not in {"steps", "imports"}
     }
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 
 from nplusone_guard import policy
-from nplusone_guard.analysis.findings import Advice
+from nplusone_guard.analysis.findings import Advice, Option, Step
 from nplusone_guard.report import rules, sarif
 from nplusone_guard.report.session import session_of
 from tests.report.factory import finding, origin, report, site, statement, wellness
@@ -119,7 +119,37 @@ def test_the_tests_that_reach_it_are_properties():
     session = session_of(*(report(finding(), name=name, kind="test") for name in "ab"))
     (result,) = run_of(session)["results"]
     assert result["occurrenceCount"] == 2
-    assert result["properties"] == {"queries": 40, "avoidable": 40, "reachedBy": ["a", "b"]}
+    assert result["properties"] == {
+        "queries": 40,
+        "avoidable": 40,
+        "reachedBy": ["a", "b"],
+        "advice": [],
+    }
+
+
+def test_the_ways_out_are_properties():
+    step = Step("append", f"{BASE}/reports.py", 58, "Tenant.objects.all()", "…")
+    option = Option(
+        "prefetch_related",
+        f"{BASE}/reports.py",
+        58,
+        '.prefetch_related("people_set")',
+        "tenant.people_set.all()",
+        (step,),
+        saves=19,
+        of=20,
+    )
+    (told,) = result_of(finding(advice=Advice("…", 19, 20, (option,))))["properties"]["advice"]
+    assert told == {
+        "kind": "prefetch_related",
+        "file": "reports.py",
+        "line": 58,
+        "expression": '.prefetch_related("people_set")',
+        "read": "tenant.people_set.all()",
+        "saves": 19,
+        "of": 20,
+        "loses": "",
+    }
 
 
 def test_a_warning_is_a_warning():

@@ -25,9 +25,13 @@ from nplusone_guard.analysis.advice.case import Case as Case
 from nplusone_guard.analysis.advice.case import Parents as Parents
 from nplusone_guard.analysis.advice.case import Plan, Subject, append
 from nplusone_guard.analysis.advice.feeds import Feed
+from nplusone_guard.analysis.advice.values import called
 from nplusone_guard.analysis.advice.wording import double_quoted, one_line
 from nplusone_guard.analysis.findings import Advice, Option, Step
 from nplusone_guard.capture.faults import contain
+
+#: Rows that ``iterator()`` takes at a time where nothing else is said.
+CHUNK_SIZE: Final = 2000
 
 #: Ways that are told of one finding.
 MAX_OPTIONS: Final = 4
@@ -189,7 +193,9 @@ def _calls(plans: Sequence[Plan]) -> str:
 
 def _leads_on(name: str, other: str) -> bool:
     """Whether ``"author"`` is loaded on the way to ``"author__country"``."""
-    return name != other and other.startswith(f"{name[:-1]}__") and name.startswith('"')
+    if not name.startswith('"') or name == other:
+        return False
+    return other.startswith((f"{name[:-1]}__", f"GenericPrefetch({name},"))
 
 
 def _appends(plan: Plan, calls: str) -> Iterable[Step]:
@@ -203,15 +209,24 @@ def _appends(plan: Plan, calls: str) -> Iterable[Step]:
 
 
 def _append(feed: Feed, calls: str) -> Iterable[Step]:
-    if "prefetch_related" in calls and "iterator" in feed.endings:
-        call = _iterator_call(feed)
-        if call is not None:
-            yield call
-    yield append(feed.spot, calls)
+    iterator = _whole_iterator(feed) if "prefetch_related" in calls else None
+    if iterator is None:
+        yield append(feed.spot, calls)
+        return
+    # Without a chunk size nothing is prefetched for the rows (Django 4.2), or refused (≥ 5.0).
+    assert isinstance(iterator.func, ast.Attribute)
+    new = f"{feed.text}{calls}.{iterator.func.attr}(chunk_size={CHUNK_SIZE})"
+    yield Step("replace", feed.spot.tree.file, iterator.lineno, ast.unparse(iterator), new)
 
 
-def _iterator_call(feed: Feed) -> Step | None:
-    return None
+def _whole_iterator(feed: Feed) -> ast.Call | None:
+    """``iterator()`` without a chunk size, right behind the queryset."""
+    parents = feed.spot.tree.parents
+    method = parents.get(feed.node)
+    call = parents.get(method) if isinstance(method, ast.Attribute) else None
+    if not isinstance(call, ast.Call) or called(call) not in {"iterator", "aiterator"}:
+        return None
+    return None if call.args or call.keywords else call
 
 
 # -- the sentence ----------------------------------------------------------------------

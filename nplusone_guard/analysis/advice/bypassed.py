@@ -33,8 +33,9 @@ def plans(subject: Subject) -> list[Plan]:
     if ask.whole and ask.operation in {"filter", "iterator"} and not ask.deep:
         return [_read(ask, ask.rows)]
     python = _in_python(ask)
-    prefetch = _in_the_prefetch(ask)
-    ways = [python, prefetch] if _used_whole(ask) or _is_short(ask) else [prefetch, python]
+    # All the rows have to be there where the loop reads them, too.
+    prefetch = _in_the_prefetch(ask) if not _used_whole(ask) else None
+    ways = [python, prefetch] if _is_short(ask) else [prefetch, python]
     return [way for way in ways if way is not None]
 
 

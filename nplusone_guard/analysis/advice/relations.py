@@ -11,9 +11,10 @@ from nplusone_guard.analysis.advice.case import Plan, Subject, before, replace
 from nplusone_guard.analysis.advice.chains import query_at
 from nplusone_guard.analysis.advice.declared import place_of
 from nplusone_guard.analysis.advice.feeds import Feed
-from nplusone_guard.analysis.advice.roots import Root, root_of
+from nplusone_guard.analysis.advice.roots import Root, follow, root_of
 from nplusone_guard.analysis.advice.trees import Spot, own_nodes
 from nplusone_guard.analysis.advice.values import called, value_of
+from nplusone_guard.analysis.advice.wording import double_quoted
 from nplusone_guard.analysis.findings import Step
 
 
@@ -66,6 +67,10 @@ def eager(subject: Subject, root: Root, accessor: str, argument: str = "") -> Pl
     """Load ``accessor`` with the rows of the root; ``argument`` is a Prefetch in place of it."""
     way = shortest(root.model, (*root.way, *accessor.split("__")))
     lookup = "__".join(way)
+    imports: tuple[str, ...] = ()
+    generic = _beyond_generic(subject, root, way) if not argument else None
+    if generic is not None:
+        argument, imports = generic
     method = "prefetch_related" if argument else method_of(root, way)
     given = argument or quoted(lookup)
     return Plan(
@@ -75,9 +80,34 @@ def eager(subject: Subject, root: Root, accessor: str, argument: str = "") -> Pl
         calls=((method, given),),
         feeds=root.feeds,
         read=reading(subject),
+        imports=imports,
         place=f"to {_queryset(subject, root)} at",
         costs=0 if method == "select_related" else 1,
     )
+
+
+def _beyond_generic(
+    subject: Subject, root: Root, way: tuple[str, ...]
+) -> tuple[str, tuple[str, ...]] | None:
+    """``GenericPrefetch`` (Django ≥ 5.0) for a relation of what a GenericForeignKey leads to."""
+    import django
+
+    target = meta.model_of(subject.facts.parent_model)
+    owner = follow(root.model, way[:-2]) if len(way) > 1 else None
+    field = meta.relation(owner, way[-2]) if owner is not None else None
+    if django.VERSION < (5, 0) or field is None or target is None or not meta.is_generic(field):
+        return None
+    lookup = quoted("__".join(way[:-1]))
+    if any(lookup in double_quoted(feed.text) for feed in root.feeds):
+        return None  # a look-up takes one queryset
+    last = meta.relation(target, way[-1])
+    one = last is not None and not meta.is_collection(last) and not meta.is_generic(last)
+    method = "select_related" if one else "prefetch_related"
+    targets = f"{target.__name__}.{meta.manager_name(target)}.{method}({quoted(way[-1])})"
+    imports = ["from django.contrib.contenttypes.prefetch import GenericPrefetch"]
+    if not any(feed.spot.tree.global_value(target.__name__) is target for feed in root.feeds):
+        imports.append(f"from {target.__module__} import {target.__name__}")
+    return f"GenericPrefetch({lookup}, [{targets}])", tuple(imports)
 
 
 def _queryset(subject: Subject, root: Root) -> str:

@@ -65,7 +65,14 @@ def root_of(subject: Subject, parent: Spot | None, parent_model: Any) -> Root | 
 def _leads(root: Root, wanted: Any) -> bool:
     if wanted is None or root.model is None:
         return root.model is None or wanted is None
+    if root.way and _is_generic(follow(root.model, root.way[:-1]), root.way[-1]):
+        return True
     return meta.same_rows(follow(root.model, root.way), wanted)
+
+
+def _is_generic(model: Any, name: str) -> bool:
+    field = meta.relation(model, name) if model is not None else None
+    return field is not None and meta.is_generic(field)
 
 
 def follow(model: Any, way: tuple[str, ...]) -> Any:

@@ -1,0 +1,373 @@
+"""What is advised, exactly: where, what, what to read then, what it saves and what it loses.
+
+That the edits do what they say is shown by `test_applied`.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import django
+import pytest
+from django.db.models import F, Prefetch
+from django.db.models.signals import post_save
+
+from nplusone_guard.analysis import advice
+from nplusone_guard.capture import faults
+from nplusone_guard.guard import watch
+from tests.corpus.data import populate
+from tests.corpus.models import Author, Entry, Note, Profile, Remark, Tag
+
+pytestmark = pytest.mark.django_db
+
+SIZE = 5
+
+
+def advised(function):
+    """The advice on the only loop of a function, with the rows of size 5."""
+    populate(SIZE)
+    with watch("advice") as recording:
+        function()
+    report = recording.report
+    assert report.internal_errors == ()
+    (finding,) = report.findings
+    return finding.advice
+
+
+def line_of(text):
+    """The line of this file that reads ``text``."""
+    lines = Path(__file__).read_text(encoding="utf-8").splitlines()
+    return next(number for number, line in enumerate(lines, 1) if line.strip() == text)
+
+
+# --- the chain ----------------------------------------------------------------------------
+
+
+def two_hops():
+    for entry in Entry.objects.filter(rating__gte=0):
+        entry.author.country.name
+
+
+def test_a_chain_is_one_lookup_on_the_queryset_that_it_starts_from():
+    found = advised(two_hops)
+    option = found.options[0]
+    line = line_of("for entry in Entry.objects.filter(rating__gte=0):")
+    assert (option.kind, option.line) == ("select_related", line)
+    assert option.file == __file__
+    assert option.expression == '.select_related("author__country")'
+    assert (option.saves, option.of) == (2 * SIZE, 2 * SIZE)
+    assert found.text == (
+        f'add .select_related("author__country") to the queryset at test_options.py:{line}'
+    )
+    (step,) = option.steps
+    assert (step.action, step.line, step.new) == ("append", line, option.expression)
+    assert ast.unparse(ast.parse(step.old)) == "Entry.objects.filter(rating__gte=0)"
+
+
+def biography(author):
+    return author.profile.bio
+
+
+def in_a_helper():
+    for entry in Entry.objects.select_related("author").order_by("pk"):
+        biography(entry.author)
+
+
+def test_a_helper_leads_to_the_queryset_of_its_caller():
+    (option, *_) = advised(in_a_helper).options
+    assert option.expression == '.select_related("author__profile")'
+    assert option.line == line_of(
+        'for entry in Entry.objects.select_related("author").order_by("pk"):'
+    )
+
+
+def of_prefetched_rows():
+    for author in Author.objects.prefetch_related(Prefetch("entries", to_attr="written")):
+        for entry in author.written:
+            list(entry.tags.all())
+
+
+def test_prefetched_parents_lead_to_the_root():
+    (option, *_) = advised(of_prefetched_rows).options
+    assert option.expression == '.prefetch_related("written__tags")'
+    assert option.read == "entry.tags.all()"
+    assert (option.saves, option.of) == (SIZE - 1, SIZE)
+
+
+def of_an_iterator():
+    for author in Author.objects.iterator():
+        list(author.entries.all())
+
+
+def test_a_prefetch_of_an_iterator_has_a_chunk_size():
+    (option, *_) = advised(of_an_iterator).options
+    assert option.expression == '.prefetch_related("entries")'
+    (step,) = option.steps
+    assert step.new == 'Author.objects.prefetch_related("entries").iterator(chunk_size=2000)'
+
+
+def three_queries_a_turn():
+    for author in Author.objects.order_by("pk"):
+        author.country.name
+        list(author.entries.all())
+        list(author.books.all())
+
+
+def test_all_statements_of_a_loop_are_seen_to_at_once():
+    (option, *_) = advised(three_queries_a_turn).options
+    assert option.expression == '.select_related("country").prefetch_related("entries", "books")'
+    assert (option.saves, option.of) == (3 * SIZE - 2, 3 * SIZE)
+
+
+def generic_targets():
+    for remark in Remark.objects.filter(topic="entries"):
+        remark.target.author.name
+
+
+@pytest.mark.skipif(django.VERSION < (5, 0), reason="GenericPrefetch is new in Django 5.0")
+def test_what_a_generic_target_reads_is_a_generic_prefetch():
+    populate(SIZE)
+    with watch("advice") as recording:
+        generic_targets()
+    expressions = {
+        option.expression for one in recording.report.findings for option in one.advice.options
+    }
+    wanted = 'GenericPrefetch("target", [Entry.objects.select_related("author")])'
+    assert any(wanted in one for one in expressions), expressions
+
+
+def plain_relation():
+    for entry in Entry.objects.order_by("pk"):
+        entry.author.name
+
+
+def collection():
+    for author in Author.objects.order_by("pk"):
+        list(author.entries.all())
+
+
+def test_peers_are_an_option_where_they_help():
+    kinds = [option.kind for option in advised(plain_relation).options]
+    peers = ["fetch_mode"] if django.VERSION >= (6, 1) else []
+    assert kinds == ["select_related", *peers]
+
+
+def test_peers_are_no_option_for_a_collection():
+    assert [option.kind for option in advised(collection).options] == ["prefetch_related"]
+
+
+# --- queries ------------------------------------------------------------------------------
+
+
+def filtered():
+    for author in Author.objects.order_by("pk"):
+        list(author.entries.filter(status="live").order_by("-created"))
+
+
+def test_filters_and_orders_land_in_the_prefetch_as_they_are_written():
+    (option, *_) = advised(filtered).options
+    assert option.expression == (
+        '.prefetch_related(Prefetch("entries", queryset=Entry.objects.filter(status="live")'
+        '.order_by("-created"), to_attr="live_entries"))'
+    )
+    assert option.read == "author.live_entries"
+    assert option.imports == ("from django.db.models import Prefetch",)
+
+
+def counted():
+    for author in Author.objects.order_by("pk"):
+        author.entries.filter(rating__gt=1).count()
+
+
+def test_a_count_is_an_annotation_with_its_filter_under_a_free_name():
+    (option, *_) = advised(counted).options
+    assert option.kind == "annotate"
+    # ``Author.entry_count`` and the like are taken by properties of the model.
+    assert option.expression == (
+        '.annotate(entries_count=Count("entries", filter=Q(entries__rating__gt=1)))'
+    )
+    assert option.read == "author.entries_count"
+    assert (option.saves, option.of) == (SIZE, SIZE)
+
+
+def first_of_each():
+    for author in Author.objects.order_by("pk"):
+        author.entries.order_by("-created").first()
+
+
+def test_the_first_of_each_is_a_slice_in_the_prefetch():
+    (option, *_) = advised(first_of_each).options
+    assert 'queryset=Entry.objects.order_by("-created")[:1]' in option.expression
+    assert option.read == "next(iter(author.first_entries), None)"
+
+
+def depending_on_the_row():
+    for author in Author.objects.order_by("pk"):
+        author.entries.filter(rating__lt=author.rating).exists()
+
+
+def test_what_depends_on_the_row_is_picked_in_python():
+    (option, *_) = advised(depending_on_the_row).options
+    assert option.expression == '.prefetch_related("entries")'
+    assert option.read == (
+        "any(True for entry in author.entries.all() if entry.rating < author.rating)"
+    )
+
+
+def by_key():
+    for entry in Entry.objects.order_by("pk"):
+        Author.objects.get(pk=entry.author_id)
+
+
+def test_a_key_of_the_row_is_its_relation_or_a_look_up():
+    kinds = [option.kind for option in advised(by_key).options]
+    assert kinds == ["select_related", "in_bulk"]
+
+
+def by_unique_field():
+    for number in range(SIZE):
+        Author.objects.get(slug=f"a{number}")
+
+
+def test_a_unique_field_is_looked_up_in_bulk():
+    found = advised(by_unique_field)
+    (option,) = found.options
+    assert option.read == 'authors_by_slug[f"a{number}"]'
+    assert found.text.startswith("put authors_by_slug = Author.objects.in_bulk([")
+    assert [step.action for step in option.steps] == ["insert-before", "replace"]
+
+
+def reverse_one_to_one():
+    for author in Author.objects.order_by("pk"):
+        Profile.objects.get(author=author)
+
+
+def test_a_look_up_by_the_parent_is_the_accessor_by_its_real_name():
+    (option, *_) = advised(reverse_one_to_one).options
+    assert (option.expression, option.read) == ('.select_related("profile")', "author.profile")
+
+
+# --- bypassed -----------------------------------------------------------------------------
+
+
+def bypassed():
+    for author in Author.objects.prefetch_related("entries"):
+        list(author.entries.filter(status="draft"))
+
+
+def test_a_bypassed_prefetch_is_told_with_both_lines():
+    found = advised(bypassed)
+    at = line_of('list(author.entries.filter(status="draft"))')
+    assert found.text.startswith(
+        f'"entries" is prefetched at test_options.py:{at - 1}, but .filter(status="draft") '
+        f"at :{at} asks the database again: write .prefetch_related(Prefetch("
+    )
+    assert [option.kind for option in found.options] == ["prefetch", "prefetched"]
+
+
+def bypassed_and_used_whole():
+    for author in Author.objects.prefetch_related("entries"):
+        len(author.entries.all())
+        list(author.entries.filter(status="draft"))
+
+
+def test_rows_that_are_used_whole_are_filtered_in_python():
+    (option,) = advised(bypassed_and_used_whole).options
+    assert option.read == ('[entry for entry in author.entries.all() if entry.status == "draft"]')
+    assert (option.saves, option.of) == (SIZE, SIZE)
+
+
+def bypassed_to_attr():
+    loaded = Prefetch("entries", Entry.objects.all(), to_attr="loaded")
+    for author in Author.objects.prefetch_related(loaded):
+        list(author.entries.all())
+
+
+def test_rows_prefetched_to_an_attribute_are_read_there():
+    (option, *_) = advised(bypassed_to_attr).options
+    assert option.read == "author.loaded"
+
+
+# --- writes -------------------------------------------------------------------------------
+
+
+def saved():
+    for note in Note.objects.order_by("pk"):
+        note.text = note.slug.upper()
+        note.save()
+
+
+def test_a_save_names_the_fields_that_the_loop_assigns():
+    found = advised(saved)
+    (option,) = found.options
+    assert option.expression == 'Note.objects.bulk_update(changed_notes, ["text"])'
+    assert option.read == "changed_notes.append(note)"
+    assert option.loses == ""
+
+
+def test_what_is_lost_is_said_where_the_model_has_it():
+    def receiver(sender, instance, **kwargs):
+        pass
+
+    post_save.connect(receiver, sender=Note)
+    try:
+        found = advised(saved)
+    finally:
+        post_save.disconnect(receiver, sender=Note)
+    assert found.options[0].loses == "post_save of Note (1 receiver)"
+    assert found.text.endswith(" (skips post_save of Note (1 receiver))")
+
+
+def known_or_new():
+    for number in range(SIZE):
+        Note.objects.update_or_create(slug=f"n{number}", defaults={"text": str(number)})
+
+
+def test_an_upsert_names_the_constraint_that_allows_it():
+    (option, *_) = advised(known_or_new).options
+    assert "update_conflicts=True" in option.expression
+    assert 'update_fields=["text"]' in option.expression
+
+
+def without_a_constraint():
+    for number in range(SIZE):
+        Tag.objects.get_or_create(name=f"New {number}")
+
+
+def test_without_a_constraint_what_is_missing_is_created():
+    (option, *_) = advised(without_a_constraint).options
+    assert "ignore_conflicts" not in option.expression
+    assert "not in known_names" in option.expression
+
+
+def increments():
+    for number in range(SIZE):
+        Entry.objects.filter(slug=f"e{number}").update(rating=F("rating") + 1)
+
+
+def test_equal_updates_are_one():
+    (option, *_) = advised(increments).options
+    assert option.expression == (
+        'Entry.objects.filter(slug__in=slugs).update(rating=F("rating") + 1)'
+    )
+
+
+# --- containment --------------------------------------------------------------------------
+
+
+def test_a_fault_in_an_advice_leaves_the_finding(monkeypatch):
+    def broken(*args):
+        raise RuntimeError("a fault of the guard")
+
+    faults.forget_logged()
+    monkeypatch.setattr(advice, "_merged", broken)
+    populate(SIZE)
+    with watch("advice") as recording:
+        plain_relation()
+    report = recording.report
+    faults.forget_logged()
+    (finding,) = report.findings
+    assert finding.advice.text.startswith('add .select_related("author") to the queryset')
+    assert finding.advice.options == ()
+    assert "advice" in report.internal_errors[0]
