@@ -15,7 +15,7 @@ class Site:
     ``file`` is the path as Python knows it (absolute for user code), ``line`` counts
     from 1, ``function`` is the qualified name, ``source`` the stripped source line
     (empty where it cannot be read), ``kind`` what sort of place it is: ``python``,
-    and for loops ``for``, ``async for``, ``while``, ``comprehension``, ``generator``,
+    ``template`` and the like where a framework reads for the user, and for loops ``for``, ``async for``, ``while``, ``comprehension``, ``generator``,
     ``call`` (a loop inside ``sorted()``, ``map()`` …), ``gather`` or ``recursion``.
     """
 
