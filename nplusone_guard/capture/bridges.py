@@ -77,6 +77,8 @@ def uninstall() -> None:
 
 def _wrap_uvloop() -> None:
     wrap("uvloop", "Loop.create_task", bridges_async.create_task)
+    for name in ("run_forever", "run_until_complete"):
+        wrap("uvloop", f"Loop.{name}", bridges_async.run_loop)
 
 
 def _wrap_anyio() -> None:

@@ -62,6 +62,11 @@ def create_task(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         callpath.carried.reset(token)
 
 
+def run_loop(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+    """Around the methods that run uvloop: the one frame below its tasks, and a bridge."""
+    return wrapped(*args, **kwargs)
+
+
 def _set_in(context: Any, path: callpath.Path) -> None:
     """The path for a task with a context of its caller's choice, if that knows the scope."""
     if isinstance(context, Context) and context.get(current_scope) is not None:

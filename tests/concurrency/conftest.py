@@ -8,6 +8,7 @@ import pytest
 
 from nplusone_guard.capture import callpath
 from nplusone_guard.capture.scope import Scope, active_ignores, current_scope
+from tests.concurrency.serving import COMMANDS, ServedProject
 from tests.corpus.data import populate
 
 
@@ -39,3 +40,18 @@ def scopes_alive():
 
     before = count()
     return lambda: count() - before
+
+
+@pytest.fixture(scope="session")
+def served_project(tmp_path_factory):
+    return ServedProject(tmp_path_factory.mktemp("served"))
+
+
+@pytest.fixture(scope="module", params=COMMANDS)
+def served(request, served_project):
+    """A real server of each kind; the tests of one module share it."""
+    if "uvloop" in request.param:
+        pytest.importorskip("uvloop")
+    with served_project.run(request.param) as server:
+        server.kind = request.param
+        yield server

@@ -247,7 +247,20 @@ def uvloop_run(coroutine):
     return pytest.importorskip("uvloop").run(coroutine)
 
 
-loops_of = pytest.mark.parametrize("start", [asyncio.run, uvloop_run], ids=["asyncio", "uvloop"])
+def uvloop_run_until_complete(coroutine):
+    loop = pytest.importorskip("uvloop").new_event_loop()
+    try:
+        return loop.run_until_complete(coroutine)
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+loops_of = pytest.mark.parametrize(
+    "start",
+    [asyncio.run, uvloop_run, uvloop_run_until_complete],
+    ids=["asyncio", "uvloop", "uvloop by hand"],
+)
 
 
 @loops_of

@@ -281,6 +281,32 @@ async def asoak(request, queries):
     return answer(counts + await asyncio.gather(*(acount_of(user) for user in rows[half:])))
 
 
+#: Larger than what a socket takes before somebody reads.
+CHUNK = b"." * 200_000
+
+
+def stream(request, chunks):
+    """As many chunks as asked for, each after a query."""
+
+    def body():
+        user = User.objects.first()
+        for _ in range(chunks):
+            count_of(user)
+            yield CHUNK
+
+    return StreamingHttpResponse(body())
+
+
+async def astream(request, chunks):
+    async def body():
+        user = await User.objects.afirst()
+        for _ in range(chunks):
+            await acount_of(user)
+            yield CHUNK
+
+    return StreamingHttpResponse(body())
+
+
 def state(request):
     """What the server's process and thread hold while this request alone is answered."""
     here = current_scope.get()

@@ -83,8 +83,11 @@ BRIDGES: Final = (
     "nplusone_guard.capture.bridges_threads:run_carried",
     # Any other thread: whoever runs something there may have copied the caller's context.
     "threading:Thread._bootstrap",
-    # uvloop calls tasks from C: what called the loop is next on the stack.
+    # uvloop calls tasks from C: next on the stack is what runs the loop, and that may have
+    # been doing so before we came.
+    "nplusone_guard.capture.bridges_async:run_loop",
     "asyncio.runners:run" if sys.version_info < (3, 11) else "asyncio.runners:Runner.run",
+    "uvicorn._compat:asyncio_run",
     "uvloop:run",
 )
 
