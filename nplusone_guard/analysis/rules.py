@@ -17,6 +17,9 @@ WRITE_OPERATIONS: Final = frozenset(
     "bulk_create bulk_update".split()
 )
 
+#: Operations that load one object, whatever their LIMIT.
+_ONE_ROW: Final = frozenset({"get", "lazy", "get_or_create", "update_or_create"})
+
 #: A chunk of this many keys on average is a batch however the lengths vary.
 LARGE_CHUNK: Final = 50
 
@@ -112,6 +115,8 @@ def _drained(group: Group) -> Clearance | None:
     """Some rows at a time, of a table that each turn writes to until none is left."""
     first, second, limit = group.first, group.second, group.fingerprint.limit
     if first is None or second is None or limit is None or limit.value == 1:
+        return None
+    if facts_of(group).operation in _ONE_ROW:  # asks for more only to see that there is one
         return None
     if first.digest == second.digest and len(group.digests) > 1:
         return Clearance("batched", "drained by LIMIT, with writes in between")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import django
 import pytest
+from django.template.loader import render_to_string
 from django.test import override_settings
 
+from nplusone_guard.guard import watch
+from tests.corpus import models as m
 from tests.rendering.conftest import engine
 from tests.rendering.marks import at, found
 
@@ -134,6 +137,15 @@ def test_templates_that_are_parsed_anew_each_time_are_the_same(ask, name):
     assert [one.id for one in fresh.findings] == [one.id for one in cached.findings]
 
 
+def test_rows_that_share_a_parent_are_a_loop_all_the_same(ask):
+    """The first two ask for one and the same author, the third for another."""
+    first, second, _ = m.Entry.objects.order_by("pk")
+    m.Entry.objects.filter(pk=second.pk).update(author=first.author_id)
+    assert found(ask("/page/variable/")) == {
+        (at(AUTHOR, "variable"), at(ENTRIES, "variable_for"), 3)
+    }
+
+
 def test_inclusion_tags_loop_in_their_function_and_in_their_template(ask):
     loop = at(ENTRIES, "inclusion_for")
     assert found(ask("/page/inclusion/")) == {
@@ -213,9 +225,48 @@ def test_recursion_is_named_by_its_include(ask):
     }
 
 
-def test_recursion_healthy(ask):
-    """The children of the tree at once; its root alone is no recursion."""
-    assert not ask("/page/empty/").findings
+def test_recursion_healthy(rendering):
+    """A leaf has nothing below it that would be asked for."""
+    leaf = m.Category.objects.get(slug="leaf")
+    with watch() as recording:
+        render_to_string("rendering/tree.html", {"node": leaf})
+    assert recording.report.query_count == 1
+    assert not recording.report.findings
+
+
+class Fresh:
+    """An author whose country is loaded anew wherever it is looked at."""
+
+    def __init__(self, author):
+        self.author = author
+
+    @property
+    def country(self):
+        return m.Country.objects.get(pk=self.author.country_id)
+
+
+def test_recursion_through_two_tags_is_one_finding(rendering):
+    """However many ways there are through a binary tree, its paths fold to one."""
+    first, second = map(Fresh, m.Author.objects.order_by("pk")[:2])
+    context = {"first": first, "second": second, "node": first, "depth": "abcd"}
+    with watch() as recording:
+        render_to_string("rendering/pairs.html", context)
+    (finding,) = recording.report.findings
+    assert (finding.rule, finding.count) == ("recursive-query", 31)
+    assert finding.loop.function.startswith('{% include "rendering/pairs.html" with node=')
+
+
+def test_recursion_and_a_loop_beside_it_are_two_findings(ask):
+    report = ask("/page/tree_and_loop/")
+    beside = at("{{ category.children.all|length }}", "beside")
+    around = at("{% for category in categories %}", "beside_for")
+    assert {(site, loop) for site, loop, _ in found(report)} == {
+        (
+            at("{% for child in node.children.all %}", "tree_for"),
+            at('{% include "rendering/tree.html" with node=child %}', "tree_include"),
+        ),
+        (beside, around),
+    }
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ import pytest
 from django.test import override_settings
 
 from nplusone_guard.report.text import render
+from tests.corpus import models as m
 from tests.rendering.conftest import engine
 from tests.rendering.marks import at, found, marked_lines
+from tests.rendering.views import AuthorDetail
 
 ENTRIES = "{% for entry in entries %}"
 AUTHOR = "{{ entry.author.name }}"
@@ -73,9 +75,38 @@ def test_advice_changes_the_view(ask):
     assert step.new == '.select_related("author")'
 
 
-def test_detail_view(ask):
-    path = "/author/1000001/"
-    assert not ask(path).findings
+@pytest.fixture
+def busy_author(rendering):
+    """One author, who has written everything."""
+    author = m.Author.objects.order_by("pk")[0]
+    m.Entry.objects.update(author=author)
+    return author
+
+
+def test_detail_view(ask, busy_author):
+    assert found(ask(f"/author/{busy_author.pk}/")) == {
+        (
+            at("AuthorDetail.get_context_data", "detail_tags"),
+            at("AuthorDetail.get_context_data", "detail_tags"),
+            3,
+        ),
+        (
+            at("{{ entry.blog.name }}", "detail"),
+            at("{% for entry in author.entries.all %}", "detail_for"),
+            3,
+        ),
+    }
+
+
+def test_detail_view_healthy(ask, busy_author, monkeypatch):
+    monkeypatch.setattr(
+        AuthorDetail,
+        "queryset",
+        m.Author.objects.prefetch_related("entries__blog", "entries__tags"),
+    )
+    report = ask(f"/author/{busy_author.pk}/")
+    assert report.query_count == 4
+    assert not report.findings
 
 
 def test_context_processor(ask):

@@ -60,6 +60,7 @@ def everything(request):
         "stream": Stream(querysets["entries"]),
         "chosen": "rendering/row.html",
         "node": m.Category.objects.get(slug="tree"),
+        "categories": m.Category.objects.order_by("slug"),
     }
 
 
@@ -175,7 +176,7 @@ class AuthorDetail(DetailView):
     template_name = "rendering/author.html"
 
     def get_context_data(self, **kwargs):
-        entries = loaded(self.object.entries.all(), self.request)
+        entries = self.object.entries.all()
         return super().get_context_data(
             tags=[[tag.name for tag in entry.tags.all()] for entry in entries],  # @detail_tags
             **kwargs,

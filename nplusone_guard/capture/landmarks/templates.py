@@ -180,7 +180,7 @@ def _expression(frame: FrameType) -> Hashable:
     for number, (_function, arguments) in enumerate(expression.filters):
         if arguments is at:
             return (expression.token, number)
-    return expression.token
+    return (expression.token, -1)
 
 
 #: Where a frame is: not in a loop of its code, about to get an item, in a loop's body.
