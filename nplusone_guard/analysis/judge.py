@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from nplusone_guard import ignores
-from nplusone_guard.analysis import advice, apart, origin, rules
+from nplusone_guard.analysis import apart, rules
 from nplusone_guard.analysis.findings import (
     Advice,
     Cleared,
@@ -19,8 +20,12 @@ from nplusone_guard.analysis.findings import (
 )
 from nplusone_guard.analysis.identity import identity
 from nplusone_guard.analysis.location import Location, call_site, exclusive, locate
+from nplusone_guard.analysis.turns import may_be_branches
 from nplusone_guard.capture.scope import Group, Scope
 from nplusone_guard.policy import Policy
+
+if TYPE_CHECKING:
+    from nplusone_guard.analysis.advice import Parents
 
 #: Equal look-ups anywhere in a scope are duplicates from this many on.
 DUPLICATES = 3
@@ -69,7 +74,7 @@ class Judge:
         return Verdicts(
             findings=tuple(sorted(found, key=worst_first)),
             cleared=tuple(self.cleared),
-            shapes=tuple(map(self._shape, self.groups)),
+            shapes=tuple(map(self._shape, self.groups)) if self.policy.details else (),
             unused_ignores=ignores.unused(
                 self.reached, self.scope.ignores_opened, self.used_ignores
             ),
@@ -97,10 +102,17 @@ class Judge:
         found = [
             candidate
             for groups in by_shape.values()
-            if sum(group.count for group in groups) >= self.policy.threshold
+            if self._may_repeat(groups)
             for candidate in self._of_one_shape(groups)
         ]
         return sorted(found, key=lambda one: one.group.sequence)
+
+    def _may_repeat(self, groups: list[Group]) -> bool:
+        """Whether to read the source for what groups of one shape have in common."""
+        threshold = self.policy.threshold
+        if any(group.count >= threshold for group in groups):
+            return True
+        return sum(group.count for group in groups) >= threshold and may_be_branches(groups)
 
     def _of_one_shape(self, groups: list[Group]) -> list[Candidate]:
         """Join the branches of one loop, then keep what repeats and is not healthy."""
@@ -200,8 +212,13 @@ class Judge:
     def _finding(self, candidates: list[Candidate]) -> Finding | None:
         main = min(candidates, key=_main_first)
         group, location, rule = main.group, main.location, main.rule
-        parents = origin.parents_of(self.scope, group, location)
         count = sum(one.count for one in candidates)
+        headline = candidates[0].group.fingerprint.headline
+        if self._exempt(main, location, count, headline):
+            return None
+        from nplusone_guard.analysis import origin
+
+        parents = origin.parents_of(self.scope, group, location)
         statements = tuple(map(self._statement, candidates))
         return Finding(
             rule=rule,
@@ -222,14 +239,28 @@ class Judge:
         )
 
     def _advice(
-        self, candidates: list[Candidate], main: Candidate, parents: advice.Parents | None
+        self, candidates: list[Candidate], main: Candidate, parents: Parents | None
     ) -> Advice:
-        def find_parents(group: Group) -> advice.Parents | None:
+        # Most scopes have no finding, and these modules take longer to load than many a test.
+        from nplusone_guard.analysis import advice, origin
+
+        def find_parents(group: Group) -> Parents | None:
             return origin.parents_of(self.scope, group, self.location(group))
 
         return advice.advise(
             advice.Case(self.scope, candidates, main, parents, find_parents, self.groups)
         )
+
+    def _exempt(self, main: Candidate, location: Location, count: int, headline: str) -> bool:
+        """Whether whoever opened the scope knows better; it is asked before there is advice."""
+        if self.policy.exempt is None:
+            return False
+        text, sites = main.group.fingerprint.text, [self.location(g).site for g in main.groups]
+        why = self.policy.exempt(self.scope, text, location.loop, sites)
+        if why:
+            place = (location.site, location.loop)
+            self.cleared.append(Cleared("test-code", why, headline, text, count, *place))
+        return bool(why)
 
     def _statement(self, candidate: Candidate) -> Statement:
         group, groups = candidate.group, candidate.groups
@@ -282,6 +313,8 @@ class Judge:
         if self._ignored(main, location, "duplicate-query"):
             return None
         candidate = Candidate(main, location, "duplicate-query", groups[1:])
+        if self._exempt(candidate, location, times, main.fingerprint.headline):
+            return None
         statement = self._statement(candidate)
         return Finding(
             rule="duplicate-query",
@@ -315,7 +348,7 @@ class Judge:
 
 
 def _functions(group: Group) -> frozenset[object]:
-    """What may run itself again on the stack: functions that call each other in turn share it."""
+    """The user functions and templates on the stack: those that call each other share them."""
     return frozenset(place.unit for place in group.path if place.unit is not None)
 
 

@@ -18,10 +18,14 @@ from pytest_nplusone_guard.options import Options, read_options
 from pytest_nplusone_guard.workers import is_worker, output_of, raise_refused
 
 if TYPE_CHECKING:
+    from nplusone_guard.report.model import Report
     from nplusone_guard.report.session import SessionReport
     from pytest_nplusone_guard.judging import Watched
     from pytest_nplusone_guard.ratchet import Outcome, Ratchet
     from pytest_nplusone_guard.testcode import TestCode
+
+    #: The ids that the ratchet holds, the number of queries, and everything else.
+    Gathered = tuple[list[str], int, Report | SessionReport]
 
 #: What a test was found to do, until its report is made.
 watched_key: Final = pytest.StashKey["Watched"]()
@@ -44,13 +48,13 @@ class Suite:
         #: Ids of the findings that fail by the policy, whether they are known or not.
         self.judged: set[str] = set()
         self.counts: dict[str, int] = {}
-        self.parts: list[SessionReport] = []
+        self.parts: list[Report | SessionReport] = []
         self.session: SessionReport | None = None
         self.outcome: Outcome | None = None
         self.notes: list[str] = []
         self.problems: list[str] = []
         #: What a test of this process was found to do, until its report is heard of.
-        self._held: dict[str, tuple[list[str], int, SessionReport]] = {}
+        self._held: dict[str, Gathered] = {}
         self._process = os.getpid()
         #: What was recorded; there once anything is watched.
         self._ratchet: Ratchet | None = None
@@ -109,8 +113,8 @@ class Suite:
             self._code = testcode.TestCode(self.config, self.options.test_paths)
         self._code.add(str(item.path))
         marked = item.stash.get(marked_key, Marked())
-        policy = judging.policy_for(self.config, marked.ignores)
-        watched = item.stash[watched_key] = judging.Watched(item.nodeid, policy, self._code)
+        policy = judging.policy_for(self._code, marked.ignores)
+        watched = item.stash[watched_key] = judging.Watched(item.nodeid, policy)
         return watched
 
     def _fail(self, watched: Watched, ratchet: Ratchet) -> None:
@@ -131,7 +135,7 @@ class Suite:
         """Put what was found on the report of the call."""
         watched = item.stash.get(watched_key, None) if call.when == "call" else None
         # Subtests make reports while the test is still running.
-        if watched is None or not watched.session.scopes:
+        if watched is None or watched.found is None:
             return (yield)
         watched.note_ignores(item.stash.get(marked_key, Marked()).ignores)
         _note_properties(item, watched)
@@ -142,7 +146,7 @@ class Suite:
             session = watched.session.to_json()
             setattr(report, ATTRIBUTE, json.dumps([*found, session]))
         else:
-            self._held[item.nodeid] = (*found, watched.session)
+            self._held[item.nodeid] = (*found, watched.found)
         if watched.findings and not watched.told:
             report.sections.append((TITLE, watched.render(watched.findings)))
         return report
@@ -164,14 +168,18 @@ class Suite:
                 self._gather(report, *found)
 
     def _gather(
-        self, report: pytest.TestReport, judged: list[str], count: int, session: SessionReport
+        self,
+        report: pytest.TestReport,
+        judged: list[str],
+        count: int,
+        found: Report | SessionReport,
     ) -> None:
         self.judged.update(judged)
         if report.passed:
             self.counts[report.nodeid] = count
         else:
             self.counts.pop(report.nodeid, None)
-        self.parts.append(session)
+        self.parts.append(found)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """Note that a test has run; a controller hears of those of its workers."""
@@ -294,7 +302,7 @@ def unused_loads(session: SessionReport) -> set[str]:
     return {entry.finding.id for entry in session if entry.finding.rule == UNUSED}
 
 
-def _unpacked(report: pytest.TestReport) -> tuple[list[str], int, SessionReport] | None:
+def _unpacked(report: pytest.TestReport) -> Gathered | None:
     """What the report of another process carries."""
     packed = getattr(report, ATTRIBUTE, None)
     if packed is None:

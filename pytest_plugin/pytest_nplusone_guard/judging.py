@@ -8,22 +8,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from nplusone_guard.analysis.findings import Finding, UnusedIgnore
-from nplusone_guard.budgets import attach
+from nplusone_guard.capture import hook
 from nplusone_guard.guard import Recording, default_policy, open_scope
 from nplusone_guard.ignores import describe
 from nplusone_guard.middleware import connect_signals
 from nplusone_guard.policy import IgnoreEntry, Policy
-from nplusone_guard.report import text
 from nplusone_guard.report.model import Report
 from nplusone_guard.report.session import SessionReport, session_of
-from pytest_nplusone_guard.testcode import TestCode, clear_test_code
 
 if TYPE_CHECKING:
-    import pytest
+    from pytest_nplusone_guard.testcode import TestCode
 
 
 def start() -> None:
@@ -32,29 +31,35 @@ def start() -> None:
     The connections of this thread are watched, which an async test uses from another one,
     and each request is a unit of its own.
     """
-    attach()
+    hook.install()
     connect_signals()
 
 
-def policy_for(config: pytest.Config, ignores: tuple[IgnoreEntry, ...]) -> Policy:
+def policy_for(code: TestCode, ignores: tuple[IgnoreEntry, ...]) -> Policy:
     """The policy of the Django settings, with the ignores of one test before its own."""
-    policy = default_policy()
+    return _adapted(default_policy(), code, ignores)
+
+
+@lru_cache(maxsize=16)
+def _adapted(policy: Policy, code: TestCode, ignores: tuple[IgnoreEntry, ...]) -> Policy:
     return replace(
         policy,
         ignores=(*ignores, *policy.ignores),
-        base_dir=policy.base_dir or str(config.rootpath),
+        base_dir=policy.base_dir or code.root,
+        # The timeline of a test is shown nowhere.
+        max_timeline=0,
+        details=False,
+        exempt=code.why,
     )
 
 
 class Watched:
     """The scopes of one test: one, or with Hypothesis one for each example."""
 
-    def __init__(self, name: str, policy: Policy, code: TestCode) -> None:
+    def __init__(self, name: str, policy: Policy) -> None:
         self.name = name
         self.policy = policy
-        self.code = code
-        #: Each scope once; of several, the report of each example is judged alone.
-        self.session = SessionReport()
+        self.found: Report | SessionReport | None = None
         self.shown: Report | None = None
         #: Whether the failure of the test is what was found.
         self.told = False
@@ -65,16 +70,25 @@ class Watched:
 
     def take(self, recording: Recording) -> None:
         """Keep what one call has found."""
-        report = clear_test_code(recording.close(), recording.scope, self.code)
+        report = recording.close()
         if self.shown is None or len(report) > len(self.shown):
             self.shown = report
         # Joining takes longer than many a test, and most have one scope.
-        joined = (self.session, report) if self.session.scopes else (report,)
-        self.session = session_of(*joined)
+        self.found = report if self.found is None else session_of(self.found, report)
+
+    @property
+    def session(self) -> SessionReport:
+        """Each scope once; of several, the report of each example is judged alone."""
+        found = self.found
+        if isinstance(found, SessionReport):
+            return found
+        return session_of(found) if found is not None else SessionReport()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """Every finding of the test."""
+        if self.shown is None or not self.shown.findings:
+            return ()
         return tuple(entry.finding for entry in self.session)
 
     @property
@@ -89,7 +103,7 @@ class Watched:
     @property
     def query_count(self) -> int:
         """Queries of the test; of several examples, those of the worst."""
-        return sum(scope.query_count for scope in self.session.scopes)
+        return self.found.query_count if self.found is not None else 0
 
     def note_ignores(self, ignores: tuple[IgnoreEntry, ...]) -> None:
         """Let the session know the ignores of markers; it tells those without use."""
@@ -97,13 +111,17 @@ class Watched:
             UnusedIgnore(entry.where, describe(entry), "suppressed nothing; remove it.")
             for entry in ignores
         )
-        self.session = replace(self.session, unused_ignores=(*self.session.unused_ignores, *unused))
+        if unused:
+            session = self.session
+            self.found = replace(session, unused_ignores=(*session.unused_ignores, *unused))
 
     def render(self, findings: tuple[Finding, ...], *, width: int = 100) -> str:
         """``findings`` in full, below a line on the whole test."""
         report = self.shown
         if report is None:
             return ""
+        from nplusone_guard.report import text
+
         shown = replace(report, findings=findings, unused_ignores=(), name=self.name)
         return text.render(shown, width=width, base_dir=self.policy.base_dir)
 

@@ -10,18 +10,40 @@ import pytest
 
 from nplusone_guard.exceptions import ConfigError
 from nplusone_guard.files import write_text
-from nplusone_guard.report import github, gitlab, markdown, sarif
 from nplusone_guard.report.session import SessionReport
 from pytest_nplusone_guard.ratchet import check_writable
 
 Render = Callable[[SessionReport, str], str]
 
+
+def _gitlab(session: SessionReport, base_dir: str) -> str:
+    from nplusone_guard.report import gitlab
+
+    return gitlab.render(session, base_dir)
+
+
+def _json(session: SessionReport, base_dir: str) -> str:
+    return session.to_json(indent=1)
+
+
+def _markdown(session: SessionReport, base_dir: str) -> str:
+    from nplusone_guard.report import markdown
+
+    return markdown.render(session, base_dir=base_dir)
+
+
+def _sarif(session: SessionReport, base_dir: str) -> str:
+    from nplusone_guard.report import sarif
+
+    return sarif.render(session, base_dir)
+
+
 #: The longest ending first: ``.gitlab.json`` is no ``.json``.
 RENDERERS: Final[dict[str, Render]] = {
-    ".gitlab.json": gitlab.render,
-    ".json": lambda session, base_dir: session.to_json(indent=1),
-    ".sarif": sarif.render,
-    ".md": lambda session, base_dir: markdown.render(session, base_dir=base_dir),
+    ".gitlab.json": _gitlab,
+    ".json": _json,
+    ".sarif": _sarif,
+    ".md": _markdown,
 }
 #: GitHub refuses a longer summary of one step, in bytes.
 MAX_SUMMARY: Final = 1_000_000
@@ -68,6 +90,8 @@ def on_github() -> bool:
 
 def annotate(terminal: Any, session: SessionReport, base_dir: str) -> None:
     """Write GitHub's annotations: commands count at the beginning of a line only."""
+    from nplusone_guard.report import github
+
     terminal.ensure_newline()
     for line in github.render(session, base_dir).splitlines():
         # Past the terminal writer, which might wrap or colour it.
@@ -80,7 +104,7 @@ def add_step_summary(session: SessionReport, base_dir: str) -> list[str]:
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if not path or not session.findings:
         return []
-    text = markdown.render(session, base_dir=base_dir).encode("utf-8", "replace")
+    text = _markdown(session, base_dir).encode("utf-8", "replace")
     try:
         with open(path, "ab") as stream:
             stream.write(text[:MAX_SUMMARY] + b"\n")

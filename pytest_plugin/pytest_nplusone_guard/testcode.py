@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import fnmatch
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final
 
-from nplusone_guard.analysis.findings import Cleared, Finding
 from nplusone_guard.capture.callpath import line_of, user_places
-from nplusone_guard.report.model import Report
 
 if TYPE_CHECKING:
     import pytest
 
-    from nplusone_guard.capture.scope import Scope
+    from nplusone_guard.analysis.findings import Site
+    from nplusone_guard.capture.scope import Group, Scope
 
-REASON: Final = "test-code"
 #: Packages whose loops run a test, or make its data, over and over.
 PACKAGES: Final = frozenset(
     "_pytest anyio factory flaky freezegun hypothesis mimesis mixer model_bakery model_mommy "
@@ -31,7 +28,7 @@ class TestCode:
     __test__ = False
 
     def __init__(self, config: pytest.Config, test_paths: Iterable[str]) -> None:
-        root = os.fspath(config.rootpath)
+        self.root = root = os.fspath(config.rootpath)
         self._patterns = [*config.getini("python_files"), "conftest.py"]
         self._paths = [os.path.normpath(os.path.join(root, path)) for path in test_paths]
         self._known: dict[str, bool] = {}
@@ -45,6 +42,18 @@ class TestCode:
         if known is None:
             known = self._known[file] = self._holds_tests(file)
         return known
+
+    def why(self, scope: Scope, fingerprint: str, loop: Site | None, sites: Sequence[Site]) -> str:
+        """In words, why what repeats says nothing about the product; empty where it does."""
+        if loop is not None:
+            if loop.package in PACKAGES:
+                return f"the loop is {loop.package}'s"
+            return "the loop is in test code" if loop.file in self else ""
+        if all(site.file in self for site in sites):
+            return "sent by test code"
+        if _is_asked_by_test(scope, fingerprint, self):
+            return "test code calls it again"
+        return ""
 
     def _holds_tests(self, file: str) -> bool:
         return any(_fits(file, pattern) for pattern in self._patterns) or any(
@@ -60,53 +69,14 @@ def _fits(file: str, pattern: str) -> bool:
     return fnmatch.fnmatch(os.path.basename(file), pattern)
 
 
-def clear_test_code(report: Report, scope: Scope, code: TestCode) -> Report:
-    """``report`` with the findings that test code makes cleared."""
-    kept: list[Finding] = []
-    cleared: list[Cleared] = []
-    for finding in report.findings:
-        why = _why(finding, scope, code)
-        if why:
-            cleared.append(_cleared(finding, why))
-        else:
-            kept.append(finding)
-    if not cleared:
-        return report
-    return replace(report, findings=tuple(kept), cleared=(*report.cleared, *cleared))
-
-
-def _cleared(finding: Finding, why: str) -> Cleared:
-    main = next(iter(finding.statements), None)
-    return Cleared(
-        reason=REASON,
-        detail=why,
-        headline=main.headline if main is not None else finding.summary,
-        fingerprint=finding.fingerprint,
-        count=finding.count,
-        site=finding.site,
-        loop=finding.loop,
-    )
-
-
-def _why(finding: Finding, scope: Scope, code: TestCode) -> str:
-    loop = finding.loop
-    if loop is not None:
-        if loop.package in PACKAGES:
-            return f"the loop is {loop.package}'s"
-        return "the loop is in test code" if loop.file in code else ""
-    if all(site.file in code for site in (finding.site, *finding.also_at)):
-        return "sent by test code"
-    if _is_asked_by_test(finding, scope, code):
-        return "test code calls it again"
-    return ""
-
-
-def _is_asked_by_test(finding: Finding, scope: Scope, code: TestCode) -> bool:
+def _is_asked_by_test(scope: Scope, fingerprint: str, code: TestCode) -> bool:
     """Whether equal queries of the product come from several calls in the test itself.
 
     Where their call paths part, seen from the test, stands a line of test code.
     """
-    paths = [_outwards(group) for group in scope.all_groups() if _is_of(group, finding)]
+    paths = [
+        _outwards(group) for group in scope.all_groups() if group.fingerprint.text == fingerprint
+    ]
     if len(paths) < 2:
         return False
     common = next(
@@ -116,15 +86,11 @@ def _is_asked_by_test(finding: Finding, scope: Scope, code: TestCode) -> bool:
     return all(len(path) > common and path[common][0] in code for path in paths)
 
 
-def _is_of(group: Any, finding: Finding) -> bool:
-    return bool(group.fingerprint.text == finding.fingerprint)
-
-
-def _outwards(group: Any) -> list[tuple[str, int]]:
+def _outwards(group: Group) -> list[tuple[str, int]]:
     """The lines of user code from the test down to the query."""
     return [*_lines(group)][::-1]
 
 
-def _lines(group: Any) -> Iterator[tuple[str, int]]:
+def _lines(group: Group) -> Iterator[tuple[str, int]]:
     for place in user_places(group.path):
         yield place.code.co_filename, line_of(place.code, place.lasti)
