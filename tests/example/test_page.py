@@ -19,11 +19,11 @@ def shown(tmp_path_factory):
 def test_each_claim_is_judged_by_its_figures(shown):
     verdicts = {one["claim"]: one["verdict"] for one in shown["full"]["claims"]}
     assert verdicts == {
-        "history of a person": "holds",  # 60 % less time, of 60 to 70 said
-        "conveyances of a week": "less than said",  # 40 %, of 65 to 75
-        "positions of a device": "no gain",  # more time
-        "newest entries of a person": "no gain",  # half the time, for the same work: noise
-        "newest entries of a type": "no gain",  # half the time, for more work
+        "index: history of a person": "holds",  # 60 % less time, of 60 to 70 said
+        "index: conveyances, a week": "less than said",  # 40 %, of 65 to 75
+        "index: a device's positions": "no gain",  # more time
+        "index: newest of a person": "no gain",  # half the time, for the same work: noise
+        "index: newest of a type": "no gain",  # half the time, for more work
         "queries at 3, reported": "worse",
         "queries at 3, cured": "holds",
         "queries at 2,000, reported": "worse",
@@ -43,7 +43,7 @@ def test_the_summary_is_a_table_of_79_columns(shown):
     lines = shown["full"]["summary"].splitlines()
     assert max(map(len, lines)) <= 79
     assert lines[0] == ("  claim                       report said    before    after     verdict")
-    assert lines[1] == ("  history of a person         60-70 % faster 100.0 ms  40.0 ms   holds")
+    assert lines[1] == ("  index: history of a person  60-70 % faster 100.0 ms  40.0 ms   holds")
     assert lines[-1] == (
         "  checks, reported and cured  15 of 15       0 of 1    1 of 1    does not hold"
     )

@@ -45,7 +45,7 @@ def _indexes(survey: Survey) -> Iterator[Claim]:
     for gain in survey.gains:
         if gain.pattern.said:
             yield Claim(
-                claim=gain.pattern.title,
+                claim=f"index: {gain.pattern.title}",
                 said="{}-{} % faster".format(*gain.pattern.said),
                 before=duration(gain.before),
                 after=duration(gain.after),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -13,9 +14,11 @@ from apps.demo.data import database_name
 from apps.demo.index_gains import IndexGain, measure_gains
 from apps.demo.measuring import milliseconds
 from apps.demo.options import whole_number
-from apps.demo.plans import WORK
+from apps.demo.patterns import PATTERNS
+from apps.demo.plans import WORK, Plan
 from apps.demo.progress import Progress
 from apps.demo.seeding import stored_amounts
+from apps.demo.text import WIDTH
 
 
 class Command(ExampleCommand):
@@ -48,7 +51,7 @@ class Command(ExampleCommand):
         self.show(gains)
 
     def measure(self, rounds: int) -> list[IndexGain]:
-        progress = Progress(self.stderr, "queries", 6)
+        progress = Progress(self.stderr, "queries", len(PATTERNS))
         gains = measure_gains(rounds, progress.advance)
         progress.finish()
         return gains
@@ -70,12 +73,18 @@ def describe(gain: IndexGain) -> str:
     """Six lines: the query, its plans, and what was measured."""
     said = "no figure" if gain.pattern.said is None else "{}-{} % faster".format(*gain.pattern.said)
     used = "" if gain.used else "  (the database does not use it)"
+    work = WORK[connection.vendor]
     return (
         f"{gain.pattern.title}: {gain.verdict}\n"
         f"  index   {gain.pattern.index}{used}\n"
-        f"  before  {gain.plan_before.nodes}\n"
-        f"          {gain.plan_before.work:,} {WORK[connection.vendor]}, {milliseconds(gain.before)}\n"
-        f"  after   {gain.plan_after.nodes}\n"
-        f"          {gain.plan_after.work:,} {WORK[connection.vendor]}, {milliseconds(gain.after)}\n"
+        f"{_plan('before', gain.plan_before)}"
+        f"          {gain.plan_before.work:,} {work}, {milliseconds(gain.before)}\n"
+        f"{_plan('after', gain.plan_after)}"
+        f"          {gain.plan_after.work:,} {work}, {milliseconds(gain.after)}\n"
         f"  report  {said}; measured: {gain.less:.0f} % less time\n"
     )
+
+
+def _plan(when: str, plan: Plan) -> str:
+    folded = textwrap.wrap(plan.nodes, WIDTH - 10, break_on_hyphens=False)
+    return f"  {when:<8}" + ("\n" + " " * 10).join(folded) + "\n"
