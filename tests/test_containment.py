@@ -41,7 +41,7 @@ FAULTS = [
     (location, "call_site"),
     (loops, "enclosing_loops"),
     (loops, "position_of"),
-    (origin, "origin_of"),
+    (origin, "parents_of"),
     (advice, "advise"),
     (rules, "clear"),
     (rules, "rule_of"),

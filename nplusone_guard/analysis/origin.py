@@ -15,12 +15,6 @@ from nplusone_guard.capture.scope import Group, Scope
 _MAKERS = frozenset("create get_or_create update_or_create".split())
 
 
-def origin_of(scope: Scope, group: Group, location: Location) -> Origin | None:
-    """Where the parents of ``group`` were loaded."""
-    parents = parents_of(scope, group, location)
-    return parents.origin if parents is not None else None
-
-
 def parents_of(scope: Scope, group: Group, location: Location) -> Parents | None:
     """The read that loaded the parents of ``group``.
 

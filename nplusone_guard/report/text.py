@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from nplusone_guard.analysis.findings import (
     Cleared,
     Finding,
+    Option,
     Origin,
     Site,
     Statement,
@@ -216,10 +217,12 @@ def _is_spread(finding: Finding) -> bool:
 def _finding(finding: Finding, total: int, page: _Page) -> list[str]:
     rows = _spread(finding, page) if _is_spread(finding) else _looped(finding, page)
     also = _others(finding, page)
+    if _needs_more_room(finding, page):
+        rows = _looped(finding, page, told=False)
     room = MAX_LINES - 1 - len(rows)
     # The fix is what the reader came for: where it needs a second line and none is
     # left, the first line alone tells how many other statements the loop has.
-    fix = _fix(finding, page, min(2, room))
+    fix = _fix(finding, page, min(3, room) if _needs_more_room(finding, page) else min(2, room))
     return [_head(finding, total, page), *fix, *rows, *also[: room - len(fix)]]
 
 
@@ -274,9 +277,39 @@ def _aside(main: Statement, finding: Finding, page: _Page) -> str:
 
 def _fix(finding: Finding, page: _Page, lines: int) -> list[str]:
     room = page.width - len(_INDENT)
-    text = page.clean(" ".join(finding.advice.text.split()))
+    told = _fix_texts(finding, page)
+    text = next((text for text in told if _fits(text, room, lines)), told[-1])
     first, *more = columns.wrap(text, room, lines, page.ellipsis)
     return [_row("fix", first), *(_row("", line) for line in more)] if text.strip() else []
+
+
+def _fix_texts(finding: Finding, page: _Page) -> list[str]:
+    """The fix as a sentence, and as bare code."""
+    texts = [finding.advice.text, *(_bare(option) for option in finding.advice.options[:1])]
+    return [page.clean(" ".join(text.split())) for text in texts]
+
+
+def _needs_more_room(finding: Finding, page: _Page) -> bool:
+    """Whether two lines cut the fix, and its own line is the one where the parents are loaded."""
+    origin, options = finding.origin, finding.advice.options
+    if origin is None or not options or _is_spread(finding):
+        return False
+    place = _to_change(origin)
+    room = page.width - len(_INDENT)
+    fitting = (text for text in _fix_texts(finding, page) if _fits(text, room, 2))
+    same = (options[0].file, options[0].line) == (place.file, place.line)
+    return same and next(fitting, None) is None
+
+
+def _fits(text: str, room: int, lines: int) -> bool:
+    wrapped = columns.wrap(text, room, lines, "\0")
+    return not any("\0" in line for line in wrapped)
+
+
+def _bare(option: Option) -> str:
+    """What to write, where, and what to read then, without a sentence around it."""
+    read = f"; read {option.read}" if option.read and option.read != option.expression else ""
+    return f"{option.expression} at {os.path.basename(option.file)}:{option.line}{read}"
 
 
 def _row(label: str, text: str) -> str:
@@ -298,7 +331,8 @@ def _aligned(rows: Sequence[_Row], page: _Page) -> list[str]:
     return [page.line(line) for line in lines]
 
 
-def _looped(finding: Finding, page: _Page) -> list[str]:
+def _looped(finding: Finding, page: _Page, *, told: bool = True) -> list[str]:
+    """Where it is asked, repeated and, unless the fix has said so already, loaded."""
     site, loop, origin = finding.site, finding.loop, finding.origin
     # Source lines tell more than a path that stands right above.
     beside = site if page.width < ROOM_FOR_PATHS else None
@@ -313,7 +347,7 @@ def _looped(finding: Finding, page: _Page) -> list[str]:
                 text,
             )
         ]
-    if origin is not None:
+    if origin is not None and told:
         rows += [("loaded", page.place(_to_change(origin), beside), _loaded(origin, loop, page))]
     return _aligned(rows, page)
 
@@ -329,7 +363,9 @@ def _told_same(loop: Site, page: _Page) -> str:
 
 def _source(site: Site, page: _Page) -> str:
     told = _joined(
-        ", ", f"in package {site.package}" if site.package else "", site.kind if site.kind in _TOLD_KINDS else ""
+        ", ",
+        f"in package {site.package}" if site.package else "",
+        site.kind if site.kind in _TOLD_KINDS else "",
     )
     source = _joined(" ", f"({told})" if told else "", page.clean(site.source))
     return _joined("  ", page.clean(site.function), source) if _is_named(site) else source

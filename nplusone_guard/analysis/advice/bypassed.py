@@ -8,10 +8,10 @@ from typing import Any
 
 from nplusone_guard.analysis.advice import queries
 from nplusone_guard.analysis.advice.case import Plan, Subject, replace, spot_of_group
-from nplusone_guard.analysis.advice.feeds import Feed
+from nplusone_guard.analysis.advice.feeds import Feed, feeds
 from nplusone_guard.analysis.advice.queries import Ask, ask_of, picked
 from nplusone_guard.analysis.advice.relations import quoted
-from nplusone_guard.analysis.advice.trees import own_nodes
+from nplusone_guard.analysis.advice.trees import Spot, own_nodes
 from nplusone_guard.analysis.advice.values import called
 from nplusone_guard.analysis.findings import Step
 from nplusone_guard.analysis.rules import facts_of
@@ -145,9 +145,20 @@ def told(subject: Subject) -> str:
     spot = spot_of_group(prefetch) if prefetch is not None else None
     at = f"{os.path.basename(site.file)}:{site.line}"
     if spot is not None:
-        where = f" at {os.path.basename(spot.tree.file)}:{spot.line}"
+        where = f" at {os.path.basename(spot.tree.file)}:{_written_at(spot)}"
         at = f":{site.line}" if spot.tree.file == site.file else at
     return f"{quoted(accessor)} is prefetched{where}, but {_asking(subject)} at {at} asks the database again"
+
+
+def _written_at(spot: Spot) -> int:
+    """The line of the only ``prefetch_related()`` that the rows come by; else where they do."""
+    calls = {
+        node.lineno: node
+        for feed in feeds(spot)
+        for node in ast.walk(feed.node)
+        if isinstance(node, ast.Call) and called(node) == "prefetch_related"
+    }
+    return next(iter(calls)) if len(calls) == 1 else spot.line
 
 
 def _asking(subject: Subject) -> str:

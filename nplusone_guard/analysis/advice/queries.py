@@ -250,6 +250,8 @@ def _attribute(ask: Ask) -> str:
 
 def _word(ask: Ask) -> str:
     """``live`` for ``filter(status="live")``, ``ordered`` for ``order_by()``."""
+    from django.db.models import QuerySet
+
     for link in ask.links:
         constants = [one.value for one in link.keywords if isinstance(one.value, ast.Constant)]
         texts = [str(one.value) for one in constants if isinstance(one.value, str)]
@@ -257,6 +259,9 @@ def _word(ask: Ask) -> str:
         if alone and texts[0].isidentifier():
             return texts[0].lower()
     names = {link.name for link in ask.links}
+    own = [name for name in names if not hasattr(QuerySet, name) and name.isidentifier()]
+    if len(own) == 1:
+        return own[0]  # a method of the user's own says best what it gives
     return "ordered" if names == {"order_by"} else "filtered" if "filter" in names else "loaded"
 
 
