@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import bench_fingerprint
+import bench_suite
 import workloads
 from database import ROWS
 from harness import Comparison, Spread, Timed, clock, compare
@@ -29,10 +30,14 @@ class Size:
 
     rows: int = ROWS
     queries: int = 100_000
+    #: Tests of the suite that is run, how often, and how often an empty one is collected.
+    tests: int = 500
+    runs: int = 9
+    loads: int = 41
 
 
 FULL = Size()
-QUICK = Size(rows=20_000, queries=20_000)
+QUICK = Size(rows=20_000, queries=20_000, tests=60, runs=5, loads=9)
 
 
 @dataclass(frozen=True)
@@ -144,6 +149,19 @@ def fingerprint(_: Tool, seconds: float, __: Size) -> Iterator[Row]:
             yield limit_row(f"  {name}", 20, "ms", spread)
 
 
+def plugin(_: Tool, __: float, size: Size) -> Iterator[Row]:
+    """The pytest plugin in a run that asks nothing of it."""
+    costs = bench_suite.load(size.loads)
+    yield limit_row("pytest plugin, all off", 5, "ms", costs.cpu.added_us(1).scaled(1 / 1_000))
+
+
+def suite(_: Tool, __: float, size: Size) -> Iterator[Row]:
+    """A test suite, unwatched and with ``--nplusone=fail``."""
+    costs = bench_suite.watch(size.runs, size.tests)
+    yield ratio_row(f"{size.tests} tests with --nplusone=fail", 1.05, costs.cpu.ratio())
+    yield ratio_row("  elapsed time", None, costs.wall.ratio())
+
+
 def limit_row(label: str, limit: float, unit: str, spread: Spread) -> Row:
     """A row about an amount that must not be exceeded."""
     return Row(
@@ -250,5 +268,8 @@ def _bytes_of_queries(tool: Tool, queries: int) -> Row:
 
 CASES: dict[str, Case] = {
     each.__name__: each
-    for each in (noise, idle, raw, get, deep, load, prefetch, growth, fingerprint)
+    for each in (
+        *(noise, idle, raw, get, deep, load, prefetch, growth, fingerprint),
+        *(plugin, suite),
+    )
 }

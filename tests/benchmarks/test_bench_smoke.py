@@ -1,9 +1,13 @@
 """The benchmark's script works; how fast anything is, no test says."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.pytest_plugin.conftest import PLUGIN, ROOT, is_installed
 
 RUN = Path(__file__).with_name("run.py")
 
@@ -23,3 +27,22 @@ def test_one_case_runs_and_its_figure_is_in_the_json(tmp_path):
     (row,) = json.loads(figures.read_text(encoding="utf-8"))["rows"]
     assert row["limit"] == "<= +3 us"
     assert row["measured"].endswith(" us")
+
+
+def test_the_suite_to_be_watched_passes_and_has_no_loop(tmp_path, monkeypatch):
+    monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
+    write = [sys.executable, str(RUN.with_name("bench_suite.py")), "--keep", str(tmp_path)]
+    subprocess.run([*write, "--tests", "10"], check=True, timeout=60)
+    paths = [str(ROOT), str(ROOT / "pytest_plugin"), os.environ.get("PYTHONPATH", "")]
+    plugin = [] if is_installed() else ["-p", PLUGIN]
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", *plugin, "-pno:cacheprovider", "--nplusone=fail"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert "\n10 passed" in result.stdout, result.stdout + result.stderr
+    assert re.search(r"^10 tests: \d+ queries in .*, no query loop$", result.stdout, re.MULTILINE)
