@@ -47,6 +47,10 @@ class PeopleQuerySet(models.QuerySet["People"]):
 class PeopleManager(UserManager.from_queryset(PeopleQuerySet)):
     use_in_migrations = False
 
+    def create_superuser(self, username, email=None, password=None, *, tenant, **fields):
+        """Somebody who may do everything; ``tenant`` is the key that ``createsuperuser`` hands on."""
+        return super().create_superuser(username, email, password, tenant_id=tenant, **fields)
+
 
 class People(AbstractUser):
     """A person who logs in, keeps a journal, and belongs to one tenant."""
