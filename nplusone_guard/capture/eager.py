@@ -294,7 +294,7 @@ def _note_rows(objects: Iterable[Any], slots: dict[type, tuple[Slots, Slots]]) -
                         load.rows = True
 
 
-def _any_has(objects: Iterable[Any], model: type, kind: str, key: str) -> bool:
+def _any_has(objects: Iterable[Any], model: Any, kind: str, key: str) -> bool:
     for one in objects:
         if one.__class__ is model:
             cache = getattr(one._state if kind == "fields_cache" else one, kind, {})
