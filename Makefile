@@ -11,7 +11,7 @@ ARGS    ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-regression test test-sqlite test-postgres test-mariadb lint bench advice-report docs services matrix clean
+.PHONY: help demo demo-regression test test-sqlite test-postgres test-mariadb lint bench advice-report docs services soak matrix clean
 
 help: ## List every target.
 	@echo "nplusone-guard"; echo
@@ -58,6 +58,9 @@ bench: $(VENV)/.made-dev ## Measure what the guard costs, beside other tools (in
 
 advice-report: $(VENV)/.made-dev ## Follow the advice on every loop of the tests, and print what share of them it removes.
 	@$(BIN)/python -m tests.advice.report
+
+soak: $(VENV)/.made-dev ## Serve 200 requests at once, 50,000 queries in all, and check each report and memory.
+	NPLUSONE_SOAK=1 $(BIN)/python -m pytest -q tests/concurrency/test_soak.py $(ARGS)
 
 matrix: $(VENV)/.made-dev ## Run the tests on every supported Python and Django found here.
 	$(BIN)/nox $(ARGS)

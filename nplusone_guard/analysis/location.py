@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import Iterator
 from concurrent.futures import Executor
@@ -48,6 +49,9 @@ _TEMPLATES = re.compile(r"/(django/template|jinja2)/[^/]+$")
 _FANS = frozenset(
     function.__code__ for function in (asyncio.gather, asyncio.as_completed, Executor.map)
 )
+#: Those of ``multiprocessing``, which nobody imports for our sake.
+_POOL_FILE = os.path.join("multiprocessing", "pool.py")
+_POOL_METHODS = frozenset("imap imap_unordered map map_async starmap starmap_async".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +174,14 @@ def _fans(path: callpath.Path) -> dict[callpath.Place, str]:
     return {
         outer: inner.code.co_name
         for inner, outer in pairwise(path)
-        if outer.user and inner.code in _FANS
+        if outer.user and _is_fan(inner.code)
     }
+
+
+def _is_fan(code: CodeType) -> bool:
+    if code in _FANS:
+        return True
+    return code.co_name in _POOL_METHODS and code.co_filename.endswith(_POOL_FILE)
 
 
 def _fanned_out(place: callpath.Place, position: loops.Position, fan: str) -> _Found:

@@ -85,7 +85,16 @@ def _wrap_anyio() -> None:
     wrap("anyio.to_thread", "run_sync", bridges_async.call_in_thread)
 
 
-_WHEN_IMPORTED: Final = {"uvloop": _wrap_uvloop, "anyio.to_thread": _wrap_anyio}
+def _wrap_thread_pool() -> None:
+    for name in ("apply_async", "_map_async", "imap", "imap_unordered"):
+        wrap("multiprocessing.pool", f"ThreadPool.{name}", bridges_threads.apply)
+
+
+_WHEN_IMPORTED: Final = {
+    "uvloop": _wrap_uvloop,
+    "anyio.to_thread": _wrap_anyio,
+    "multiprocessing.pool": _wrap_thread_pool,
+}
 
 
 def _on_import(module: Any) -> None:

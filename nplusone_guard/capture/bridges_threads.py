@@ -27,8 +27,8 @@ from nplusone_guard.capture.scope import (
 
 Tokens = list[tuple[ContextVar[Any], Token[Any]]]
 
-#: Starts the threads of its pools itself, in the scope of whoever happens to be first.
-_POOLS: Final = "concurrent.futures"
+#: They start the threads of their pools in the scope of whoever happens to be first.
+_POOLS: Final = ("concurrent.futures", "multiprocessing.pool")
 
 
 class Carried:
@@ -92,6 +92,17 @@ def submit(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
     if carried is None:
         return wrapped(*args, **kwargs)
     return wrapped(run_carried, carried, *args, **kwargs)
+
+
+def apply(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+    """Around the methods of ``multiprocessing.pool.ThreadPool`` that take a function first."""
+    scope = open_scope_of_context()
+    if scope is None or not args:
+        return wrapped(*args, **kwargs)
+    carried = _carried(scope, sys._getframe(1), args[0])
+    if carried is None:
+        return wrapped(*args, **kwargs)
+    return wrapped(partial(run_carried, carried, args[0]), *args[1:], **kwargs)
 
 
 def start(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:

@@ -72,7 +72,6 @@ async def leave_a_task(request):
     return HttpResponse("left")
 
 
-
 def leave_a_thread(request):
     def go_on():
         threads_may_go_on.wait(10)
@@ -250,8 +249,8 @@ def test_thread_sensitive_executors_keep_nothing(delivered, scopes_alive):
     """Neither the one thread of all, nor that of a request, nor those of the event loop."""
 
     async def run():
-        for path in ("/meet/0/", "/ameet/0/"):
-            await AsyncClient().get(path)
+        for url in ("/meet/0/", "/ameet/0/"):
+            await AsyncClient().get(url)
         loop = asyncio.get_running_loop()
         return [
             SyncToAsync.single_thread_executor.submit(left_in_context).result(),

@@ -7,6 +7,7 @@ import contextvars
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from multiprocessing.pool import ThreadPool
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -286,7 +287,33 @@ async def two_rows_in_threads_of_anyio():
     await to_thread.run_sync(count_of, second)
 
 
+def mapped_by_multiprocessing():
+    with ThreadPool(2) as pool:
+        for _ in range(1):
+            counts = pool.map(count_of, authors())  # loop
+    assert counts == [1] * 5
+
+
+def applied_by_multiprocessing():
+    first, second = two_authors()
+    with ThreadPool(2) as pool:
+        one = pool.apply_async(count_of, (first,))
+        assert [one.get(), pool.apply(count_of, (second,))] == [1, 1]
+
+
+def mapped_lazily_by_multiprocessing():
+    with ThreadPool(2) as pool:
+        assert list(pool.imap(count_of, authors())) == [1] * 5  # loop
+
+
+def mapped_by_multiprocessing_without_queries():
+    with ThreadPool(2) as pool:
+        assert pool.map(bool, authors()) == [True] * 5
+
+
 LOOPS = [
+    (mapped_by_multiprocessing, applied_by_multiprocessing, "call"),
+    (mapped_lazily_by_multiprocessing, mapped_by_multiprocessing_without_queries, "call"),
     (threads_started_in_a_loop, two_threads, "for"),
     (threads_of_a_class, two_threads_of_a_class, "comprehension"),
     (timers, one_timer, "for"),
@@ -442,6 +469,17 @@ def test_late_queries_still_belong_to_an_outer_scope():
 
 
 # --- what stays behind -------------------------------------------------------------------------
+
+
+def test_workers_of_multiprocessing_keep_nothing(scopes_alive):
+    with ThreadPool(1) as pool:
+        with watch("first") as report:
+            assert pool.apply(left_in_context)[0] is report.scope
+        assert pool.apply(left_in_context) == (None, (), None)
+    with watch(), ThreadPool(1) as pool:
+        pass
+    report = None
+    assert scopes_alive() == 0
 
 
 def test_workers_keep_nothing(scopes_alive):
