@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 
 import pytest
 
@@ -322,6 +323,18 @@ def test_somebody_can_be_made_for_the_admin(tmp_path):
     url = f"sqlite:///{tmp_path / 'admin.sqlite3'}"
     done = manage(url, "migrate --verbosity 0", "seed --people 1", create)
     assert (done[create].returncode, done[create].stderr) == (0, "")
+
+
+def test_data_with_a_gap_is_not_added_to(tmp_path):
+    file = tmp_path / "gap.sqlite3"
+    manage(f"sqlite:///{file}", "migrate --verbosity 0", "seed --people 40 --entries 0")
+    with sqlite3.connect(file) as connection:
+        connection.execute("DELETE FROM wellness_people WHERE peoplecode = 'P000001'")
+    connection.close()
+    (refused,) = manage(f"sqlite:///{file}", "measure_wellness").values()
+    assert refused.returncode == 1
+    assert "CommandError: The data there has gaps, and cannot be added to (" in refused.stderr
+    assert refused.stderr.endswith("Run: python example_project/manage.py seed\n")
 
 
 def test_the_migrations_say_what_the_models_say(done):

@@ -10,8 +10,9 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
-from django.db.utils import OperationalError
+from django.db.utils import IntegrityError, OperationalError
 
+from apps.demo.data import MANAGE
 from apps.demo.plans import WORK
 from apps.demo.progress import Progress
 from apps.demo.seeding import (
@@ -56,7 +57,12 @@ class ExampleCommand(BaseCommand):
         if stored_amounts() == NOTHING:
             # In two steps here, too, so that the data is the same after `demo` and without it.
             seed_database(DEMO_SIZE, SEED, self.stage_reporter())
-        enlarge_database(REPORT_SIZE, SEED, self.stage_reporter())
+        try:
+            enlarge_database(REPORT_SIZE, SEED, self.stage_reporter())
+        except IntegrityError as error:
+            raise CommandError(
+                f"The data there has gaps, and cannot be added to ({error}). Run: {MANAGE} seed"
+            ) from error
         self.note()
 
     def require_plans(self) -> None:
