@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
+from django.db import models
+
 BY_HAND: dict[str, str] = {
     "inheritance.parent_link_of_deferred_child": (
         "Django builds the parent from the fields of its child; what to load is the field that "
@@ -36,3 +40,27 @@ BY_HAND: dict[str, str] = {
     ),
     "coroutines.async_recursion": "as a recursion in plain code, but in coroutines",
 }
+
+#: Without the columns of Python 3.11, a call inside of a loop's line is not told from the others.
+WITHOUT_COLUMNS = frozenset(
+    {
+        "duplicates.option_helper_per_turn",
+        "duplicates.cursor_with_the_same_parameters",
+        "duplicates.total_per_turn",
+    }
+)
+
+#: Those of ``BY_HAND`` that have an option all the same on some versions.
+_APPLIES = {
+    # The fetch modes of Django 6.1 need not know which fields the parent is built from.
+    "inheritance.parent_link_of_deferred_child": hasattr(models, "FETCH_PEERS"),
+    # By its line alone the walk is found, which has a column inside of an ``async for``.
+    "coroutines.async_recursion": sys.version_info < (3, 11),
+}
+
+
+def takes_a_person(name: str) -> bool:
+    """Whether no option of the pattern removes its loop here."""
+    if sys.version_info < (3, 11) and name in WITHOUT_COLUMNS:
+        return True
+    return name in BY_HAND and not _APPLIES.get(name, False)
