@@ -54,7 +54,8 @@ def _in_words(case: Case) -> Advice:
     main = case.main
     origin = case.parents.origin if case.parents is not None else None
     told = words.advise(main.rule, main.group, main.location, origin, main.relation)
-    return replace(told, of=case.total)
+    # The words are about one branch of the loop: the others go with it.
+    return replace(told, saves=told.saves + main.count - main.group.count, of=case.total)
 
 
 # -- options ---------------------------------------------------------------------------

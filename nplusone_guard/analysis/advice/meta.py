@@ -125,6 +125,11 @@ def field_of(model: Model, name: str) -> Field | None:
         return next(by_column, None)
 
 
+def has_attribute(model: Model, name: str) -> bool:
+    """Whether a class has an attribute, told without reading it."""
+    return any(name in vars(base) for base in model.__mro__)
+
+
 def is_unique(model: Model, name: str) -> bool:
     """Whether one value of a field has at most one row, so that ``in_bulk`` takes it."""
     field = field_of(model, name)

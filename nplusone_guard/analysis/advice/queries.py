@@ -243,7 +243,7 @@ def _attribute(ask: Ask) -> str:
         ask.operation
     ) or _word(ask)
     name = f"{word}_{accessor}"
-    while hasattr(ask.relative.parent_model, name):
+    while meta.has_attribute(ask.relative.parent_model, name):
         name += "_loaded"
     return name
 
@@ -404,7 +404,9 @@ def _joins(ask: Ask) -> bool:
 
 def _free(ask: Ask, name: str) -> str:
     name = name.replace("__", "_")
-    while hasattr(ask.relative.parent_model, name) or _is_field(ask.relative.parent_model, name):
+    while meta.has_attribute(ask.relative.parent_model, name) or _is_field(
+        ask.relative.parent_model, name
+    ):
         name = f"{name}_total" if not name.endswith("_total") else f"{name}_"
     return name
 

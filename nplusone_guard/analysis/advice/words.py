@@ -107,12 +107,23 @@ def _get(case: Case) -> str:
     return _in_bulk(case)
 
 
+def _summary(case: Case, call: str) -> str:
+    """An annotation of the parents, where they have a way to the rows; else one grouped query."""
+    facts = case.facts
+    if facts.accessor or any(one.accessor for one in facts.fks):
+        return f"add .annotate(…={call}) to {case.queryset}, and read the annotation"
+    return (
+        f"ask {_model(case)} once before the loop, grouped by the values that change, "
+        "and look them up"
+    )
+
+
 def _count(case: Case) -> str:
-    return f"add .annotate(…=Count(…)) to {case.queryset}, and read the annotation"
+    return _summary(case, "Count(…)")
 
 
 def _exists(case: Case) -> str:
-    return f"add .annotate(…=Exists(…)) to {case.queryset}, and read the annotation"
+    return _summary(case, "Exists(…)")
 
 
 def _aggregate(case: Case) -> str:
@@ -120,6 +131,8 @@ def _aggregate(case: Case) -> str:
 
 
 def _first(case: Case) -> str:
+    if not (case.facts.accessor or any(one.accessor for one in case.facts.fks)):
+        return "read the rows of all turns by one query, with .iterator() where they are many"
     return (
         f"add .prefetch_related(Prefetch(…, queryset=…[:1], to_attr=…)) or a Subquery annotation "
         f"to {case.queryset}"
