@@ -130,7 +130,7 @@ def given_by_caller(spot: Spot, function: ast.AST, name: str) -> Spot | None:
     caller = spot.caller()
     if caller is None or not isinstance(function, FUNCTIONS):
         return None
-    call = caller.node
+    call = caller.node.value if isinstance(caller.node, ast.Await) else caller.node
     calls = [call] if caller.exact else list(ast.walk(call))
     for one in calls:
         if isinstance(one, ast.Call) and called(one) == function.name:
