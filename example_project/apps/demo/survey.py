@@ -58,19 +58,24 @@ class Survey:
 def survey(server: str, start: Start) -> Survey:
     """Measure everything, on data of the report's size that is there already."""
     found = Survey()
-    for part in (_gains, _growth, _checks, _paging, _load):
+    parts = {
+        "Index gains": _gains,
+        "Growth": _growth,
+        "Checks": _checks,
+        "Pages": _paging,
+        "Load": _load,
+    }
+    for name, part in parts.items():
         try:
             part(found, server, start)
         except CommandError as error:
-            found.missing.append(str(error).splitlines()[0])
+            found.missing.append(f"{name}: {str(error).splitlines()[0]}")
     return found
 
 
 def _gains(found: Survey, _server: str, start: Start) -> None:
     if connection.vendor not in WORK:
-        raise CommandError(
-            f"The gains of the indexes: plans are not read on {connection.display_name}."
-        )
+        raise CommandError(f"plans are not read on {connection.display_name}.")
     progress = start("index gains", len(PATTERNS))
     found.gains = measure_gains(3, progress.advance)
     progress.finish()
