@@ -17,7 +17,6 @@ from nplusone_guard.capture import (
     faults,
     hook,
     landmarks,
-    scope,
     sightings,
 )
 from nplusone_guard.guard import watch

@@ -34,8 +34,10 @@ _ON_SAVEPOINT = {
 _OTHERS = {
     "BEGIN": (
         "begin",
-        r"BEGIN(?: (?:TRAN|TRANSACTION|WORK|DEFERRED|IMMEDIATE|EXCLUSIVE|CONCURRENT|ISOLATION"
-        r"|READ|NOT|DEFERRABLE)\b.*)?$",
+        (
+            r"BEGIN(?: (?:TRAN|TRANSACTION|WORK|DEFERRED|IMMEDIATE|EXCLUSIVE|CONCURRENT|ISOLATION"
+            r"|READ|NOT|DEFERRABLE)\b.*)?$"
+        ),
     ),
     "START": ("begin", r"START TRANSACTION\b"),
     "COMMIT": ("commit", "COMMIT"),
@@ -46,8 +48,10 @@ _OTHERS = {
     "XA": ("other", "XA"),
     "SET": (
         "other",
-        r"SET (?:(?:SESSION|LOCAL|GLOBAL) |@@(?:\w+\.)?)?"
-        r"(?:TRANSACTION|CHARACTERISTICS|AUTOCOMMIT|CONSTRAINTS?)\b",
+        (
+            r"SET (?:(?:SESSION|LOCAL|GLOBAL) |@@(?:\w+\.)?)?"
+            r"(?:TRANSACTION|CHARACTERISTICS|AUTOCOMMIT|CONSTRAINTS?)\b"
+        ),
     ),
 }
 _DIRECTION = r"(?:(?:NEXT|PRIOR|FIRST|LAST|ABSOLUTE|RELATIVE|FORWARD|BACKWARD|ALL|\?) )*"
