@@ -6,7 +6,7 @@ import hashlib
 import os
 
 from nplusone_guard.analysis.findings import Site
-from nplusone_guard.capture import callpath
+from nplusone_guard.capture import codes
 
 
 def identity(rule: str, shape: str, site: Site, loop: Site | None, base_dir: str | None) -> str:
@@ -24,6 +24,6 @@ def identity(rule: str, shape: str, site: Site, loop: Site | None, base_dir: str
 def _relative(file: str, base_dir: str | None) -> str:
     base = os.path.join(base_dir or os.getcwd(), "")
     file = file.removeprefix(base)
-    for root in callpath.LIBRARY_ROOTS:
+    for root in codes.LIBRARY_ROOTS:
         file = file.removeprefix(root)
     return file.replace(os.sep, "/")

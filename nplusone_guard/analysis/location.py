@@ -14,7 +14,7 @@ from types import CodeType
 from nplusone_guard.analysis import loops
 from nplusone_guard.analysis.findings import Site
 from nplusone_guard.analysis.places import declared_relation, package_of, path_site, site_of
-from nplusone_guard.capture import callpath
+from nplusone_guard.capture import callpath, codes
 from nplusone_guard.capture.scope import Group, Scope, Sighting
 
 #: Packages whose own loops carry queries along without asking for any.
@@ -206,7 +206,7 @@ def _recursion(group: Group) -> _Found | None:
     seen: set[CodeType] = set()
     for place in callpath.user_places(path):
         code = place.code
-        if code.co_name in callpath.INNER_CODES:
+        if code.co_name in codes.INNER_CODES:
             continue
         if code in seen:
             return _Found(site_of(code, place.lasti, "recursion"))
@@ -320,7 +320,7 @@ def _tag_loop(group: Group, around: tuple[callpath.Place, ...]) -> _Found | None
 
 
 def _carries(code: CodeType) -> bool:
-    if callpath.is_user_code(code) or package_of(code) in _CARRIERS:
+    if codes.is_user_code(code) or package_of(code) in _CARRIERS:
         return True
     path = code.co_filename.replace("\\", "/")
     return any(part in path for part in _CARRIER_PATHS)

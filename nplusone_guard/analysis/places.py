@@ -10,13 +10,13 @@ from typing import Any
 
 from nplusone_guard.analysis.findings import Site
 from nplusone_guard.analysis.sources import scope_of
-from nplusone_guard.capture import callpath
+from nplusone_guard.capture import callpath, codes
 from nplusone_guard.capture.declarations import Declaration, declaration
 
 
 def site_of(code: CodeType, lasti: int, kind: str = "python") -> Site:
     """The source place of one instruction."""
-    line = callpath.line_of(code, lasti)
+    line = codes.line_of(code, lasti)
     return site_at(code, line, kind)
 
 
@@ -64,7 +64,7 @@ def function_of(code: CodeType) -> str:
     return name
 
 
-_COMPREHENSIONS = tuple(callpath.INNER_CODES - {"<lambda>"})
+_COMPREHENSIONS = tuple(codes.INNER_CODES - {"<lambda>"})
 
 
 def _written_name(code: CodeType) -> str:
@@ -79,9 +79,9 @@ def source_line(file: str, line: int) -> str:
 
 def package_of(code: CodeType) -> str:
     """The top-level package of third-party code; empty for the user's own."""
-    if callpath.is_user_code(code):
+    if codes.is_user_code(code):
         return ""
-    return callpath.package_of_file(code.co_filename) or "<generated>"
+    return codes.package_of_file(code.co_filename) or "<generated>"
 
 
 def declared_relation(relation: str) -> Declaration | None:
@@ -99,4 +99,4 @@ def declared_relation(relation: str) -> Declaration | None:
     reverse = (one for one in related if one.get_accessor_name() == accessor)
     field = next((one.field for one in reverse), None)
     found = declaration(field.model, field.name) if field else declaration(model, accessor)
-    return found if found is not None and not callpath.package_of_file(found.file) else None
+    return found if found is not None and not codes.package_of_file(found.file) else None

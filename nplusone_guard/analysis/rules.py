@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nplusone_guard.analysis.location import Location
-from nplusone_guard.capture.callpath import module_of_file
+from nplusone_guard.capture.codes import module_of_file
 from nplusone_guard.capture.landmarks import Facts
 from nplusone_guard.capture.scope import WRITES, Group
 from nplusone_guard.policy import RULES, Policy, Severity

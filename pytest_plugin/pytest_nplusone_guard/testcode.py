@@ -7,7 +7,8 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from nplusone_guard.capture.callpath import line_of, user_places
+from nplusone_guard.capture.callpath import user_places
+from nplusone_guard.capture.codes import line_of
 
 if TYPE_CHECKING:
     import pytest

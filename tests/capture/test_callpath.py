@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from nplusone_guard.capture import callpath
+from nplusone_guard.capture import callpath, codes
 from nplusone_guard.capture.callpath import call_path, fold
 from nplusone_guard.guard import watch
 from tests.corpus.models import Author
@@ -69,10 +69,10 @@ def test_library_frames_are_code_objects() -> None:
 
 
 def test_standard_library_and_this_package_are_no_user_code() -> None:
-    assert not callpath.is_user_code(json.dumps.__code__)
-    assert not callpath.is_user_code(callpath.fold.__code__)
-    assert not callpath.is_user_code(pytest.raises.__code__)
-    assert callpath.is_user_code(here.__code__)
+    assert not codes.is_user_code(json.dumps.__code__)
+    assert not codes.is_user_code(callpath.fold.__code__)
+    assert not codes.is_user_code(pytest.raises.__code__)
+    assert codes.is_user_code(here.__code__)
 
 
 # --- folding ----------------------------------------------------------------------------

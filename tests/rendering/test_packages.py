@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.test import Client, override_settings
 
-from nplusone_guard.capture import callpath
+from nplusone_guard.capture import codes
 from nplusone_guard.guard import watch
 from nplusone_guard.policy import Policy
 from nplusone_guard.report.text import render
@@ -62,7 +62,7 @@ def tables(tmp_path, monkeypatch):
     (package / "__init__.py").write_text("")
     (package / "tables.py").write_text(TABLES)
     (package / "templates" / "menu.html").write_text(MENU)
-    monkeypatch.setattr(callpath, "LIBRARY_ROOTS", (*callpath.LIBRARY_ROOTS, f"{root}/"))
+    monkeypatch.setattr(codes, "LIBRARY_ROOTS", (*codes.LIBRARY_ROOTS, f"{root}/"))
     monkeypatch.syspath_prepend(root)
     populate(3)
     yield importlib.import_module("shop_tables.tables")

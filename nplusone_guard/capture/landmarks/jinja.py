@@ -17,14 +17,8 @@ from itertools import islice
 from types import CodeType, FrameType
 from typing import Any, Final
 
-from nplusone_guard.capture.callpath import (
-    NO_FILE,
-    Mark,
-    Spot,
-    exact_position,
-    line_of,
-    package_of_file,
-)
+from nplusone_guard.capture.callpath import NO_FILE, Mark, Spot
+from nplusone_guard.capture.codes import exact_position, line_of, package_of_file
 
 _KIND: Final = "template"
 

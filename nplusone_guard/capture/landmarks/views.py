@@ -7,7 +7,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final
 
-from nplusone_guard.capture.callpath import Spot, is_library_file
+from nplusone_guard.capture.callpath import Spot
+from nplusone_guard.capture.codes import is_library_file
 from nplusone_guard.capture.declarations import declaration
 
 _KIND: Final = "view"

@@ -1,0 +1,93 @@
+"""What a code object is: whose, on which line, in which package."""
+
+from __future__ import annotations
+
+import functools
+import os
+import site
+import sys
+import sysconfig
+from collections.abc import Hashable
+from itertools import islice
+from types import CodeType
+from typing import Final
+
+#: Frames that are synthesised by the compiler for a comprehension or a lambda.
+INNER_CODES: Final = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<lambda>"})
+
+#: File names of code typed by a person, though no file stands behind them.
+_TYPED: Final = ("<stdin>", "<console>", "<ipython", "<doctest", "<input", "<string>", "<shell>")
+
+
+def _library_roots() -> tuple[str, ...]:
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    roots = {sysconfig.get_path(name) for name in names}
+    roots.update(site.getsitepackages())
+    roots.add(site.getusersitepackages())
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    roots.add(package)
+    roots.add(os.path.join(os.path.dirname(package), "pytest_plugin"))
+    return tuple(sorted({os.path.join(_real(root), "") for root in roots if root}))
+
+
+def _real(path: str) -> str:
+    return os.path.normcase(os.path.realpath(path))
+
+
+LIBRARY_ROOTS: Final = _library_roots()
+
+
+def is_user_code(code: CodeType) -> bool:
+    """Whether ``code`` belongs to the application rather than to something installed."""
+    filename = code.co_filename
+    if filename.startswith("<"):
+        return filename.startswith(_TYPED)
+    return not is_library_file(filename)
+
+
+@functools.lru_cache(maxsize=4096)
+def is_library_file(filename: str) -> bool:
+    """Whether a source file is something installed."""
+    return _real(filename).startswith(LIBRARY_ROOTS)
+
+
+def package_of_file(filename: str) -> str:
+    """The top-level package of an installed file; empty for one of the user's own."""
+    return module_of_file(filename).partition(".")[0]
+
+
+@functools.lru_cache(maxsize=4096)
+def module_of_file(filename: str) -> str:
+    """``shop_tables.views`` of an installed file; empty for one of the user's own."""
+    path = _real(filename)
+    for root in LIBRARY_ROOTS:
+        if path.startswith(root):
+            inside = path[len(root) :]
+            for folder in ("site-packages", "dist-packages"):
+                inside = inside.removeprefix(folder + os.sep)
+            name = inside.removesuffix(".py").replace(os.sep, ".")
+            return name.removesuffix(".__init__")
+    return ""
+
+
+# CPython 3.11 and later specialise instructions in place, so that two offsets can be one
+# call: only their source position compares. On 3.10 there are no columns, and offsets hold.
+if sys.version_info >= (3, 11):
+
+    def exact_position(code: CodeType, lasti: int) -> Hashable:
+        """What tells two calls of one function apart."""
+        return next(islice(code.co_positions(), lasti // 2, None), lasti)
+
+else:
+
+    def exact_position(code: CodeType, lasti: int) -> Hashable:
+        """What tells two calls of one function apart."""
+        return lasti
+
+
+def line_of(code: CodeType, lasti: int) -> int:
+    """The source line of an instruction offset; the first line where it is unknown."""
+    for start, end, line in code.co_lines():
+        if start <= lasti < end and line is not None:
+            return line
+    return code.co_firstlineno
