@@ -38,7 +38,6 @@ BY_HAND: dict[str, str] = {
     "recursion.recursion_of_a_property": (
         "a property calls itself: the rows of the tree have to be handed on by something"
     ),
-    "coroutines.async_recursion": "as a recursion in plain code, but in coroutines",
 }
 
 #: Without the columns of Python 3.11, a call inside of a loop's line is not told from the others.
@@ -54,8 +53,6 @@ WITHOUT_COLUMNS = frozenset(
 _APPLIES = {
     # The fetch modes of Django 6.1 need not know which fields the parent is built from.
     "inheritance.parent_link_of_deferred_child": hasattr(models, "FETCH_PEERS"),
-    # By its line alone the walk is found, which has a column inside of an ``async for``.
-    "coroutines.async_recursion": sys.version_info < (3, 11),
 }
 
 
