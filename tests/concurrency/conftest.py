@@ -34,12 +34,14 @@ def left_in_context():
 def scopes_alive():
     """How many scopes are in memory, beyond those that were before the test."""
 
-    def count():
+    def alive():
         gc.collect()
-        return sum(type(one) is Scope for one in gc.get_objects())
+        return [one for one in gc.get_objects() if type(one) is Scope]
 
-    before = count()
-    return lambda: count() - before
+    before = alive()
+    known = set(map(id, before))  # which stay in memory until the end of the test
+    yield lambda: sum(id(one) not in known for one in alive())
+    before.clear()
 
 
 @pytest.fixture(scope="session")

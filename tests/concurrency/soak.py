@@ -28,7 +28,7 @@ KEPT_BYTES = 64_000
 #: What the process may grow by from one round to the next that is just like it: the allocator's
 #: arenas come in pieces of 256 KiB (from Python 3.10 on 1 MiB), and which of them can be given back
 #: depends on what happens to lie in them.
-GROWN_BYTES = 16_000_000
+GROWN_BYTES = 24_000_000
 
 
 def main(requests=200, queries=50_000):
