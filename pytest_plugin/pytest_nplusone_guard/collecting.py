@@ -17,7 +17,7 @@ class Collected:
     tests: int = 0
     deselected: int = 0
     errors: int = 0
-    #: Ignores of the Django settings that suppressed nothing, by place and text.
+    #: Ignores of the Django settings that suppressed nothing: place, text and reason.
     idle: list[list[str]] | None = None
     processes: int = 0
 

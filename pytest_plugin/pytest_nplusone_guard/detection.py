@@ -33,6 +33,8 @@ watched_key: Final = pytest.StashKey["Watched"]()
 ATTRIBUTE: Final = "nplusone_guard"
 TITLE: Final = "query loops"
 NAME: Final = "nplusone_guard_suite"
+#: What a test's reports are of; one of a crash is of none.
+PHASES: Final = ("setup", "call", "teardown")
 PROPERTIES: Final = ("nplusone_queries", "nplusone_findings")
 
 
@@ -161,6 +163,8 @@ class Suite:
         """Gather what the tests have found, of whatever process they ran in."""
         if self.is_worker:
             return
+        if report.when not in PHASES:  # the process of the test has died
+            self.collected.errors += 1
         if report.when == "call":
             (self.ran.passed.add if report.passed else self.ran.passed.discard)(report.nodeid)
             found = self._held.pop(report.nodeid, None) or _unpacked(report)
@@ -233,7 +237,13 @@ class Suite:
         self.problems += outputs.add_step_summary(self.session, base_dir)
         if complete:
             idle = self.collected.idle if self.collected.processes else self._idle_ignores()
-            self.notes += [f"unused ignore in {where}: {text}" for where, text in idle or []]
+            # A test that ran in a process of its own has told what it ignored, and why.
+            used = {each.detail for each in found.cleared if each.reason == "ignored"}
+            self.notes += [
+                f"unused ignore in {where}: {text}"
+                for where, text, reason in idle or []
+                if f"{where}: {reason}" not in used
+            ]
         stale = self.outcome is not None and self.outcome.stale and not self.options.update
         if (self.problems or (stale and self.options.strict)) and session.exitstatus in (0, 5):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -248,9 +258,12 @@ class Suite:
         if self._ratchet is None or not django_is_configured():
             return []
         from nplusone_guard.guard import default_policy
-        from nplusone_guard.ignores import unused_settings_ignores
+        from nplusone_guard.ignores import describe, unused_settings_ignores
 
-        return [[each.where, each.text] for each in unused_settings_ignores(default_policy())]
+        policy = default_policy()
+        unused = {each.text for each in unused_settings_ignores(policy)}
+        entries = [(entry, describe(entry)) for entry in policy.ignores]
+        return [[entry.where, text, entry.reason] for entry, text in entries if text in unused]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Show each finding once, and how the run stands against what is recorded."""

@@ -88,7 +88,7 @@ class Ratchet:
         kept = [each for each in old if each.id not in new and each.id not in stale]
         new = baseline.Baseline((*new, *kept))
         baseline.save(self.options.baseline, new)
-        outcome.written.append(f"{outcome.name}: {len(new):,} findings")
+        outcome.written.append(f"{outcome.name}: {len(new):,} finding{'s' * (len(new) != 1)}")
 
     def _judge_queries(self, counts: Mapping[str, int], outcome: Outcome, complete: bool) -> None:
         recorded = self.queries or {}
@@ -100,7 +100,7 @@ class Ratchet:
             new = budget_file.update(recorded, counts, mode, complete=complete)
             budget_file.save(self.options.budgets, new)
             name = os.path.basename(self.options.budgets)
-            outcome.written.append(f"{name}: {len(new):,} tests")
+            outcome.written.append(f"{name}: {len(new):,} test{'s' * (len(new) != 1)}")
 
 
 @dataclass(slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.pytest_plugin.conftest import ROOT, section
 
 #: The page that shows the failures of these tests.
@@ -131,6 +133,55 @@ def test_growth(sample):
         "E          loop    shelf/views.py:6  for book in Book.objects.all():\n"
         "E          loaded  shelf/views.py:6  4 shelf.Book"
     )
+
+
+def test_growth_of_factories(sample):
+    """A factory of factory_boy's as it is, and what a function makes of one."""
+    pytest.importorskip("factory")
+    result = sample.run(
+        """
+        import factory
+        import pytest
+        from factory.django import DjangoModelFactory
+        from shelf.models import Author, Book
+
+        pytestmark = pytest.mark.django_db
+
+        class AuthorFactory(DjangoModelFactory):
+            name = factory.Sequence("author {}".format)
+
+            class Meta:
+                model = Author
+
+        class BookFactory(DjangoModelFactory):
+            author = factory.SubFactory(AuthorFactory)
+
+            class Meta:
+                model = Book
+
+        def test_books(client, assert_constant_queries):
+            assert_constant_queries(BookFactory, lambda: client.get("/books/"))
+
+        def test_joined(client, assert_constant_queries):
+            growth = assert_constant_queries(BookFactory, run=lambda: client.get("/joined/"))
+            assert growth.counts == (1, 1)
+
+        def test_one_author(client, assert_constant_queries):
+            author = AuthorFactory()
+            growth = assert_constant_queries(
+                lambda size: BookFactory.create_batch(size, author=author),
+                lambda: client.get("/joined/"),
+            )
+            assert growth.counts == (1, 1)
+            assert list(Author.objects.all()) == [author]
+        """,
+        "--nplusone=fail",  # the loops of a factory are nobody's
+    )
+    result.assert_outcomes(failed=1, passed=2)
+    assert (
+        "E       nplusone_guard.MaxQueriesExceeded: 3 queries at 2, 5 at 4: +1.0 per row\n"
+        "E        +1.0 SELECT shelf_author per row, views.py:7\n"
+    ) in section(result, "test_books")
 
 
 def test_a_report(sample):

@@ -81,7 +81,7 @@ def test_known_findings_and_counts_pass_and_others_fail(suite):
     result.stdout.fnmatch_lines(["nplusone: report (from --nplusone-update-baseline)"])
     assert last_lines(result, 3) == [
         " baseline known.json: 0 known, 1 new",
-        " written known.json: 1 findings",
+        " written known.json: 1 finding",
         " written queries.json: 2 tests",
     ]
     assert text_of(suite, "known.json") == KNOWN
