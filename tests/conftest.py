@@ -12,6 +12,9 @@ from hypothesis import settings as hypothesis_settings
 
 from tests import services
 
+#: Fixtures around requests, for whoever asks for them.
+pytest_plugins = ["tests.webapp.fixtures"]
+
 # No deadlines: a busy machine is not a failure. `matrix` runs everything once more on each
 # Python and Django, and need not search as far each time.
 for _profile, _examples in {"dev": 100, "ci": 100, "matrix": 25}.items():

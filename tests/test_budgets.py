@@ -252,14 +252,15 @@ def test_call_sites_beyond_three_take_one_line():
         Author.objects.filter(pk=1).count()
         Author.objects.count()
         Author.objects.count()
-    assert message(error).splitlines()[1:6] == [
+    assert message(error).splitlines()[1:7] == [
         " 4 × SELECT corpus_author  duplicate-query",
-        "   fix     the answer is the same every time: ask once and keep it (a variable, cached_property)",
+        "   fix     ask once: author_count = Author.objects.count() at test_budgets.py:N, and read",
+        "           author_count",
         "   query   tests/test_budgets.py:N  Author.objects.count()",
         "           tests/test_budgets.py:N  Author.objects.count()",
         "           tests/test_budgets.py:N  Author.objects.count()",
     ]
-    assert message(error).splitlines()[6] == "   also    1 more: tests/test_budgets.py:N"
+    assert message(error).splitlines()[7] == "   also    1 more: tests/test_budgets.py:N"
 
 
 def test_a_loop_beside_other_call_sites_is_told_by_its_line():
@@ -268,9 +269,10 @@ def test_a_loop_beside_other_call_sites_is_told_by_its_line():
         Author.objects.get(pk=Author.objects.first().pk)
         for author in Author.objects.all():
             Author.objects.get(pk=author.pk)
-    assert message(error).splitlines()[1:7] == [
+    assert message(error).splitlines()[1:8] == [
         " 3 × SELECT corpus_author  query-in-loop",
-        "   fix     fetch them before the loop with Author.objects.in_bulk(keys), and look them up",
+        "   fix     put authors_3 = Author.objects.in_bulk([author.pk for author in authors_2]) before the",
+        "           loop at test_budgets.py:N, and read authors_3[author.pk]",
         "   query   tests/test_budgets.py:N  Author.objects.get(pk=author.pk)",
         "           tests/test_budgets.py:N  Author.objects.get(pk=Author.objects.first().pk)",
         "   loop    tests/test_budgets.py:N  for author in Author.objects.all():",

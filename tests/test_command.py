@@ -18,8 +18,6 @@ from nplusone_guard.capture.scope import current_scope
 from nplusone_guard.report.model import Report
 from tests.webapp.views import Broken
 
-pytest_plugins = ["tests.webapp.fixtures"]
-
 HEADLINE = "manage.py load_users: 4 queries in"
 HEALTHY = "manage.py load_users: 1 query in"
 

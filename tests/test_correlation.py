@@ -28,8 +28,6 @@ from nplusone_guard.correlation import (
 from nplusone_guard.report.text import render
 from tests.webapp import GUARD
 
-pytest_plugins = ["tests.webapp.fixtures"]
-
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 TRACEPARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
 GENERATED = re.compile("[0-9a-f]{32}")

@@ -23,8 +23,6 @@ from nplusone_guard.exceptions import NPlusOneDetected
 from nplusone_guard.policy import Policy
 from tests.webapp import GUARD, views
 
-pytest_plugins = ["tests.webapp.fixtures"]
-
 
 def get(path, **kwargs):
     return Client(**kwargs).get(path)

@@ -10,8 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 import django
 import pytest
 
-pytest_plugins = ["tests.webapp.fixtures"]
-
 needs_uvicorn = pytest.mark.skipif(
     importlib.util.find_spec("uvicorn") is None, reason="uvicorn is not installed"
 )

@@ -17,7 +17,6 @@ from nplusone_guard.guard import watch
 from nplusone_guard.policy import IgnoreEntry, Policy
 from tests.webapp import GUARD, views
 
-pytest_plugins = ["tests.webapp.fixtures"]
 pytestmark = pytest.mark.usefixtures("users")
 
 #: With and without the middleware, which must make no difference to the scope around.

@@ -22,7 +22,6 @@ from nplusone_guard.exceptions import NPlusOneDetected
 from nplusone_guard.guard import Recording, watch
 from tests.webapp import GUARD, views
 
-pytest_plugins = ["tests.webapp.fixtures"]
 pytestmark = pytest.mark.usefixtures("users")
 
 #: Before Django 5.0 a handler does not listen while it answers.

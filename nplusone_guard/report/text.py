@@ -339,7 +339,7 @@ def _looped(finding: Finding, page: _Page, *, told: bool = True) -> list[str]:
     rows = [("query", page.place(site), _source(site, page))]
     if loop is not None:
         same = _same_line(loop, site) and not _two_tags(loop, site)
-        text = "" if same else _source(loop, page)
+        text = _joined("  ", "" if same else _source(loop, page), _why(finding, page))
         rows += [
             (
                 "loop",
@@ -350,6 +350,16 @@ def _looped(finding: Finding, page: _Page, *, told: bool = True) -> list[str]:
     if origin is not None and told:
         rows += [("loaded", page.place(_to_change(origin), beside), _loaded(origin, loop, page))]
     return _aligned(rows, page)
+
+
+def _why(finding: Finding, page: _Page) -> str:
+    """What makes a bypassed prefetch worse than none, where the fix has no room to say so."""
+    sentence, *bare = _fix_texts(finding, page)
+    if finding.rule != "bypassed-prefetch" or not bare:
+        return ""
+    said = _fits(sentence, page.width - len(_INDENT), 2)
+    accessor = page.clean(finding.relation.rpartition(".")[2])
+    return "" if said or not accessor else f"{accessor} is prefetched, then bypassed"
 
 
 def _two_tags(one: Site, other: Site) -> bool:
@@ -364,7 +374,7 @@ def _told_same(loop: Site, page: _Page) -> str:
 def _source(site: Site, page: _Page) -> str:
     told = _joined(
         ", ",
-        f"in package {site.package}" if site.package else "",
+        f"in package {page.clean(site.package)}" if site.package else "",
         site.kind if site.kind in _TOLD_KINDS else "",
     )
     source = _joined(" ", f"({told})" if told else "", page.clean(site.source))

@@ -17,7 +17,6 @@ from tests.concurrency import views
 from tests.concurrency.checking import assert_found, run
 from tests.webapp import GUARD
 
-pytest_plugins = ["tests.webapp.fixtures"]
 pytestmark = pytest.mark.usefixtures("other_threads", "users")
 
 HELPERS = [views.count_of, views.acount_of, views.counts_of_rows]

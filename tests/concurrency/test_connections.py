@@ -13,8 +13,6 @@ from nplusone_guard.capture.hook import Hook
 from nplusone_guard.guard import watch
 from tests import databases, services
 
-pytest_plugins = ["tests.webapp.fixtures"]
-
 
 @pytest.fixture(autouse=True)
 def _databases_of_our_own(django_db_blocker):

@@ -17,7 +17,6 @@ from nplusone_guard.guard import watch
 from tests.concurrency.conftest import left_in_context
 from tests.webapp import GUARD
 
-pytest_plugins = ["tests.webapp.fixtures"]
 pytestmark = pytest.mark.usefixtures("other_threads", "users")
 
 NOTHING = (None, (), None)

@@ -21,7 +21,6 @@ from tests.concurrency.checking import assert_found, lines, run
 from tests.concurrency.conftest import left_in_context
 from tests.corpus.models import Author, Entry
 
-pytest_plugins = ["tests.webapp.fixtures"]
 pytestmark = pytest.mark.usefixtures("rows")
 
 

@@ -13,8 +13,6 @@ from nplusone_guard.capture.scope import current_scope
 from nplusone_guard.integrations import units
 from tests.integrations import redis_server
 
-pytest_plugins = ["tests.webapp.fixtures"]
-
 
 class Tasks(list):
     """The reports of tasks in the order of their ends, with the policy that delivers them."""

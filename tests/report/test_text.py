@@ -248,9 +248,9 @@ def test_a_long_fix_takes_the_place_of_the_other_statements():
                 686,
                 "for item in iterable",
                 file="/venv/lib/python3.11/site-packages/rest_framework/serializers.py",
-                package="djangorestframework",
+                package="rest_framework",
             ),
-            "rest_framework/serializers.py:686              (in package rest_framework) for item in iterable",
+            "rest_framework/serializers.py:686  (in package rest_framework) for item in iterable",
         ),
     ],
 )

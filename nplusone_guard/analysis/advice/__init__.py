@@ -244,6 +244,8 @@ def _sentence(case: Case, told: _Told) -> str:
     elif plan.place.startswith("behind "):
         text = f"{read} in the loop, and {plan.place} {where}: {expression}"
         read = ""
+    elif option.kind == "hoist":
+        text = f"ask once: {expression} {plan.place} {where}, and read {read}"
     else:
         text = f"put {expression} {plan.place} {where}"
     if read and _changes(case, option) and read not in text:
