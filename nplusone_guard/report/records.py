@@ -209,11 +209,12 @@ def _read_literal(hint: Any, value: object, where: str) -> object:
     return value
 
 
-_NAMES = {str: "a string", int: "an integer", float: "a number"}
+_NAMES = {str: "a string", int: "an integer", float: "a number", bool: "true or false"}
 _READERS: dict[Any, Callable[[Any, Any, str], Any]] = {
     str: _read_scalar,
     int: _read_scalar,
     float: _read_scalar,
+    bool: _read_scalar,
     tuple: _read_tuple,
     Mapping: _read_mapping,
     Union: _read_optional,
