@@ -26,6 +26,16 @@ PAIRS = [
     *(("3.12", "6.1"), ("3.13", "6.1")),
 ]
 
+#: Tests of what does not depend on Python or Django, or costs too much to repeat for them.
+ONCE = [
+    "--ignore=tests/benchmarks",
+    "--ignore=tests/concurrency/test_soak.py",
+    "--ignore=tests/example",
+    "--ignore=tests/test_docs.py",
+]
+#: To follow all advice takes minutes: once on the newest pair, and in `make test`.
+APPLIED = "--ignore=tests/advice/test_applied.py"
+
 nox.options.sessions = ["tests"]
 nox.options.default_venv_backend = "uv|virtualenv"
 # A Python that is not on this machine is left out, and nox says so, in CI as well.
@@ -47,10 +57,16 @@ for _version in sorted({python for python, *_ in COVERING}):
     _put_on_path(_version)
 
 
-def _run(session: nox.Session, django: str, *engines: str, corpus: Sequence[str] = ()) -> None:
+def _run(
+    session: nox.Session,
+    django: str,
+    *engines: str,
+    sqlite: Sequence[str] = (),
+    corpus: Sequence[str] = (),
+) -> None:
     session.install("-e", ".", "--group", "test", f"django~={django}.0")
     pytest = ["python", "-m", "pytest", "-q", *session.posargs]
-    session.run(*pytest, env={"DJANGO_EXPECTED": django, "NPLUSONE_TEST_DB": "sqlite"})
+    session.run(*pytest, *sqlite, env={"DJANGO_EXPECTED": django, "NPLUSONE_TEST_DB": "sqlite"})
     for engine in engines:
         environment = {"DJANGO_EXPECTED": django, "NPLUSONE_TEST_DB": engine}
         session.run(*pytest, "-m", "database", *corpus, env=environment)
@@ -59,11 +75,12 @@ def _run(session: nox.Session, django: str, *engines: str, corpus: Sequence[str]
 @nox.session
 @nox.parametrize(["python", "django", "engine"], COVERING)
 def tests(session: nox.Session, django: str, engine: str) -> None:
-    """All tests on SQLite; on one more engine what depends on it, but for the corpus.
+    """The tests on SQLite; on one more engine what depends on it, but for the corpus.
 
-    `make test` runs the corpus on every engine, with one Python and Django.
+    `make test` runs everything, and the corpus on every engine, with one Python and Django.
     """
-    _run(session, django, engine, corpus=["--ignore=tests/test_corpus.py"])
+    sqlite = ONCE if (session.python, django) == COVERING[-1][:2] else [*ONCE, APPLIED]
+    _run(session, django, engine, sqlite=sqlite, corpus=["--ignore=tests/test_corpus.py"])
 
 
 @nox.session
