@@ -58,8 +58,6 @@ class Judge:
         self.scope = scope
         self.policy: Policy = scope.policy
         self.groups = scope.all_groups()
-        for group in self.groups:
-            group.settle()
         self.cleared: list[Cleared] = []
         self.used_ignores: list[object] = []
         self.reached: list[Site] = []
@@ -84,6 +82,7 @@ class Judge:
         """The site and loop of ``group``."""
         known = self._locations.get(id(group))
         if known is None:
+            group.settle()
             known = self._locations[id(group)] = locate(self.scope, group)
             # One turn is no evidence against an ignore: small data needs none.
             if group.count >= self.policy.threshold:
@@ -110,9 +109,11 @@ class Judge:
     def _may_repeat(self, groups: list[Group]) -> bool:
         """Whether to read the source for what groups of one shape have in common."""
         threshold = self.policy.threshold
-        if any(group.count >= threshold for group in groups):
-            return True
-        return sum(group.count for group in groups) >= threshold and may_be_branches(groups)
+        if sum(group.count for group in groups) < threshold:
+            return False
+        for group in groups:
+            group.settle()
+        return any(group.count >= threshold for group in groups) or may_be_branches(groups)
 
     def _of_one_shape(self, groups: list[Group]) -> list[Candidate]:
         """Join the branches of one loop, then keep what repeats and is not healthy."""
@@ -335,6 +336,7 @@ class Judge:
         )
 
     def _shape(self, group: Group) -> Shape:
+        group.settle()
         location = self._locations.get(id(group))
         return Shape(
             group.fingerprint.headline,

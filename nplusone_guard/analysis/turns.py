@@ -7,20 +7,21 @@ would cost more than everything else that is done for them.
 from __future__ import annotations
 
 import dis
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from types import CodeType
 from typing import Final
 
 from nplusone_guard.capture import callpath
 from nplusone_guard.capture.scope import Group
 
-#: Instructions that only loops have; those that end an exception handler are none of them.
+_FOR: Final = dis.opmap["FOR_ITER"]
+#: Jumps that loops end in; so do exception handlers in Python 3.12.
 _BACKWARDS: Final = frozenset(
     code
     for name, code in dis.opmap.items()
-    if name == "FOR_ITER" or ("JUMP_BACKWARD" in name and "NO_INTERRUPT" not in name)
+    if "JUMP_BACKWARD" in name and "NO_INTERRUPT" not in name
 )
-#: Up to Python 3.10, ``while`` ends in a jump that may as well lead forwards.
+#: Up to Python 3.10, jumps whose target may as well lie before them as behind them.
 _ABSOLUTE: Final = frozenset(dis.hasjabs)
 
 
@@ -45,22 +46,38 @@ def may_be_branches(groups: Iterable[Group]) -> bool:
 
 
 def has_loop(code: CodeType) -> bool:
-    """Whether ``code`` may run an instruction twice in one call, told by its jumps.
-
-    It may say so of a function without loops, as of some with exception handlers.
-    """
+    """Whether ``code`` may run an instruction twice in one call, told by its jumps."""
     raw = code.co_code
-    if not _BACKWARDS.isdisjoint(raw[::2]):
+    operations = raw[::2]
+    if _FOR in operations:
         return True
-    return bool(_ABSOLUTE) and _jumps_back(raw)
+    if _ABSOLUTE.isdisjoint(operations) and _BACKWARDS.isdisjoint(operations):
+        return False
+    return any(_leads_back(code, *jump) for jump in _jumps(raw))
 
 
-def _jumps_back(raw: bytes) -> bool:
+def _jumps(raw: bytes) -> Iterator[tuple[int, int, int]]:
+    """Offset, operation and argument of each jump."""
     extended = 0
     for offset in range(0, len(raw), 2):
         operation, argument = raw[offset], raw[offset + 1] | extended
         extended = argument << 8 if operation == dis.EXTENDED_ARG else 0
-        # Targets count instructions, of two bytes each.
-        if operation in _ABSOLUTE and argument * 2 <= offset:
-            return True
-    return False
+        if operation in _BACKWARDS or operation in _ABSOLUTE:
+            yield offset, operation, argument
+
+
+def _leads_back(code: CodeType, offset: int, operation: int, argument: int) -> bool:
+    """Whether a jump leads to what has run before, and not from a handler past its ``try``."""
+    # Targets and distances count instructions, of two bytes each.
+    if operation in _ABSOLUTE:
+        return argument * 2 <= offset
+    target = offset + 2 - argument * 2
+    tries = getattr(dis, "_parse_exception_table", lambda code: ())(code)
+    # Handlers stand behind everything else.
+    handlers = min((each.target for each in tries), default=len(code.co_code))
+    if offset < handlers or target >= handlers:
+        return True
+    tried = [each for each in tries if each.start < handlers and each.target <= offset]
+    handler = max((each.target for each in tried), default=0)
+    starts: list[int] = [each.start for each in tried if each.target == handler]
+    return not starts or target <= min(starts)

@@ -84,7 +84,8 @@ class _Walker:
             value = getattr(node, name, None)
             if isinstance(value, list):
                 self.many(value)
-            elif isinstance(value, ast.AST):
+            # Contexts and operators have nothing inside.
+            elif isinstance(value, ast.AST) and value._fields:
                 self.visit(value)
 
     def many(self, values: list[Any]) -> None:

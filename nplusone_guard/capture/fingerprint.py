@@ -6,7 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 
-from nplusone_guard.capture.sql_control import NAMED_BY_FIRST_WORD, read_control, without_cursor
+from nplusone_guard.capture.sql_control import (
+    NAMED_BY_FIRST_WORD,
+    read_control,
+    read_savepoint,
+    without_cursor,
+)
 from nplusone_guard.capture.sql_grammar import read
 from nplusone_guard.capture.sql_keyset import keyset
 from nplusone_guard.capture.sql_reader import Reader
@@ -83,6 +88,9 @@ def fingerprint(sql: str, vendor: str = "sqlite") -> Fingerprint:
     An unknown vendor is read as standard SQL. No more than 32 KiB of ``sql`` are read,
     in time linear in their length.
     """
+    known = read_savepoint(sql, vendor)
+    if known is not None:
+        return Fingerprint(known.text, "control", control=known.control, savepoint=known.savepoint)
     reader = read(sql if len(sql) <= MAX_TEXT else _beginning(sql), vendor)
     text, kind, control, savepoint = _told(reader)
     truncated = reader.cut or len(sql) > MAX_TEXT
@@ -181,6 +189,8 @@ class _Cache(dict[str, Fingerprint]):
         if len(sql) > LONG_TEXT:
             return self._long(sql)
         found = self._read(sql)
+        if found.savepoint is not None:  # never the same text again
+            return found
         self.characters += len(sql)
         while len(self) >= MAX_ENTRIES or self.characters > MAX_CHARACTERS:
             if not self._drop_oldest():

@@ -65,6 +65,12 @@ _CURSORS = {
 NAMED_BY_FIRST_WORD = frozenset({*_ON_SAVEPOINT, *_OTHERS, *_CURSORS})
 
 
+#: As Django writes it, with a new name each time.
+_DJANGO = re.compile(
+    r"(SAVEPOINT|RELEASE SAVEPOINT|ROLLBACK TO SAVEPOINT) ([\"`])([A-Za-z_][A-Za-z0-9_]*)\2"
+).fullmatch
+
+
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE | re.DOTALL)
@@ -92,6 +98,15 @@ def read_control(text: str, dialect: Dialect) -> Control | None:
         return None
     plain = text.isascii() and text.replace(" ", "").isalpha()
     return Control(text.upper() if plain else text, known[0])
+
+
+def read_savepoint(sql: str, vendor: str) -> Control | None:
+    """What ``read_control`` says of a savepoint that Django itself makes, told at a glance."""
+    found = _DJANGO(sql)
+    if found is None or (found[2] == "`") != (vendor == "mysql"):
+        return None
+    control, shape, _ = _ON_SAVEPOINT[found[1].partition(" ")[0]]
+    return Control(shape, control, found[3])
 
 
 def without_cursor(text: str, dialect: Dialect) -> str:

@@ -69,6 +69,14 @@ def test_forgets_the_oldest(cache, reads):
     assert reads == ["SELECT 0"]
 
 
+def test_savepoints_push_nothing_out(cache, reads):
+    """Django gives each of them a new name."""
+    cache["SELECT 1"]
+    for number in range(MAX_ENTRIES + 1):
+        assert cache[f'SAVEPOINT "s140_x{number}"'].savepoint == f"s140_x{number}"
+    assert list(cache) == ["SELECT 1"]
+
+
 def test_holds_so_many_characters_and_no_more(cache):
     for number in range(2_000):
         cache[f"SELECT a FROM t WHERE b = '{'x' * 1_500}{number}'"]

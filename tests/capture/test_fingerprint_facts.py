@@ -83,6 +83,15 @@ def test_transaction_control(sql: str, control: str, savepoint: str | None):
     assert (found.kind, found.control, found.savepoint) == ("control", control, savepoint)
 
 
+@pytest.mark.parametrize("vendor", ["sqlite", "postgresql", "mysql", "oracle", "microsoft"])
+@pytest.mark.parametrize("verb", ["SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT"])
+@pytest.mark.parametrize("name", ['"s140_x1"', "`s140_x1`", '"s 1"', '"1"', '"s1" '])
+def test_djangos_savepoints_are_read_as_all_others_are(vendor, verb, name):
+    sql = f"{verb} {name}"
+    # A comment, which the shape leaves out, is no statement that Django itself makes.
+    assert fingerprint(sql, vendor) == fingerprint(f"{sql} -- x", vendor)
+
+
 @pytest.mark.parametrize(
     "sql", ["BEGIN proc(:1); END;", "SET names utf8", "PREPARE p AS SELECT 1", "START SLAVE"]
 )

@@ -1,0 +1,154 @@
+"""What can be a loop is told from bytecode; sources are read for nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import Group
+
+from nplusone_guard import watch
+from nplusone_guard.analysis import judge
+from nplusone_guard.analysis.turns import has_loop
+from nplusone_guard.policy import Policy
+
+#: As the pytest plugin asks: nobody sees the shapes.
+BRIEF = Policy(details=False, max_timeline=0)
+
+
+def for_loop(items):
+    for item in items:
+        print(item)
+
+
+def while_true():
+    while True:
+        if print():
+            break
+
+
+def while_condition(item):
+    while item.next is not None:
+        item = item.next
+
+
+def long_way_back(item):
+    while item.next:
+        print(*[1, 2, 3], *item, *item, *item, *item, *item, *item, *item, *item, *item, *item)
+        print(*[1, 2, 3], *item, *item, *item, *item, *item, *item, *item, *item, *item, *item)
+        print(*[1, 2, 3], *item, *item, *item, *item, *item, *item, *item, *item, *item, *item)
+        print(*[1, 2, 3], *item, *item, *item, *item, *item, *item, *item, *item, *item, *item)
+        item = item.next or item.previous or item.first or item.last or item.other
+
+
+def while_in_a_handler(item):
+    try:
+        item.first()
+    except ValueError:
+        while item.next:
+            item = item.next
+    item.second()
+
+
+def retries(item):
+    while True:
+        try:
+            return item.first()
+        except ValueError:
+            continue
+
+
+async def async_for(items):
+    async for item in items:
+        print(item)
+
+
+generator = (item for item in ()).gi_code
+
+
+def straight(item):
+    item.first()
+    assert item
+    return item.second() if item.third else item.fourth() or item.fifth()
+
+
+async def awaits(item):
+    await item.first()
+    await item.second()
+
+
+@pytest.mark.parametrize(
+    "function",
+    [for_loop, while_true, while_condition, long_way_back, async_for, while_in_a_handler, retries],
+)
+def test_a_function_that_loops(function):
+    assert has_loop(function.__code__)
+
+
+def test_a_generator_expression_loops():
+    assert has_loop(generator)
+
+
+def handles(item):
+    with item:
+        item.first()
+    try:
+        item.second()
+    except ValueError:
+        item.third()
+    finally:
+        item.fourth()
+    with item.fifth():
+        item.sixth()
+
+
+@pytest.mark.parametrize("function", [straight, awaits, handles])
+def test_a_function_that_does_not(function):
+    assert not has_loop(function.__code__)
+
+
+@pytest.mark.django_db
+def test_branches_of_a_loop_that_ran_once_each_are_found():
+    with watch("branches", policy=BRIEF) as report:
+        for number in range(2):
+            if number:
+                Group.objects.filter(pk=number).first()
+            else:
+                Group.objects.filter(pk=number).first()
+    (finding,) = report.findings
+    assert finding.count == 2
+
+
+@pytest.mark.django_db
+def test_two_lines_outside_a_loop_are_not_looked_up(monkeypatch):
+    def fail(*arguments):
+        raise AssertionError("a source was read")
+
+    monkeypatch.setattr(judge, "locate", fail)
+    with watch("two lines", policy=BRIEF) as report:
+        Group.objects.filter(pk=1).first()
+        Group.objects.filter(pk=2).first()
+    assert (report.findings, report.internal_errors) == ((), ())
+
+
+@pytest.mark.django_db
+def test_what_nobody_sees_is_not_made():
+    with watch("brief", policy=BRIEF) as report:
+        Group.objects.count()
+    assert (report.query_count, report.shapes, report.timeline) == (1, (), ())
+
+
+@pytest.mark.django_db
+def test_whoever_opened_the_scope_may_know_better():
+    def exempt(scope, fingerprint, loop, sites):
+        return "a loop of mine" if loop.line == line else ""
+
+    line = exempt.__code__.co_firstlineno + 5
+    with watch("exempt", policy=Policy(exempt=exempt)) as report:
+        for number in range(3):
+            Group.objects.filter(pk=number).first()
+        for number in range(3):
+            Group.objects.filter(name=str(number)).first()
+    (finding,) = report.findings
+    assert finding.loop.line == line + 2
+    (cleared,) = report.cleared
+    assert (cleared.reason, cleared.detail, cleared.count) == ("test-code", "a loop of mine", 3)
+    assert cleared.loop.line == line
