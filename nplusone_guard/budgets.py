@@ -18,7 +18,7 @@ from nplusone_guard.guard import Recording, open_scope
 from nplusone_guard.ignores import closest
 from nplusone_guard.report.groups import query_groups, render_groups
 from nplusone_guard.report.model import Report
-from nplusone_guard.report.text import counted
+from nplusone_guard.report.page import counted
 
 F = TypeVar("F", bound=Callable[..., Any])
 

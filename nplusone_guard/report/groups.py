@@ -9,20 +9,15 @@ from typing import Final
 from nplusone_guard.analysis.findings import Finding, Shape, Site
 from nplusone_guard.report import columns
 from nplusone_guard.report.model import Report
-from nplusone_guard.report.text import (
-    _aligned,
-    _fix,
-    _loaded,
-    _loop_name,
-    _Page,
-    _page,
-    _Row,
-    _row,
-    _same_line,
-    _short_places,
-    _source,
-    _to_change,
-    counted,
+from nplusone_guard.report.page import Page, Row, aligned, counted, page_of, row_of
+from nplusone_guard.report.told import (
+    fix_rows,
+    loaded_text,
+    loop_name,
+    same_line,
+    short_places,
+    source_text,
+    to_change,
 )
 
 #: Groups that are shown unless all are asked for.
@@ -92,7 +87,7 @@ def render_groups(
     At most ``MAX_GROUPS`` are shown, and how many are left; where ``verbose``, all are,
     with their statements. Each fix is given once.
     """
-    page = _page(width, base_dir, encoding)
+    page = page_of(width, base_dir, encoding)
     shown = groups if verbose else groups[:MAX_GROUPS]
     told: set[str] = set()
     lines = [line for group in shown for line in _lines(group, page, told, verbose=verbose)]
@@ -103,25 +98,25 @@ def render_groups(
     return "\n".join(lines)
 
 
-def _lines(group: QueryGroup, page: _Page, told: set[str], *, verbose: bool) -> Iterator[str]:
+def _lines(group: QueryGroup, page: Page, told: set[str], *, verbose: bool) -> Iterator[str]:
     yield page.line(f" {page.times_of(group.count, group.headline)}{_aside(group, page)}")
     if verbose:
         yield from _sql(group.fingerprint, page)
     yield from _details(group.sites, group.findings[:MAX_SITES], told, page)
     more = ", ".join(page.place(site) for site in group.sites[MAX_SITES:])
     if more:
-        yield page.line(_row("also", f"{len(group.sites) - MAX_SITES} more: {more}"))
+        yield page.line(row_of("also", f"{len(group.sites) - MAX_SITES} more: {more}"))
 
 
 def _details(
-    sites: Sequence[Site], findings: Sequence[Finding], told: set[str], page: _Page
+    sites: Sequence[Site], findings: Sequence[Finding], told: set[str], page: Page
 ) -> Iterator[str]:
     """Fix, call sites and loops; fixes that were ``told`` are not told again."""
     for finding in findings:
         if finding.id not in told:
             told.add(finding.id)
-            yield from _fix(finding, page, 2)
-    yield from _aligned([*_site_rows(sites, page), *_loop_rows(sites, findings, page)], page)
+            yield from fix_rows(finding, page, 2)
+    yield from aligned([*_site_rows(sites, page), *_loop_rows(sites, findings, page)], page)
 
 
 def detail_rows(
@@ -135,44 +130,44 @@ def detail_rows(
     base_dir: str | None = None,
 ) -> list[str]:
     """One shape at one call site: ``head`` of the short name of that place, then details."""
-    page = _page(width, base_dir, "utf-8")
+    page = page_of(width, base_dir, "utf-8")
     findings = [finding] if finding is not None else []
     return [
-        page.line(f" {page.clean(head(_short_places(site, page)[-1]))}"),
+        page.line(f" {page.clean(head(short_places(site, page)[-1]))}"),
         *(_sql(sql, page) if sql else ()),
         *_details([site], findings, told, page),
     ]
 
 
-def _aside(group: QueryGroup, page: _Page) -> str:
+def _aside(group: QueryGroup, page: Page) -> str:
     notes = [group.database] if group.database not in ("", "default") else []
     rules = "".join(f"  {rule}" for rule in dict.fromkeys(one.rule for one in group.findings))
     return (f" ({page.clean(', '.join(notes))})" if notes else "") + rules
 
 
-def _sql(text: str, page: _Page) -> Iterator[str]:
-    room = page.width - len(_row("", "."))
+def _sql(text: str, page: Page) -> Iterator[str]:
+    room = page.width - len(row_of("", "."))
     lines = columns.wrap(page.clean(text), room, MAX_SQL_LINES, page.ellipsis)
     for index, line in enumerate(lines):
-        yield _row("" if index else "sql", line)
+        yield row_of("" if index else "sql", line)
 
 
-def _site_rows(sites: Sequence[Site], page: _Page) -> Iterator[_Row]:
+def _site_rows(sites: Sequence[Site], page: Page) -> Iterator[Row]:
     for index, site in enumerate(sites[:MAX_SITES]):
-        yield "" if index else "query", page.place(site), _source(site, page)
+        yield "" if index else "query", page.place(site), source_text(site, page)
 
 
-def _loop_rows(sites: Sequence[Site], findings: Iterable[Finding], page: _Page) -> Iterator[_Row]:
+def _loop_rows(sites: Sequence[Site], findings: Iterable[Finding], page: Page) -> Iterator[Row]:
     """The loops, and where their parents were loaded, each place once."""
     rows = (row for finding in findings for row in _rows_of_loop(finding, sites, page))
     yield from dict.fromkeys(rows)
 
 
-def _rows_of_loop(finding: Finding, sites: Sequence[Site], page: _Page) -> Iterator[_Row]:
+def _rows_of_loop(finding: Finding, sites: Sequence[Site], page: Page) -> Iterator[Row]:
     loop, origin = finding.loop, finding.origin
-    if loop is not None and all(_same_line(loop, site) for site in sites):
-        yield "loop", f"same line, {_loop_name(loop, page)}", ""
+    if loop is not None and all(same_line(loop, site) for site in sites):
+        yield "loop", f"same line, {loop_name(loop, page)}", ""
     elif loop is not None:
-        yield "loop", page.place(loop), _source(loop, page)
+        yield "loop", page.place(loop), source_text(loop, page)
     if origin is not None:
-        yield "loaded", page.place(_to_change(origin)), _loaded(origin, loop, page)
+        yield "loaded", page.place(to_change(origin)), loaded_text(origin, loop, page)

@@ -10,7 +10,7 @@ from nplusone_guard.analysis.findings import Finding, Shape, Site
 from nplusone_guard.analysis.merging import shape_key
 from nplusone_guard.report.groups import MAX_GROUPS, detail_rows, sends
 from nplusone_guard.report.model import Report
-from nplusone_guard.report.text import counted
+from nplusone_guard.report.page import counted
 
 
 @dataclass(frozen=True, slots=True)

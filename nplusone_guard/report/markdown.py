@@ -17,13 +17,13 @@ from urllib.parse import quote
 from nplusone_guard.analysis.findings import Cleared, Finding, Option, Site
 from nplusone_guard.report import columns, places, sql, summary
 from nplusone_guard.report.model import Report
+from nplusone_guard.report.page import counted, duration
 from nplusone_guard.report.session import (
     SessionDiff,
     SessionFinding,
     SessionReport,
     session_of,
 )
-from nplusone_guard.report.text import counted, duration
 
 #: Findings in the table, and of these the ones told in full.
 MAX_ROWS: Final = 200

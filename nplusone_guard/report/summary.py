@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from nplusone_guard.analysis.findings import Cleared
 from nplusone_guard.report import columns, places
+from nplusone_guard.report.page import counted, duration
 from nplusone_guard.report.session import UNUSED, SessionDiff, SessionFinding, SessionReport
-from nplusone_guard.report.text import counted, duration, render_finding
+from nplusone_guard.report.text import render_finding
 
 #: Scopes of one finding, and cleared groups, that are named.
 MAX_SCOPES = 3

@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 
 from nplusone_guard.analysis.findings import (
     Cleared,
     Finding,
-    Option,
-    Origin,
     Site,
     Statement,
     UnusedIgnore,
 )
 from nplusone_guard.report import columns
 from nplusone_guard.report.model import Report
+from nplusone_guard.report.page import (
+    INDENT,
+    Page,
+    aligned,
+    counted,
+    duration,
+    join_parts,
+    page_of,
+    row_of,
+)
+from nplusone_guard.report.told import (
+    fits,
+    fix_rows,
+    fix_texts,
+    loaded_text,
+    loop_name,
+    same_line,
+    short_places,
+    source_text,
+    to_change,
+)
 
-#: Narrower than this a finding cannot be told in six lines.
-MIN_WIDTH = 60
 MAX_LINES = 6
-#: Columns kept for the source line, however long its path is.
-SOURCE_ROOM = 20
 #: From this width on every place is told with its path, also where it is that of the query.
 ROOM_FOR_PATHS = 100
 #: Cleared groups and duplicate sites that get a place of their own.
 MAX_CLEARED = 20
-
-_LABEL = 6
-_INDENT = " " * (3 + _LABEL + 2)
-#: Kinds of loop that the source line alone does not show.
-_TOLD_KINDS = frozenset({"call", "gather", "recursion"})
-#: Kinds of place that go by a name of their own: ``EntrySerializer.author``.
-_NAMED_KINDS = frozenset({"serializer", "admin", "form", "view", "model"})
 
 
 def render(
@@ -46,15 +51,17 @@ def render(
     base_dir: str | None = None,
     brief_ids: Collection[str] = frozenset(),
     encoding: str | None = "utf-8",
+    named: bool = True,
 ) -> str:
     """The whole report, no line wider than ``width`` columns (at least 60).
 
     Paths are shown relative to ``base_dir`` (default: the working directory). A
-    finding whose id is in ``brief_ids`` takes one line. What ``encoding`` cannot
+    finding whose id is in ``brief_ids`` takes one line. Where it is told already what the
+    scope is called, it is not ``named``. What ``encoding`` cannot
     carry is spelled in ASCII, so that the text can be written to a stream of it.
     """
-    page = _page(width, base_dir, encoding)
-    lines = [_headline(report, page)]
+    page = page_of(width, base_dir, encoding)
+    lines = [_headline(report, page) if named else page.first_fitting(_all_facts(report, page))]
     for finding in report.findings:
         if finding.id in brief_ids:
             lines.append(_brief(finding, page))
@@ -81,101 +88,29 @@ def render_finding(
     ``total`` is the number of queries of the whole scope, which those that can be
     saved are set against; without it they are set against the finding's own.
     """
-    page = _page(width, base_dir, encoding)
+    page = page_of(width, base_dir, encoding)
     return _brief(finding, page) if brief else "\n".join(_finding(finding, total, page))
 
 
 def headline(report: Report, *, width: int = 100, encoding: str | None = "utf-8") -> str:
     """The scope in one line: its queries, their time, how many loops."""
-    return _headline(report, _page(width, None, encoding))
+    return _headline(report, page_of(width, None, encoding))
 
 
-def duration(seconds: float) -> str:
-    """``0.4 ms``, ``18.2 ms``, ``340 ms``, ``1.25 s``."""
-    if seconds < 0.09995:
-        return f"{seconds * 1000:.1f} ms"
-    if seconds < 0.9995:
-        return f"{seconds * 1000:.0f} ms"
-    return f"{seconds:.2f} s"
-
-
-def counted(count: int, noun: str, plural: str = "") -> str:
-    """``1 query``, ``2 queries``, ``1,200 queries``."""
-    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """Where a text goes: how wide, in which encoding, below which directory."""
-
-    width: int
-    base: str
-    encoding: str
-    times: str
-    ellipsis: str
-
-    def clean(self, text: str) -> str:
-        # Every character takes a column: text that is cut here is shortened later.
-        return columns.clean(text[: 4 * self.width], self.encoding)
-
-    def line(self, text: str) -> str:
-        return columns.shorten(text, self.width, self.ellipsis).rstrip()
-
-    def first_fitting(self, texts: Sequence[str]) -> str:
-        """The first of ``texts`` that fits, else the last, cut."""
-        fitting = (text for text in texts if columns.columns(text) <= self.width)
-        return self.line(next(fitting, texts[-1]))
-
-    def path(self, path: str, room: int) -> str:
-        return columns.shorten_path(path, room, self.ellipsis)
-
-    def middle(self, text: str, room: int) -> str:
-        return columns.shorten_middle(text, room, self.ellipsis)
-
-    def times_of(self, count: int, headline: str) -> str:
-        return f"{count:,} {self.times} {self.clean(headline)}"
-
-    def place(self, site: Site, beside: Site | None = None) -> str:
-        """``file:line``; ``:line`` where ``beside`` is in the same file."""
-        if beside is not None and beside.file == site.file:
-            return f":{site.line}"
-        return f"{columns.clean(self._shown(site), self.encoding)}:{site.line}"
-
-    def _shown(self, site: Site) -> str:
-        for folder in ("site-packages", "dist-packages") if site.package else ():
-            before, found, after = site.file.rpartition(folder)
-            if found and before and after:
-                return after[1:]
-        return self.relative(site.file)
-
-    def relative(self, path: str) -> str:
-        below = path.startswith(self.base) and path != self.base
-        return path[len(self.base) :] if below else path
-
-
-def _page(width: int, base_dir: str | None, encoding: str | None) -> _Page:
-    name = columns.usable(encoding)
-    base = os.path.join(base_dir or _working_directory(), "")
-    times, ellipsis = columns.clean("×", name), columns.clean("…", name)
-    return _Page(max(width, MIN_WIDTH), base, name, times, ellipsis)
-
-
-def _working_directory() -> str:
-    try:
-        return os.getcwd()
-    except OSError:  # It was removed while the process was in it.
-        return ""
-
-
-def _headline(report: Report, page: _Page) -> str:
+def _headline(report: Report, page: Page) -> str:
     name = page.clean(report.name or report.kind)
-    transactions = _transactions(report)
-    asides = (_joined("; ", _databases(report, page), transactions), transactions, "")
-    facts = [_facts(report, aside) for aside in asides]
+    facts = _all_facts(report, page)
     room = max(page.width - len(facts[-1]) - 2, 12)
     return page.first_fitting(
         [*(f"{name}: {each}" for each in facts), f"{page.middle(name, room)}: {facts[-1]}"]
     )
+
+
+def _all_facts(report: Report, page: Page) -> list[str]:
+    """What the first line tells, from the fullest to the barest."""
+    transactions = _transactions(report)
+    asides = (join_parts("; ", _databases(report, page), transactions), transactions, "")
+    return [_facts(report, aside) for aside in asides]
 
 
 def _facts(report: Report, aside: str) -> str:
@@ -186,11 +121,7 @@ def _facts(report: Report, aside: str) -> str:
     return f"{facts}, {_verdict(report)}" if asked or report.findings else facts
 
 
-def _joined(separator: str, *parts: str) -> str:
-    return separator.join(filter(None, parts))
-
-
-def _databases(report: Report, page: _Page) -> str:
+def _databases(report: Report, page: Page) -> str:
     if len(report.databases) < 2:
         return ""
     used = sorted(report.databases.items(), key=lambda item: (-item[1], item[0]))
@@ -214,7 +145,7 @@ def _is_spread(finding: Finding) -> bool:
     return finding.rule == "duplicate-query" and finding.loop is None
 
 
-def _finding(finding: Finding, total: int, page: _Page) -> list[str]:
+def _finding(finding: Finding, total: int, page: Page) -> list[str]:
     rows = _spread(finding, page) if _is_spread(finding) else _looped(finding, page)
     also = _others(finding, page)
     if _needs_more_room(finding, page):
@@ -222,11 +153,11 @@ def _finding(finding: Finding, total: int, page: _Page) -> list[str]:
     room = MAX_LINES - 1 - len(rows)
     # The fix is what the reader came for: where it needs a second line and none is
     # left, the first line alone tells how many other statements the loop has.
-    fix = _fix(finding, page, min(3, room) if _needs_more_room(finding, page) else min(2, room))
+    fix = fix_rows(finding, page, min(3, room) if _needs_more_room(finding, page) else min(2, room))
     return [_head(finding, total, page), *fix, *rows, *also[: room - len(fix)]]
 
 
-def _head(finding: Finding, total: int, page: _Page) -> str:
+def _head(finding: Finding, total: int, page: Page) -> str:
     left, what = f" {page.clean(finding.rule)}  ", _what(finding, page)
     tails = _tails(finding, total, page)
     room = page.width - columns.columns(left + tails[-1])
@@ -235,7 +166,7 @@ def _head(finding: Finding, total: int, page: _Page) -> str:
     )
 
 
-def _tails(finding: Finding, total: int, page: _Page) -> list[str]:
+def _tails(finding: Finding, total: int, page: Page) -> list[str]:
     """The right end of a finding's first line, from the fullest to the barest."""
     time, name, saves = duration(finding.duration), _id(finding, page), finding.advice.saves
     tails = [[time], []]
@@ -247,11 +178,11 @@ def _tails(finding: Finding, total: int, page: _Page) -> list[str]:
     return ["".join(f"  {part}" for part in (*tail, name) if part) for tail in tails]
 
 
-def _id(finding: Finding, page: _Page) -> str:
+def _id(finding: Finding, page: Page) -> str:
     return f"[{columns.shorten(page.clean(finding.id), 16, page.ellipsis)}]" if finding.id else ""
 
 
-def _what(finding: Finding, page: _Page) -> str:
+def _what(finding: Finding, page: Page) -> str:
     if not finding.statements:
         return page.clean(finding.summary)
     main, more = _main(finding), len(finding.statements) - 1
@@ -268,78 +199,34 @@ def _main(finding: Finding) -> Statement:
     return next(same, finding.statements[0])
 
 
-def _aside(main: Statement, finding: Finding, page: _Page) -> str:
+def _aside(main: Statement, finding: Finding, page: Page) -> str:
     notes = [page.clean(main.database)] if main.database not in ("", "default") else []
     notes += [f"{main.failed:,} failed"] if main.failed else []
     notes += ["same parameters"] if finding.rule == "duplicate-query" else []
     return f" ({', '.join(notes)})" if notes else ""
 
 
-def _fix(finding: Finding, page: _Page, lines: int) -> list[str]:
-    room = page.width - len(_INDENT)
-    told = _fix_texts(finding, page)
-    text = next((text for text in told if _fits(text, room, lines)), told[-1])
-    first, *more = columns.wrap(text, room, lines, page.ellipsis)
-    return [_row("fix", first), *(_row("", line) for line in more)] if text.strip() else []
-
-
-def _fix_texts(finding: Finding, page: _Page) -> list[str]:
-    """The fix as a sentence, and as bare code."""
-    texts = [finding.advice.text, *(_bare(option) for option in finding.advice.options[:1])]
-    return [page.clean(" ".join(text.split())) for text in texts]
-
-
-def _needs_more_room(finding: Finding, page: _Page) -> bool:
+def _needs_more_room(finding: Finding, page: Page) -> bool:
     """Whether two lines cut the fix, and its own line is the one where the parents are loaded."""
     origin, options = finding.origin, finding.advice.options
     if origin is None or not options or _is_spread(finding):
         return False
-    place = _to_change(origin)
-    room = page.width - len(_INDENT)
-    fitting = (text for text in _fix_texts(finding, page) if _fits(text, room, 2))
+    place = to_change(origin)
+    room = page.width - len(INDENT)
+    fitting = (text for text in fix_texts(finding, page) if fits(text, room, 2))
     same = (options[0].file, options[0].line) == (place.file, place.line)
     return same and next(fitting, None) is None
 
 
-def _fits(text: str, room: int, lines: int) -> bool:
-    wrapped = columns.wrap(text, room, lines, "\0")
-    return not any("\0" in line for line in wrapped)
-
-
-def _bare(option: Option) -> str:
-    """What to write, where, and what to read then, without a sentence around it."""
-    read = f"; read {option.read}" if option.read and option.read != option.expression else ""
-    return f"{option.expression} at {os.path.basename(option.file)}:{option.line}{read}"
-
-
-def _row(label: str, text: str) -> str:
-    return f"   {label:<{_LABEL}}  {text}".rstrip()
-
-
-_Row = tuple[str, str, str]
-
-
-def _aligned(rows: Sequence[_Row], page: _Page) -> list[str]:
-    """Rows of label, place and text, in columns where that costs no text."""
-    rest = min(SOURCE_ROOM, max(columns.columns(text) for _, _, text in rows))
-    room = page.width - len(_INDENT) - (2 + rest if rest else 0)
-    shown = [(label, page.path(place, room), text) for label, place, text in rows]
-    longest = max(columns.columns(place) if text else 0 for _, place, text in shown)
-    lines = [_row(label, f"{columns.pad(place, longest)}  {text}") for label, place, text in shown]
-    if any(columns.columns(line) > page.width for line in lines):
-        lines = [_row(label, f"{place}  {text}") for label, place, text in shown]
-    return [page.line(line) for line in lines]
-
-
-def _looped(finding: Finding, page: _Page, *, told: bool = True) -> list[str]:
+def _looped(finding: Finding, page: Page, *, told: bool = True) -> list[str]:
     """Where it is asked, repeated and, unless the fix has said so already, loaded."""
     site, loop, origin = finding.site, finding.loop, finding.origin
     # Source lines tell more than a path that stands right above.
     beside = site if page.width < ROOM_FOR_PATHS else None
-    rows = [("query", page.place(site), _source(site, page))]
+    rows = [("query", page.place(site), source_text(site, page))]
     if loop is not None:
-        same = _same_line(loop, site) and not _two_tags(loop, site)
-        text = _joined("  ", "" if same else _source(loop, page), _why(finding, page))
+        same = same_line(loop, site) and not _two_tags(loop, site)
+        text = join_parts("  ", "" if same else source_text(loop, page), _why(finding, page))
         rows += [
             (
                 "loop",
@@ -348,16 +235,16 @@ def _looped(finding: Finding, page: _Page, *, told: bool = True) -> list[str]:
             )
         ]
     if origin is not None and told:
-        rows += [("loaded", page.place(_to_change(origin), beside), _loaded(origin, loop, page))]
-    return _aligned(rows, page)
+        rows += [("loaded", page.place(to_change(origin), beside), loaded_text(origin, loop, page))]
+    return aligned(rows, page)
 
 
-def _why(finding: Finding, page: _Page) -> str:
+def _why(finding: Finding, page: Page) -> str:
     """What makes a bypassed prefetch worse than none, where the fix has no room to say so."""
-    sentence, *bare = _fix_texts(finding, page)
+    sentence, *bare = fix_texts(finding, page)
     if finding.rule != "bypassed-prefetch" or not bare:
         return ""
-    said = _fits(sentence, page.width - len(_INDENT), 2)
+    said = fits(sentence, page.width - len(INDENT), 2)
     accessor = page.clean(finding.relation.rpartition(".")[2])
     return "" if said or not accessor else f"{accessor} is prefetched, then bypassed"
 
@@ -367,71 +254,33 @@ def _two_tags(one: Site, other: Site) -> bool:
     return one.kind == other.kind == "template" and one.source != other.source
 
 
-def _told_same(loop: Site, page: _Page) -> str:
-    return "same tag" if loop.kind == "template" else f"same line, {_loop_name(loop, page)}"
+def _told_same(loop: Site, page: Page) -> str:
+    return "same tag" if loop.kind == "template" else f"same line, {loop_name(loop, page)}"
 
 
-def _source(site: Site, page: _Page) -> str:
-    told = _joined(
-        ", ",
-        f"in package {page.clean(site.package)}" if site.package else "",
-        site.kind if site.kind in _TOLD_KINDS else "",
-    )
-    source = _joined(" ", f"({told})" if told else "", page.clean(site.source))
-    return _joined("  ", page.clean(site.function), source) if _is_named(site) else source
-
-
-def _loop_name(loop: Site, page: _Page) -> str:
-    """What a loop is called where its line is told already."""
-    return page.clean(loop.function if _is_named(loop) else loop.kind)
-
-
-def _is_named(site: Site) -> bool:
-    return site.kind in _NAMED_KINDS
-
-
-def _to_change(origin: Origin) -> Site:
-    return origin.assigned or origin.site
-
-
-def _loaded(origin: Origin, loop: Site | None, page: _Page) -> str:
-    """``20 tenants.Tenant  tenants = Tenant.objects.all()``, told at the line to change."""
-    place, read = _to_change(origin), origin.site
-    parents = f"{origin.parents:,} " if origin.parents > 0 else ""
-    text = parents + page.clean(origin.model)
-    if not any(_same_line(read, known) for known in (place, loop)):
-        text += f", read at {page.place(read, beside=place)}"
-    told = _same_line(place, loop) or not place.source
-    return text if told else f"{text}  {page.clean(place.source)}"
-
-
-def _same_line(one: Site, other: Site | None) -> bool:
-    return other is not None and (one.file, one.line) == (other.file, other.line)
-
-
-def _spread(finding: Finding, page: _Page) -> list[str]:
+def _spread(finding: Finding, page: Page) -> list[str]:
     """The places of a duplicate query: four rows, the last a list where there are more."""
     sites = list(dict.fromkeys((finding.site, *finding.also_at)))
     rows = MAX_LINES - 2
     told = sites if len(sites) <= rows else sites[: rows - 1]
     labels = ["query", *("" for _ in told)]
     places = [
-        (label, page.place(site), _source(site, page))
+        (label, page.place(site), source_text(site, page))
         for label, site in zip(labels, told, strict=False)
     ]
     more = ", ".join(page.place(site) for site in sites[len(told) :])
     also = f"{len(sites) - len(told)} more: {more}"
-    return _aligned(places, page) + ([page.line(_row("also", also))] if more else [])
+    return aligned(places, page) + ([page.line(row_of("also", also))] if more else [])
 
 
-def _others(finding: Finding, page: _Page) -> list[str]:
+def _others(finding: Finding, page: Page) -> list[str]:
     """What else the loop sends, and where else it sends the same, in one row."""
     parts = filter(None, (_other_statements(finding, page), _other_sites(finding, page)))
     also = "; ".join(parts)
-    return [page.line(_row("also", also))] if also else []
+    return [page.line(row_of("also", also))] if also else []
 
 
-def _other_statements(finding: Finding, page: _Page) -> str:
+def _other_statements(finding: Finding, page: Page) -> str:
     main = _main(finding) if finding.statements else None
     more = [each for each in finding.statements if each is not main]
     told = (
@@ -441,17 +290,17 @@ def _other_statements(finding: Finding, page: _Page) -> str:
     return f"{counted(len(more), 'more statement')}: {', '.join(told)}" if more else ""
 
 
-def _other_sites(finding: Finding, page: _Page) -> str:
+def _other_sites(finding: Finding, page: Page) -> str:
     sites = [site for site in finding.also_at if site != finding.site]
     if not sites or _is_spread(finding):
         return ""
     return "sent at " + ", ".join(page.place(site, finding.site) for site in sites) + " too"
 
 
-def _brief(finding: Finding, page: _Page) -> str:
+def _brief(finding: Finding, page: Page) -> str:
     left, what = f" {page.clean(finding.rule)}  ", _what(finding, page)
     tail = f"  again {_id(finding, page)}".rstrip()
-    places = [f"  {place}" for place in _short_places(finding.site, page)]
+    places = [f"  {place}" for place in short_places(finding.site, page)]
     room = page.width - columns.columns(left + tail)
     return page.first_fitting(
         [
@@ -461,12 +310,7 @@ def _brief(finding: Finding, page: _Page) -> str:
     )
 
 
-def _short_places(site: Site, page: _Page) -> tuple[str, str]:
-    place = page.place(site)
-    return place, re.split(r"[/\\]", place)[-1]
-
-
-def _cleared(cleared: Sequence[Cleared], page: _Page) -> list[str]:
+def _cleared(cleared: Sequence[Cleared], page: Page) -> list[str]:
     if not cleared:
         return []
     reasons = Counter(page.clean(each.reason) for each in cleared)
@@ -478,23 +322,23 @@ def _cleared(cleared: Sequence[Cleared], page: _Page) -> list[str]:
     return [page.line(line) for line in lines]
 
 
-def _cleared_row(each: Cleared, longest: int, page: _Page) -> str:
+def _cleared_row(each: Cleared, longest: int, page: Page) -> str:
     reason = columns.pad(page.clean(each.reason), longest)
     what = page.middle(page.times_of(each.count, each.headline), page.width // 2)
     return page.first_fitting(
         [
             f"   {reason}  {what}  {place}  {page.clean(each.detail)}".rstrip()
-            for place in _short_places(each.site, page)
+            for place in short_places(each.site, page)
         ]
     )
 
 
-def _correlation(report: Report, page: _Page) -> list[str]:
+def _correlation(report: Report, page: Page) -> list[str]:
     found = page.clean(report.correlation_id)
     return [page.line(f" correlation id: {found}")] if found else []
 
 
-def _notes(report: Report, page: _Page) -> Iterator[str]:
+def _notes(report: Report, page: Page) -> Iterator[str]:
     """What else the reader must know, a line each."""
     if report.failed_count:
         yield f"{counted(report.failed_count, 'query', 'queries')} failed"
@@ -511,6 +355,6 @@ def _notes(report: Report, page: _Page) -> Iterator[str]:
     yield from (_unused(ignore, page) for ignore in report.unused_ignores)
 
 
-def _unused(ignore: UnusedIgnore, page: _Page) -> str:
+def _unused(ignore: UnusedIgnore, page: Page) -> str:
     where = page.path(page.clean(page.relative(ignore.where)), page.width // 3)
     return f"unused ignore at {where}: {page.clean(ignore.reason)}  {page.clean(ignore.text)}"

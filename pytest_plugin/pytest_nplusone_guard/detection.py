@@ -15,7 +15,13 @@ from pytest_nplusone_guard.declarations import Mode, deselected_key, django_is_c
 from pytest_nplusone_guard.items import around_function
 from pytest_nplusone_guard.marks import Marked, marked_key
 from pytest_nplusone_guard.options import Options, read_options
-from pytest_nplusone_guard.workers import is_worker, output_of, raise_refused
+from pytest_nplusone_guard.workers import (
+    hand_width_on,
+    is_worker,
+    output_of,
+    raise_refused,
+    width_of,
+)
 
 if TYPE_CHECKING:
     from nplusone_guard.report.model import Report
@@ -98,16 +104,17 @@ class Suite:
         """Watch the test itself, and fail it, where it passed, with all it has found."""
         if watched_key in item.stash:  # of a run before: the test is run again
             del item.stash[watched_key]
-        if self._ratchet is None or self._mode(item) == "off" or not django_is_configured():
+        mode = self._mode(item)
+        if self._ratchet is None or mode == "off" or not django_is_configured():
             return (yield)
-        watched = self._watch(item)
+        watched = self._watch(item, mode)
         with around_function(item, watched.opening):
             result = yield
-        if self._mode(item) == "fail" and not _has_failed(item):
+        if mode == "fail" and not _has_failed(item):
             self._fail(watched, self._ratchet)
         return result
 
-    def _watch(self, item: pytest.Item) -> Watched:
+    def _watch(self, item: pytest.Item, mode: Mode) -> Watched:
         from pytest_nplusone_guard import judging, testcode
 
         if self._code is None:
@@ -116,7 +123,7 @@ class Suite:
         self._code.add(str(item.path))
         marked = item.stash.get(marked_key, Marked())
         policy = judging.policy_for(self._code, marked.ignores)
-        watched = item.stash[watched_key] = judging.Watched(item.nodeid, policy)
+        watched = item.stash[watched_key] = judging.Watched(item.nodeid, mode, policy)
         return watched
 
     def _fail(self, watched: Watched, ratchet: Ratchet) -> None:
@@ -126,7 +133,7 @@ class Suite:
         told = [excess] if excess else []
         if failing:
             watched.told = True
-            told.append(watched.render(failing))
+            told.append(watched.render(failing, width_of(self.config)))
         if told:
             pytest.fail("\n".join(told), pytrace=False)
 
@@ -142,7 +149,7 @@ class Suite:
         watched.note_ignores(item.stash.get(marked_key, Marked()).ignores)
         _note_properties(item, watched)
         report = yield
-        found = self._found(item, watched)
+        found = self._found(watched)
         if self.is_worker or os.getpid() != self._process:
             # As text: reports go from process to process, and into files.
             session = watched.session.to_json()
@@ -150,13 +157,14 @@ class Suite:
         else:
             self._held[item.nodeid] = (*found, watched.found)
         if watched.findings and not watched.told:
-            report.sections.append((TITLE, watched.render(watched.findings)))
+            text = watched.render(watched.findings, width_of(self.config))
+            report.sections.append((TITLE, text))
         return report
 
-    def _found(self, item: pytest.Item, watched: Watched) -> tuple[list[str], int]:
+    def _found(self, watched: Watched) -> tuple[list[str], int]:
         """The findings that the ratchet holds, and the number of queries."""
         # A test that is marked to report only is none of them.
-        held = self._mode(item) == "fail" or self.options.mode == "report"
+        held = watched.mode == "fail" or self.options.mode == "report"
         return [each.id for each in watched.judged] if held else [], watched.query_count
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -188,6 +196,11 @@ class Suite:
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """Note that a test has run; a controller hears of those of its workers."""
         self.ran.finished.add(nodeid)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker of pytest-xdist what it cannot see."""
+        hand_width_on(node)
 
     # ── after the tests ───────────────────────────────────────────────────────────────
 

@@ -22,6 +22,7 @@ from nplusone_guard.report.model import Report
 from nplusone_guard.report.session import SessionReport, session_of
 
 if TYPE_CHECKING:
+    from pytest_nplusone_guard.declarations import Mode
     from pytest_nplusone_guard.testcode import TestCode
 
 
@@ -56,8 +57,9 @@ def _adapted(policy: Policy, code: TestCode, ignores: tuple[IgnoreEntry, ...]) -
 class Watched:
     """The scopes of one test: one, or with Hypothesis one for each example."""
 
-    def __init__(self, name: str, policy: Policy) -> None:
+    def __init__(self, name: str, mode: Mode, policy: Policy) -> None:
         self.name = name
+        self.mode = mode
         self.policy = policy
         self.found: Report | SessionReport | None = None
         self.shown: Report | None = None
@@ -115,15 +117,15 @@ class Watched:
             session = self.session
             self.found = replace(session, unused_ignores=(*session.unused_ignores, *unused))
 
-    def render(self, findings: tuple[Finding, ...], *, width: int = 100) -> str:
+    def render(self, findings: tuple[Finding, ...], width: int) -> str:
         """``findings`` in full, below a line on the whole test."""
         report = self.shown
         if report is None:
             return ""
         from nplusone_guard.report import text
 
-        shown = replace(report, findings=findings, unused_ignores=(), name=self.name)
-        return text.render(shown, width=width, base_dir=self.policy.base_dir)
+        shown = replace(report, findings=findings, unused_ignores=())
+        return text.render(shown, width=width, base_dir=self.policy.base_dir, named=False)
 
 
 class Opening:

@@ -56,7 +56,7 @@ class Ratchet:
         limit = self.allowance.limit(recorded)
         if count <= limit:
             return ""
-        return _over(budget_file.Exceeded(test, count, recorded, limit), self.options.budgets)
+        return _excess(budget_file.Exceeded(test, count, recorded, limit), self.options.budgets)
 
     # ── after all tests ───────────────────────────────────────────────────────────────
 
@@ -94,7 +94,9 @@ class Ratchet:
         recorded = self.queries or {}
         compared = budget_file.compare(recorded, counts, self.allowance, complete=complete)
         outcome.lower = len(compared.lower)
-        outcome.over = [_over(each, self.options.budgets) for each in compared.exceeded]
+        outcome.over = [
+            f"{each.test}: {_excess(each, self.options.budgets)}" for each in compared.exceeded
+        ]
         if self.options.update:
             mode = cast("baseline.UpdateMode", self.options.update)
             new = budget_file.update(recorded, counts, mode, complete=complete)
@@ -176,13 +178,10 @@ class Outcome:
             yield f"   no longer found: --nplusone-update-baseline=prune removes them{fails}"
 
 
-def _over(exceeded: budget_file.Exceeded, path: str) -> str:
+def _excess(exceeded: budget_file.Exceeded, path: str) -> str:
     limit, recorded = exceeded.limit, exceeded.recorded
     allowed = f", {limit:,} allowed" if limit > recorded else ""
-    return (
-        f"{exceeded.test}: {exceeded.count:,} queries, {recorded:,} recorded in "
-        f"{os.path.basename(path)}{allowed}"
-    )
+    return f"{exceeded.count:,} queries, {recorded:,} recorded in {os.path.basename(path)}{allowed}"
 
 
 def _told(entry: baseline.Entry) -> str:

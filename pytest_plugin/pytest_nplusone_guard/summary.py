@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from nplusone_guard.report import summary
 from nplusone_guard.report.session import SessionReport
+from pytest_nplusone_guard.workers import width_of
 
 #: Findings that are told in full without ``-v``.
 MAX_FINDINGS: Final = 20
@@ -20,8 +21,7 @@ def lines(terminal: Any, session: SessionReport, known: Collection[str]) -> Iter
     most = len(told) if verbose else MAX_FINDINGS
     text = summary.render(
         replace(session, findings=tuple(told[:most])),
-        # pytest has no other name for it.
-        width=max(terminal._tw.fullwidth, 60),  # noqa: SLF001
+        width=width_of(terminal.config),
         base_dir=str(terminal.config.rootpath),
         show_cleared=verbose,
     )

@@ -9,11 +9,26 @@ from typing import Any, Final
 import pytest
 
 _REFUSED: Final = "nplusone_guard_refused"
+_WIDTH: Final = "nplusone_guard_width"
+#: Narrower than this nothing can be told.
+_MIN_WIDTH: Final = 60
 
 
 def is_worker(config: pytest.Config) -> bool:
     """Whether this process runs tests for another one."""
     return hasattr(config, "workerinput")
+
+
+def width_of(config: pytest.Config) -> int:
+    """The columns of the terminal; a worker knows them from the controller."""
+    if is_worker(config):
+        return int(config.workerinput[_WIDTH])  # type: ignore[attr-defined]
+    return max(config.get_terminal_writer().fullwidth, _MIN_WIDTH)
+
+
+def hand_width_on(node: Any) -> None:
+    """Let the worker of ``node`` know how wide the terminal is."""
+    node.workerinput[_WIDTH] = width_of(node.config)
 
 
 def output_of(config: pytest.Config) -> dict[str, Any]:

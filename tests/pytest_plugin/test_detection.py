@@ -11,7 +11,7 @@ from tests.pytest_plugin.conftest import INI, PLUGIN, is_installed
 from tests.pytest_plugin.suite import CI_VARIABLES, SUITE, told, write_suite
 
 FAILURE = """\
-{test}: {queries} queries in 0 ms, 1 query loop
+{queries} queries in 0 ms, 1 query loop
  lazy-relation  3 × SELECT shelf_author  0 ms  3 of {queries} queries avoidable  [{id}]
    fix     add .select_related("author") to the queryset at {file}:{loop}
    query   shelf/{file}:{query}  {source}
@@ -65,11 +65,14 @@ def test_fail(suite):
         "query": 6,
         "source": "found.append(book.author.name)",
     }
-    loop = FAILURE.format(test="test_shelf.py::test_loop", queries=4, id="{views}", **view)
+    loop = FAILURE.format(queries=4, id="{views}", **view)
     assert named(told(result, "test_loop")) == loop
-    case = "test_shelf.py::TestOfDjango::test_loop"
-    loop = FAILURE.format(test=case, queries=4, id="{reports}", **report)
+    loop = FAILURE.format(queries=4, id="{reports}", **report)
     assert named(told(result, "TestOfDjango.test_loop")) == loop
+    # pytest's own summary says what matters, and not the name of the test twice.
+    result.stdout.re_match_lines(
+        [r"FAILED test_shelf\.py::test_loop - Failed: 4 queries in .* ms, 1 query loop"]
+    )
     # A test that failed by itself keeps its error; what was found stands below it.
     assert "ValueError: mine" in told(result, "test_error_of_its_own")
     assert "AssertionError: mine" in told(result, "TestOfDjango.test_error_of_its_own")
@@ -92,6 +95,30 @@ def test_workers_give_the_same(suite):
     result = suite.run(SUITE, "--nplusone=fail", "-n2")
     result.assert_outcomes(passed=8, failed=4)
     assert named(_summary(result)) == SUMMARY
+
+
+@pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["alone", "worker"])
+def test_failures_are_as_wide_as_the_terminal(suite, monkeypatch, workers):
+    if workers:
+        pytest.importorskip("xdist")
+    monkeypatch.setenv("COLUMNS", "70")
+    source = """
+        from shelf.models import Book
+
+        def test_loop(client, shelf):
+            client.get("/books/")
+        """
+    result = suite.run(source, "--nplusone=fail", *workers)
+    result.assert_outcomes(failed=1)
+    lines = told(result, "test_loop").splitlines()
+    assert [re.sub(r"\[\w{12}\]", "[ID]", line) for line in lines][-6:] == [
+        "4 queries in 0 ms, 1 query loop",
+        " lazy-relation  3 × SELECT shelf_author  saves 3/4  [ID]",
+        '   fix     add .select_related("author") to the queryset at',
+        "           views.py:6",
+        "   query   shelf/views.py:7  names.append(book.author.name)",
+        "   loop    :6                for book in Book.objects.all():",
+    ]
 
 
 def test_report_fails_nothing(suite):

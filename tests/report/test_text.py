@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nplusone_guard.analysis.findings import Advice, UnusedIgnore
-from nplusone_guard.report import text
+from nplusone_guard.report import page, text
 from tests.report.factory import (
     UNUSED,
     cleared,
@@ -478,7 +478,7 @@ def test_no_line_is_too_wide_and_none_does_anything_to_a_terminal(one, width, en
     ids = {each.id for each in one.findings} if brief else frozenset()
     shown = text.render(one, width=width, encoding=encoding, show_cleared=True, brief_ids=ids)
     for line in shown.split("\n"):
-        assert wide(line) <= max(width, text.MIN_WIDTH)
+        assert wide(line) <= max(width, page.MIN_WIDTH)
         assert line.isprintable()
         assert line == line.rstrip()
         assert line
