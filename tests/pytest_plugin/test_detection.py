@@ -114,10 +114,10 @@ def test_failures_are_as_wide_as_the_terminal(suite, monkeypatch, workers):
     assert [re.sub(r"\[\w{12}\]", "[ID]", line) for line in lines][-6:] == [
         "4 queries in 0 ms, 1 query loop",
         " lazy-relation  3 × SELECT shelf_author  saves 3/4  [ID]",
-        '   fix     add .select_related("author") to the queryset at',
-        "           views.py:6",
+        '   fix     add .select_related("author") to the queryset at views.py:6',
         "   query   shelf/views.py:7  names.append(book.author.name)",
         "   loop    :6                for book in Book.objects.all():",
+        "   loaded  :6                3 shelf.Book",
     ]
 
 
