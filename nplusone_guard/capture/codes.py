@@ -19,14 +19,17 @@ INNER_CODES: Final = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genex
 _TYPED: Final = ("<stdin>", "<console>", "<ipython", "<doctest", "<input", "<string>", "<shell>")
 
 
+#: This package, which need not be in a folder of packages.
+_PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
 def _library_roots() -> tuple[str, ...]:
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     roots = {sysconfig.get_path(name) for name in names}
     roots.update(site.getsitepackages())
     roots.add(site.getusersitepackages())
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    roots.add(package)
-    roots.add(os.path.join(os.path.dirname(package), "pytest_plugin"))
+    roots.add(_PACKAGE)
+    roots.add(os.path.join(os.path.dirname(_PACKAGE), "pytest_plugin"))
     return tuple(sorted({os.path.join(_real(root), "") for root in roots if root}))
 
 
@@ -62,7 +65,8 @@ def module_of_file(filename: str) -> str:
     path = _real(filename)
     for root in LIBRARY_ROOTS:
         if path.startswith(root):
-            inside = path[len(root) :]
+            own = root == os.path.join(_real(_PACKAGE), "")
+            inside = os.path.relpath(path, os.path.dirname(_real(_PACKAGE)) if own else root)
             for folder in ("site-packages", "dist-packages"):
                 inside = inside.removeprefix(folder + os.sep)
             name = inside.removesuffix(".py").replace(os.sep, ".")

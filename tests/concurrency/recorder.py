@@ -29,8 +29,9 @@ def write(file, report):
 
 
 def read(file):
-    """The reports that are there, as dictionaries."""
+    """The reports that are there, as dictionaries; not one that is still being written."""
     if not os.path.exists(file):
         return []
-    with open(file, encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
+    with open(file, encoding="utf-8") as stream:
+        *lines, _rest = stream.read().split("\n")
+    return [json.loads(line) for line in lines]

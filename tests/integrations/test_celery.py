@@ -63,6 +63,9 @@ def workers():
 @pytest.fixture
 def worker(workers, transactional_db, users, logging_mode):
     """``worker(task, …)`` sends a task to the solo pool, or to another ``queue``."""
+    for queue in ("solo", "threads"):
+        # A result is there before its task has ended: that of the test before ends first.
+        celery_tasks.ping.apply_async(queue=queue).get(timeout=10)
 
     def send(task, *args, queue="solo", **options):
         return task.apply_async(args, queue=queue, **options)
