@@ -391,4 +391,10 @@ def _summary(candidate: Candidate, location: Location) -> str:
 
 def judge(scope: Scope) -> Verdicts:
     """The verdicts on one scope, without those of the units inside it."""
-    return Judge(scope).verdicts()
+    return Verdicts() if _says_nothing(scope) else Judge(scope).verdicts()
+
+
+def _says_nothing(scope: Scope) -> bool:
+    """Whether a scope has too few queries for any verdict, and nobody sees their shapes."""
+    queries = sum(group.count for group in scope.groups.values())
+    return queries < 2 and not scope.policy.details and not scope.ignores_opened

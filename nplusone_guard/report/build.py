@@ -45,7 +45,8 @@ def build(scope: Scope) -> Report:
 
 def _judged(scope: Scope) -> Verdicts:
     try:
-        return replace(judge(scope), eager_loads=eager_facts.loads_of(scope))
+        own, loads = judge(scope), eager_facts.loads_of(scope)
+        return replace(own, eager_loads=loads) if loads else own
     except Exception as error:
         contain("analysis", error, scope.errors)
         return Verdicts()
