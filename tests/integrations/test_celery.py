@@ -23,6 +23,7 @@ from nplusone_guard.integrations import celery as integration
 from nplusone_guard.integrations import units
 from tests.integrations import celery_app
 from tests.integrations.celery_app import app
+from tests.integrations.conftest import Tasks
 from tests.integrations.work import HEALTHY, LOOP, PLACE, Broken, place
 from tests.webapp import GUARD
 
@@ -63,14 +64,16 @@ def workers():
 @pytest.fixture
 def worker(workers, transactional_db, users, logging_mode):
     """``worker(task, …)`` sends a task to the solo pool, or to another ``queue``."""
-    for queue in ("solo", "threads"):
-        # A result is there before its task has ended: that of the test before ends first.
-        celery_tasks.ping.apply_async(queue=queue).get(timeout=10)
+    sent = []
 
     def send(task, *args, queue="solo", **options):
-        return task.apply_async(args, queue=queue, **options)
+        result = task.apply_async(args, queue=queue, **options)
+        sent.append(result.id)
+        return result
 
-    return send
+    yield send
+    # A result is there before its task has ended, which may be in the next test.
+    Tasks.of_earlier_tests.update(sent)
 
 
 @pytest.fixture
@@ -169,10 +172,10 @@ def test_celerys_own_tasks_are_left_alone(worker, tasks):
 @pytest.mark.parametrize("setting", [{"mode": "off"}, {"TASKS": False}])
 def test_switched_off_nothing_is_watched(worker, tasks, mode, setting):
     with mode(**setting):
-        assert worker(celery_app.loop).get(timeout=10) == NAMES
-        assert worker(celery_app.loop).get(timeout=10) == NAMES
-    worker(celery_app.healthy)
-    assert tasks.wait_for(1)[-1:] == [RUN_HEALTHY]
+        unwatched = [worker(celery_app.loop) for _ in range(2)]
+        assert [one.get(timeout=10) for one in unwatched] == [NAMES, NAMES]
+    watched = worker(celery_app.healthy)
+    assert not {one.id for one in unwatched}.intersection(tasks.wait_for_task(watched.id))
 
 
 # --- eagerly -------------------------------------------------------------------------------
