@@ -13,11 +13,18 @@ from nplusone_guard.analysis.judge import worst_first
 #: Entries of each kind that an outer scope takes over.
 MAX_MERGED: Final = 5_000
 
+NOTHING: Final = Verdicts()
+
 T = TypeVar("T")
 
 
 def merge(one: Verdicts, other: Verdicts) -> Verdicts:
-    """Both verdicts together; a loop that both found keeps its worst turn-out."""
+    """Both verdicts together; a loop that both found keeps its worst turn-out.
+
+    ``other`` is of scopes that are closed, and has each entry once already.
+    """
+    if one == NOTHING:
+        return other
     findings = _merge(one.findings + other.findings, _finding_key, _worse)
     return Verdicts(
         findings=tuple(sorted(findings, key=worst_first)),
