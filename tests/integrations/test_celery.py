@@ -67,6 +67,7 @@ def worker(workers, transactional_db, users, logging_mode):
     sent = []
 
     def send(task, *args, queue="solo", **options):
+        Tasks.of_earlier_tests.discard(options.get("task_id"))
         result = task.apply_async(args, queue=queue, **options)
         sent.append(result.id)
         return result
