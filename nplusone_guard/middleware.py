@@ -319,12 +319,14 @@ def connect_signals() -> None:
 
     Signals tell the start and the end of a request under WSGI. Under ASGI their receivers
     may run in a task of their own (Django 5.0 to 6.0), whose context nobody sees: there
-    the function is wrapped that answers all requests.
+    the function is wrapped that answers all requests. Again changes nothing: apps are made
+    ready whenever a test changes ``INSTALLED_APPS``.
     """
     request_started.connect(_on_started, dispatch_uid="nplusone_guard")
     request_finished.connect(_on_finished, dispatch_uid="nplusone_guard")
     got_request_exception.connect(_on_exception, dispatch_uid="nplusone_guard")
-    wrapt.wrap_function_wrapper(BaseHandler, "get_response_async", _answer_async)
+    if not isinstance(vars(BaseHandler)["get_response_async"], wrapt.FunctionWrapper):
+        wrapt.wrap_function_wrapper(BaseHandler, "get_response_async", _answer_async)
 
 
 def _on_started(environ: Any = None, **_: object) -> None:
