@@ -69,7 +69,6 @@ class Judge:
         self.used_ignores: list[object] = []
         self.reached: list[Site] = []
         self._locations: dict[int, Location] = {}
-        self._shapes: list[list[Group]] = []
 
     def verdicts(self) -> Verdicts:
         """Everything the rules make of the scope, worst finding first."""
@@ -106,10 +105,9 @@ class Judge:
                 # Without the OFFSET: the first of several indexed rows has none.
                 text = group.fingerprint.text.removesuffix(" OFFSET ?")
                 by_shape[group.alias, text].append(group)
-        self._shapes = list(by_shape.values())
         found = [
             candidate
-            for groups in self._shapes
+            for groups in by_shape.values()
             if self._may_repeat(groups) and not self._is_owned(groups)
             for candidate in self._of_one_shape(groups)
         ]
@@ -315,7 +313,7 @@ class Judge:
 
     def _duplicates(self, in_loops: set[int]) -> list[Finding | None]:
         """Equal look-ups on several lines of one scope, with no write in between."""
-        if not self.policy.judges("duplicate-query") or not any(map(_on_lines, self._shapes)):
+        if not self.policy.judges("duplicate-query"):
             return []
         seen: dict[tuple[str, str, int], list[Group]] = defaultdict(list)
         for group in self.groups:
@@ -386,11 +384,6 @@ def _main_first(candidate: Candidate) -> tuple[bool, bool, int]:
     reads_to_write = candidate.rule == "write-in-loop" and group.fingerprint.kind == "select"
     warning = rules.severity_of(candidate.rule, group) != "error"
     return (warning, reads_to_write, group.sequence)
-
-
-def _on_lines(groups: list[Group]) -> bool:
-    """Whether groups of one shape are enough for duplicates on several lines."""
-    return len(groups) > 1 and sum(group.count for group in groups) >= DUPLICATES
 
 
 def _may_duplicate(group: Group) -> bool:

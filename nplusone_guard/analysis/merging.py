@@ -13,18 +13,11 @@ from nplusone_guard.analysis.judge import worst_first
 #: Entries of each kind that an outer scope takes over.
 MAX_MERGED: Final = 5_000
 
-NOTHING: Final = Verdicts()
-
 T = TypeVar("T")
 
 
 def merge(one: Verdicts, other: Verdicts) -> Verdicts:
-    """Both verdicts together; a loop that both found keeps its worst turn-out.
-
-    ``other`` is of scopes that are closed, and has each entry once already.
-    """
-    if one == NOTHING:
-        return other
+    """Both verdicts together; a loop that both found keeps its worst turn-out."""
     findings = _merge(one.findings + other.findings, _finding_key, _worse)
     return Verdicts(
         findings=tuple(sorted(findings, key=worst_first)),

@@ -9,7 +9,7 @@ from nplusone_guard import correlation
 from nplusone_guard.analysis import eager_facts
 from nplusone_guard.analysis.findings import Verdicts
 from nplusone_guard.analysis.judge import judge
-from nplusone_guard.analysis.merging import NOTHING, merge, shape_key
+from nplusone_guard.analysis.merging import merge, shape_key
 from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.scope import UNITS, Scope
 from nplusone_guard.report.model import Report, TimelineEntry
@@ -19,7 +19,7 @@ def build(scope: Scope) -> Report:
     """The report of ``scope`` as it stands; frozen for good once the scope is closed."""
     with scope.lock:
         own = _judged(scope)
-        verdicts = merge(own, scope.adopted or NOTHING)
+        verdicts = merge(own, scope.adopted or Verdicts())
         return Report(
             name=scope.name,
             kind=scope.kind,
@@ -87,6 +87,5 @@ def adopt(scope: Scope, report: Report) -> None:
         )
     if verdicts is not None:
         with outer.lock:
-            if verdicts != NOTHING:
-                outer.adopted = merge(outer.adopted or NOTHING, verdicts)
+            outer.adopted = verdicts if outer.adopted is None else merge(outer.adopted, verdicts)
             outer.errors += [error for error in scope.errors if error not in outer.errors]
