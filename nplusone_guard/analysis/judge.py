@@ -19,13 +19,7 @@ from nplusone_guard.analysis.findings import (
     Verdicts,
 )
 from nplusone_guard.analysis.identity import identity
-from nplusone_guard.analysis.location import (
-    Location,
-    call_site,
-    exclusive,
-    is_asked_only_by,
-    locate,
-)
+from nplusone_guard.analysis.location import Location, call_site, exclusive, locate
 from nplusone_guard.analysis.turns import may_be_branches
 from nplusone_guard.capture.scope import Group, Scope
 from nplusone_guard.policy import Policy
@@ -35,7 +29,6 @@ if TYPE_CHECKING:
 
 #: Equal look-ups anywhere in a scope are duplicates from this many on.
 DUPLICATES = 3
-_OWNED = "sent by test code"
 
 
 @dataclass(slots=True)
@@ -108,7 +101,7 @@ class Judge:
         found = [
             candidate
             for groups in by_shape.values()
-            if self._may_repeat(groups) and not self._is_owned(groups)
+            if self._may_repeat(groups)
             for candidate in self._of_one_shape(groups)
         ]
         return sorted(found, key=lambda one: one.group.sequence)
@@ -121,18 +114,6 @@ class Judge:
         for group in groups:
             group.settle()
         return any(group.count >= threshold for group in groups) or may_be_branches(groups)
-
-    def _is_owned(self, groups: list[Group]) -> bool:
-        """Whether exempt code alone asked for ``groups``; no source is read for that."""
-        exempt = self.policy.exempt
-        if exempt is None or not all(is_asked_only_by(group, exempt.owns) for group in groups):
-            return False
-        main, count = groups[0], sum(group.count for group in groups)
-        shape = main.fingerprint
-        self.cleared.append(
-            Cleared("test-code", _OWNED, shape.headline, shape.text, count, call_site(main))
-        )
-        return True
 
     def _of_one_shape(self, groups: list[Group]) -> list[Candidate]:
         """Join the branches of one loop, then keep what repeats and is not healthy."""
@@ -276,7 +257,7 @@ class Judge:
         if self.policy.exempt is None:
             return False
         text, sites = main.group.fingerprint.text, [self.location(g).site for g in main.groups]
-        why = self.policy.exempt.why(self.scope, text, location.loop, sites)
+        why = self.policy.exempt(self.scope, text, location.loop, sites)
         if why:
             place = (location.site, location.loop)
             self.cleared.append(Cleared("test-code", why, headline, text, count, *place))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -317,23 +317,6 @@ def _tag_loop(group: Group, around: tuple[callpath.Place, ...]) -> _Found | None
     if tag is None or tag.spot is None or tag.spot.kind != "template":
         return None
     return _Found(path_site(group.path, tag), loop_place=tag, spot=tag.spot)
-
-
-def is_asked_only_by(group: Group, owns: Callable[[str, str], bool]) -> bool:
-    """Whether whatever loop asked for ``group`` is one of the code that ``owns`` knows.
-
-    That is so, and no source has to be read for it, where no other code that could loop is
-    on the stack. ``owns`` is given the file and, of an installed one, the package.
-    """
-    path = group.first.path if group.first is not None else group.path
-    users = [place for place in path if place.user]
-    if not users or group.recursed or any(place.spot is not None for place in path):
-        return False
-    return all(owns(place.code.co_filename, "") for place in users) and all(
-        _carries(place.code) or owns(place.code.co_filename, package_of(place.code))
-        for place in path
-        if not place.user
-    )
 
 
 def _carries(code: CodeType) -> bool:
