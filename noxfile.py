@@ -28,14 +28,12 @@ PAIRS = [
 
 #: Tests of what does not depend on Python or Django, or costs too much to repeat for them.
 ONCE = [
+    "--ignore=tests/advice/test_applied.py",
     "--ignore=tests/benchmarks",
     "--ignore=tests/concurrency/test_soak.py",
     "--ignore=tests/example",
     "--ignore=tests/test_docs.py",
 ]
-#: To follow all advice takes minutes: once on the newest pair, and in `make test`.
-APPLIED = "--ignore=tests/advice/test_applied.py"
-
 nox.options.sessions = ["tests"]
 nox.options.default_venv_backend = "uv|virtualenv"
 # A Python that is not on this machine is left out, and nox says so, in CI as well.
@@ -79,8 +77,7 @@ def tests(session: nox.Session, django: str, engine: str) -> None:
 
     `make test` runs everything, and the corpus on every engine, with one Python and Django.
     """
-    sqlite = ONCE if (session.python, django) == COVERING[-1][:2] else [*ONCE, APPLIED]
-    _run(session, django, engine, sqlite=sqlite, corpus=["--ignore=tests/test_corpus.py"])
+    _run(session, django, engine, sqlite=ONCE, corpus=["--ignore=tests/test_corpus.py"])
 
 
 @nox.session
