@@ -8,7 +8,6 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextvars import Token
 from dataclasses import replace
-from functools import cache
 from types import FrameType, TracebackType
 from typing import Any, TypeVar, cast, overload
 
@@ -72,8 +71,6 @@ class Recording:
                 adopt(self.scope, self._report)
                 self.scope.root = None
                 self.scope.recording = None
-                # It recorded itself: without the cycle it goes at once, with all it holds.
-                self.scope.recorders = _ended()
             return self._report
 
     def _close_inner(self) -> None:
@@ -141,19 +138,6 @@ class Recording:
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open"
         return f"<Recording {self.scope.name!r} {state}, {self.scope.query_count} queries>"
-
-
-class _Ended(Scope):
-    """What a query finds that was sent while another thread closed its scope."""
-
-    __slots__ = ()
-
-
-@cache
-def _ended() -> tuple[Scope, ...]:
-    scope = _Ended("", "block", Policy(), None, None)
-    scope.end()
-    return (scope,)
 
 
 def open_scope(

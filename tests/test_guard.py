@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import pickle
 import threading
@@ -14,7 +13,7 @@ from django.db import connection
 
 import nplusone_guard
 from nplusone_guard import NPlusOneDetected, watch
-from nplusone_guard.capture.scope import Scope, current_scope
+from nplusone_guard.capture.scope import current_scope
 from nplusone_guard.guard import open_scope
 from nplusone_guard.report.model import Report
 from tests.corpus.data import populate
@@ -379,34 +378,3 @@ def test_public_names_are_importable(name: str) -> None:
 def test_unknown_public_name() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'wacth'"):
         _ = nplusone_guard.wacth
-
-
-# --- memory -----------------------------------------------------------------------------
-
-
-def scopes_alive() -> int:
-    return sum(type(one) is Scope for one in gc.get_objects())
-
-
-def test_a_closed_scope_goes_at_once() -> None:
-    """Nothing of it waits for the garbage collector."""
-    gc.collect()
-    before = scopes_alive()
-    gc.disable()
-    try:
-        with watch("authors") as report:
-            Author.objects.count()
-        assert scopes_alive() == before + 1
-        report = report.report
-        assert scopes_alive() == before
-        assert report.query_count == 1
-    finally:
-        gc.enable()
-
-
-def test_a_query_that_meets_a_closing_scope_is_contained() -> None:
-    with watch("authors") as report:
-        Author.objects.count()
-    (ended,) = report.scope.recorders
-    assert ended.closed
-    assert ended.root is None
