@@ -27,7 +27,7 @@ from tests.corpus.models import Author, Entry
 pytestmark = pytest.mark.django_db
 
 FAULTS = [
-    (hook, "call_path"),
+    (hook, "path_of"),
     (callpath, "fold"),
     (landmarks, "read"),
     (hook, "digest"),

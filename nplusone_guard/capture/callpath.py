@@ -20,7 +20,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
-from types import CodeType, FrameType
+from types import CodeType, FrameType, MappingProxyType
 from typing import Any, Final
 
 from nplusone_guard.capture.codes import (
@@ -136,6 +136,9 @@ class Path(tuple[Place, ...]):  # noqa: SLOT001 - a tuple that keeps what was fo
     #: What ``landmarks`` reads of such a stack: frames to walk, reader, or the name alone.
     plan: Plan = ()
 
+    #: Shape of a statement → what its frames tell here, if always the same: ``sightings``.
+    told: Mapping[str, Any] = MappingProxyType({})
+
     @functools.cached_property
     def folded(self) -> Path:
         """This path with recursion folded; the path itself where there is none."""
@@ -173,13 +176,15 @@ class RememberedPath(Path):
 class Stack:
     """One stack that was seen: its code objects, and the paths they can stand for."""
 
-    __slots__ = ("codes", "keyed", "path", "variants")
+    __slots__ = ("codes", "keyed", "path", "plain", "variants")
 
     def __init__(self, codes: list[CodeType], path: Path) -> None:
         self.codes = codes
         self.path = path
         #: Where keyed landmarks stand, whose frames have to be looked at each time.
         self.keyed = tuple(index for index, place in enumerate(path) if place.keyed)
+        #: It stands for one path.
+        self.plain = not self.keyed
         #: The places at these → the path.
         self.variants: dict[tuple[Place, ...], Path] = {}
 
@@ -376,14 +381,20 @@ def call_path(frame: Any, root: Any) -> tuple[Path, list[CodeType]]:
         lastis.append(at.f_lasti)
     except AttributeError:  # the root is on another stack, and this one has ended
         pass
-    stack = table.stacks.get(tuple(lastis))
+    return path_of(frame, root, codes, lastis), codes
+
+
+def path_of(frame: Any, root: Any, codes: list[CodeType], offsets: list[int]) -> Path:
+    """The path of a stack whose code objects and instruction offsets are at hand."""
+    lastis = tuple(offsets)
+    stack = table.stacks.get(lastis)
     if stack is not None and stack.codes == codes:
-        if not stack.keyed:
-            return stack.path, codes
+        if stack.plain:
+            return stack.path
         variant = stack.variants.get(_keyed_places(frame, stack.keyed))
         if variant is not None:
-            return variant, codes
-    return _walk(frame, root, codes, tuple(lastis)), codes
+            return variant
+    return _walk(frame, root, codes, lastis)
 
 
 def settle(path: Path, codes: list[CodeType]) -> Path:

@@ -67,6 +67,9 @@ class Fingerprint:
     control: str = ""
     #: The text was too long and the shape is of its beginning: nothing repeats it.
     truncated: bool = False
+    #: Writes nothing, and of its parameters no more matters than whether they are equal:
+    #: it has no IN list, OFFSET or moving key.
+    plain: bool = False
 
     @property
     def main_table(self) -> str:
@@ -96,6 +99,8 @@ def fingerprint(sql: str, vendor: str = "sqlite") -> Fingerprint:
     truncated = reader.cut or len(sql) > MAX_TEXT
     if len(text) > MAX_TEXT:
         text, truncated = text[: max(text.rfind(" ", 0, MAX_TEXT), 0)].rstrip(" ;"), True
+    moving = _keyset(reader)
+    varies = bool(reader.in_lists or reader.offset is not None or moving)
     return Fingerprint(
         text,
         kind,
@@ -104,10 +109,11 @@ def fingerprint(sql: str, vendor: str = "sqlite") -> Fingerprint:
         tuple(reader.in_lists),
         reader.limit,
         reader.offset,
-        _keyset(reader),
+        moving,
         savepoint,
         control,
         truncated,
+        not (varies or control or kind in _WRITES),
     )
 
 

@@ -10,13 +10,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from time import perf_counter
+from types import CodeType
 from typing import Any
 
-from nplusone_guard.capture import bridges, landmarks
-from nplusone_guard.capture.callpath import call_path
+from nplusone_guard.capture import bridges, callpath, landmarks
+from nplusone_guard.capture.callpath import path_of
 from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.fingerprint import cached_fingerprint
-from nplusone_guard.capture.scope import Scope, current_scope, digest, note_late, track
+from nplusone_guard.capture.scope import (
+    MAX_DIGESTS,
+    Scope,
+    current_scope,
+    digest,
+    note_late,
+    track,
+)
 from nplusone_guard.capture.sightings import sight
 from nplusone_guard.capture.transactions import note_control, note_in_transaction
 
@@ -64,10 +72,27 @@ class Hook:
                     if shape.control:
                         note_control(scope, connection, shape)
                     else:
-                        # From the caller of ``cursor.execute()``: the two frames in
-                        # between are always the same.
+                        # As in ``callpath.call_path``, from the caller of
+                        # ``cursor.execute()``: the two frames in between are always the same.
                         frame = _getframe(3)
-                        path, codes = call_path(frame, scope.recorders[-1].root)
+                        at: Any = frame
+                        root = scope.recorders[-1].root
+                        codes: list[CodeType] = []
+                        offsets: list[int] = []
+                        try:
+                            while at is not root:
+                                codes.append(at.f_code)
+                                offsets.append(at.f_lasti)
+                                at = at.f_back
+                            codes.append(at.f_code)
+                            offsets.append(at.f_lasti)
+                        except AttributeError:
+                            pass
+                        stack = callpath.table.stacks.get(tuple(offsets))
+                        if stack is not None and stack.plain and stack.codes == codes:
+                            path = stack.path
+                        else:
+                            path = path_of(frame, root, codes, offsets)
                         key = (self.alias, shape.text, path)
                         told = 0
                         for recorder in scope.recorders:
@@ -84,7 +109,15 @@ class Hook:
                                         recorder.note_query(self.alias, elapsed, failed)
                                         continue
                                 if group.tracked:
-                                    track(recorder, group, shape, told or digest(sql, params))
+                                    told = told or digest(sql, params)
+                                    if not shape.plain or recorder.writes:
+                                        track(recorder, group, shape, told)
+                                    elif told in group.digests:
+                                        group.digests[told] += 1
+                                    elif len(group.digests) < MAX_DIGESTS:
+                                        group.digests[told] = 1
+                                    else:
+                                        group.tracked = False
                                 if recorder.timeline_left:
                                     recorder.timeline_left -= 1
                                     recorder.timeline.append((start, elapsed, group))

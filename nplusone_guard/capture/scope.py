@@ -88,7 +88,8 @@ class Group:
             path = callpath.settle(first.path, codes)
             if path is not first.path:
                 self.path = path if self.path is first.path else path.folded
-                first.path = path
+                self.first = Sighting(path, first.digest)
+                self.first.facts = first.facts
 
     def note_in_list(self, lists: tuple[InList, ...]) -> None:
         """Keep whether IN lists come in one length, all but the last."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, Final
 
 from nplusone_guard.capture import callpath, landmarks
 from nplusone_guard.capture.faults import contain
@@ -17,6 +17,34 @@ from nplusone_guard.capture.scope import (
 )
 
 Key = tuple[str, str, callpath.Path]
+
+#: Operations whose QuerySet is gone when they return: it cannot lead to anybody's parents.
+PASSING: Final = frozenset(
+    "sql get first last earliest latest count exists contains aggregate iterator".split()
+)
+
+#: Shapes for which a path remembers what its frames tell.
+MAX_TOLD: Final = 16
+
+
+class Told:
+    """What the frames of one path tell of one shape, whatever the parameters.
+
+    A stack that was seen in an earlier scope need not be looked at again.
+    """
+
+    __slots__ = ("facts", "sighting")
+
+    def __init__(self, path: callpath.Path, shape: Fingerprint, facts: landmarks.Facts) -> None:
+        #: Those of every second sighting.
+        self.facts = facts
+        #: What stands for the first sighting as well, where there is no QuerySet to keep
+        #: and it does not matter whether two in a row asked for the same.
+        self.sighting: Sighting | None = None
+        one_row = facts.operation == "get" or shape.limit is None or shape.limit.value == 1
+        if one_row and facts.operation in PASSING and path.folded is path:
+            self.sighting = Sighting(path)
+            self.sighting.facts = facts
 
 
 #: One execution as the functions here hand it on: its key, shape, digest of text and
@@ -36,13 +64,43 @@ def sight(scope: Scope, known: Group | None, query: Query) -> Group | None:
         return known
     key = query[0]
     path = key[2]
-    folded = path.folded
-    if folded is not path:
-        return _sight_folded(scope, query, folded)
-    group = _make_group(scope, query, path)
+    told = path.told.get(key[1])
+    if told is not None and told.sighting is not None and not query[6]:
+        group = _make_known_group(scope, query, told.sighting)
+    elif path.folded is not path:
+        return _sight_folded(scope, query, path.folded)
+    else:
+        group = _make_group(scope, query, path)
     if group is not None:
         scope.groups[key] = group
     return group
+
+
+def _make_known_group(scope: Scope, query: Query, sighting: Sighting) -> Group | None:
+    """As ``_make_group``, where neither of the two sightings has anything to look at."""
+    if scope.sequence >= scope.policy.max_groups:
+        scope.unjudged += 1
+        return None
+    (alias, _, path), shape, _, _, codes, _, _ = query
+    scope.sequence += 1
+    group = Group(alias, shape, path, scope.sequence)
+    group.codes = codes
+    group.first = group.second = sighting
+    group.slow = False
+    _note_group(scope, group, sighting.facts.model)
+    return group
+
+
+def _note_group(scope: Scope, group: Group, model: str) -> None:
+    ignores = active_ignores.get()
+    if ignores:
+        group.ignores = ignores
+    if model and group.fingerprint.kind == "select":
+        reads = scope.reads.get(model)
+        if reads is None:
+            scope.reads[model] = [group]
+        else:
+            reads.append(group)
 
 
 def _sight_folded(scope: Scope, query: Query, folded: callpath.Path) -> Group | None:
@@ -77,12 +135,7 @@ def _make_group(scope: Scope, query: Query, path: callpath.Path) -> Group | None
     group.first = first = _sighting(scope, query, None)
     if many:
         group.many = _rows(params)
-    ignores = active_ignores.get()
-    if ignores:
-        group.ignores = ignores
-    model = first.facts.model
-    if model and shape.kind == "select":
-        scope.reads.setdefault(model, []).append(group)
+    _note_group(scope, group, first.facts.model)
     return group
 
 
@@ -105,13 +158,20 @@ def _sighting(scope: Scope, query: Query, group: Group | None) -> Sighting:
     Given the ``group`` of a second one, it looks closer: at the parent object, where
     that was loaded, and at the WHERE clause.
     """
-    (_, _, path), shape, told, frame, _, params, _ = query
-    sighting = Sighting(path, told)
+    (_, text, path), shape, digested, frame, _, params, _ = query
+    sighting = Sighting(path, digested)
+    told = path.told.get(text) if group is not None else None
+    if told is not None:
+        sighting.facts = told.facts
+        return sighting
     try:
         sighting.facts = facts = landmarks.read(frame, path, deep=group is not None)
     except Exception as error:
         sighting.facts = facts = landmarks.Facts()
         contain("capture.landmarks", error, scope.errors)
+    else:
+        if group is not None and shape.plain and facts.lasting:
+            _remember(path, shape, facts)
     if facts.parent is not None or facts.fks:
         if group is not None:
             _find_parent(scope, group, facts)
@@ -121,6 +181,11 @@ def _sighting(scope: Scope, query: Query, group: Group | None) -> Sighting:
     if shape.offset is not None or shape.keyset:
         sighting.numbers = _numbers(shape, params)
     return sighting
+
+
+def _remember(path: callpath.Path, shape: Fingerprint, facts: landmarks.Facts) -> None:
+    if path.__class__ is callpath.RememberedPath and len(path.told) < MAX_TOLD:
+        path.told = {**path.told, shape.text: Told(path, shape, facts)}
 
 
 def _in_key(shape: Fingerprint, params: Any) -> int | None:

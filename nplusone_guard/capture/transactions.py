@@ -16,7 +16,9 @@ Layers = list[tuple[str, dict[Group, int]]]
 
 def note_in_transaction(scope: Scope, connection: Any, group: Group) -> None:
     """Remember that ``group`` ran in the open transaction or savepoint."""
-    layers = scope.layers.setdefault(id(connection), [("", {})])
+    layers = scope.layers.get(id(connection))
+    if layers is None:
+        layers = scope.layers[id(connection)] = [("", {})]
     touched = layers[-1][1]
     touched[group] = touched.get(group, 0) + 1
 

@@ -36,6 +36,7 @@ class Facts:
     validation = False
     #: The relation had been prefetched onto the parent.
     prefetched = False
+    #: At the first sighting only.
     queryset: weakref.ref[Any] | None = None
     #: Every ``fk = value`` in the WHERE.
     fks: tuple[ForeignKeyCondition, ...] = ()
@@ -55,6 +56,15 @@ class Facts:
     #: The whole look-up of a prefetch, from the rows that it was begun with; a ``to_attr``
     #: stands in it as such.
     prefetch_to = ""
+
+    @property
+    def lasting(self) -> bool:
+        """Whether they hold for every query of that path and shape.
+
+        They do where the rows asked for have no parent, and the table tells the model.
+        """
+        of_parents = self.parent is not None or self.relation or self.fks or self.prefetch
+        return not (of_parents or self.batch) and (not self.model or _alone(self.model))
 
     def forget_values(self) -> None:
         """Let go of the objects and values that were only needed while looking."""
@@ -88,6 +98,18 @@ def primary_key(instance: Any) -> Any:
 
 
 NO_KEY: Final = object()
+
+
+@functools.lru_cache(maxsize=4096)
+def _alone(name: str) -> bool:
+    """Whether no other model, such as a proxy, has the table of ``app.Model``."""
+    from django.apps import apps
+
+    tables = [model._meta.db_table for model in apps.get_models(include_auto_created=True)]
+    try:
+        return tables.count(apps.get_model(name)._meta.db_table) == 1
+    except LookupError:
+        return False
 
 
 def _label(model: Any) -> str:

@@ -230,9 +230,10 @@ def _note_queryset(queryset: Any, facts: Facts, deep: bool) -> None:
     if model is None:  # ``EmptyQuerySet`` and the like
         return
     facts.model = label(model)
-    facts.queryset = weakref.ref(queryset)
     if deep:
         _note_conditions(queryset, facts)
+    else:
+        facts.queryset = weakref.ref(queryset)
 
 
 def _note_conditions(queryset: Any, facts: Facts) -> None:
