@@ -31,7 +31,7 @@ from nplusone_guard.capture.transactions import note_control, note_in_transactio
 Execute = Callable[[Any, Any, bool, dict[str, Any]], Any]
 
 _current_scope = current_scope.get
-_getframe = sys._getframe
+_getframe: Callable[[int], Any] = sys._getframe
 
 
 class Hook:
@@ -74,8 +74,7 @@ class Hook:
                     else:
                         # As in ``callpath.call_path``, from the caller of
                         # ``cursor.execute()``: the two frames in between are always the same.
-                        frame = _getframe(3)
-                        at: Any = frame
+                        frame = at = _getframe(3)
                         root = scope.recorders[-1].root
                         codes: list[CodeType] = []
                         offsets: list[int] = []
