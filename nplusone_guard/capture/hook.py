@@ -31,7 +31,7 @@ from nplusone_guard.capture.transactions import note_control, note_in_transactio
 Execute = Callable[[Any, Any, bool, dict[str, Any]], Any]
 
 _current_scope = current_scope.get
-_getframe: Callable[[int], Any] = sys._getframe
+_getframe: Any = sys._getframe
 
 
 class Hook:
@@ -75,7 +75,7 @@ class Hook:
                         # As in ``callpath.call_path``, from the caller of
                         # ``cursor.execute()``: the two frames in between are always the same.
                         frame = at = _getframe(3)
-                        root = scope.recorders[-1].root
+                        root: Any = scope.recorders[-1].root
                         codes: list[CodeType] = []
                         offsets: list[int] = []
                         try:
@@ -119,7 +119,7 @@ class Hook:
                                         group.tracked = False
                                 if recorder.timeline_left:
                                     recorder.timeline_left -= 1
-                                    recorder.timeline.append((start, elapsed, group))
+                                    recorder.timeline += (start, elapsed, group)
                                 if failed:
                                     group.failed += 1
                                 elif connection.in_atomic_block:

@@ -42,30 +42,31 @@ class Sighting:
 
 
 class Group:
-    """All queries of one scope with one database, fingerprint and call path.
+    """All queries of one scope with one database, fingerprint and call path."""
 
-    The defaults stand on the class: most groups need few of them.
-    """
-
-    failed = 0
-    rolled_back = 0
-    recursed = False
-    #: Parameter sets of the largest ``executemany``; 0 for ``execute``.
-    many = 0
-    #: The code objects of that stack.
-    codes: list[CodeType] | None = None
-    #: Until its parameters tell nothing new.
-    tracked = True
-    #: Until the second sighting, a query takes the slow path.
-    slow = True
-    first: Sighting | None = None
-    second: Sighting | None = None
-    ignores: tuple[object, ...] = ()
-    #: Lengths of IN lists: the first, the latest, whether all but the latest agree, the sum.
-    in_first = -1
-    in_previous = -1
-    in_uniform = True
-    in_total = 0
+    __slots__ = (
+        "alias",
+        "codes",
+        "count",
+        "digests",
+        "duration",
+        "failed",
+        "fingerprint",
+        "first",
+        "ignores",
+        "in_first",
+        "in_previous",
+        "in_total",
+        "in_uniform",
+        "many",
+        "path",
+        "recursed",
+        "rolled_back",
+        "second",
+        "sequence",
+        "slow",
+        "tracked",
+    )
 
     def __init__(
         self, alias: str, fingerprint: Fingerprint, path: callpath.Path, sequence: int = 0
@@ -75,9 +76,25 @@ class Group:
         self.path = path
         #: Groups of a scope are numbered as they are first seen.
         self.sequence = sequence
-        self.count = 0
+        self.count = self.failed = self.rolled_back = 0
         #: Seconds.
         self.duration = 0.0
+        self.recursed = False
+        #: Parameter sets of the largest ``executemany``; 0 for ``execute``.
+        self.many = 0
+        #: The code objects of that stack.
+        self.codes: list[CodeType] | None = None
+        #: Until its parameters tell nothing new.
+        self.tracked = True
+        #: Until the second sighting, a query takes the slow path.
+        self.slow = True
+        self.first: Sighting | None = None
+        self.second: Sighting | None = None
+        self.ignores: tuple[object, ...] = ()
+        #: Lengths of IN lists: the first, the latest, whether all but the latest agree, the sum.
+        self.in_first = self.in_previous = -1
+        self.in_uniform = True
+        self.in_total = 0
         #: Parameter digest → executions, for the first ``MAX_DIGESTS`` of them.
         self.digests: dict[int, int] = {}
 
@@ -190,9 +207,9 @@ class Scope:
         self.writes: defaultdict[str, int] = defaultdict(int)
         #: Open transaction and savepoints by connection: [name, executions by group].
         self.layers: dict[int, list[tuple[str, dict[Group, int]]]] = {}
-        #: Start on the performance counter, seconds, group.
-        self.timeline: list[tuple[float, float, Group]] = []
-        self.timeline_left = policy.max_timeline
+        #: Start on the performance counter, seconds, group; then those of the next query.
+        self.timeline: list[Any] = []
+        self.timeline_left = policy.max_timeline if policy.details else 0
         self.ignores_opened: list[Any] = []
         #: What the units inside this scope were judged to be (one ``Verdicts``, merged).
         self.adopted: Any = None

@@ -61,7 +61,7 @@ def _timeline(scope: Scope, own: Verdicts, merged: Verdicts) -> tuple[TimelineEn
     index = {id(group): position.get(shape_key(shape), -1) for group, shape in groups}
     return tuple(
         TimelineEntry(start - scope.opened, duration, group.alias, index.get(id(group), -1))
-        for start, duration, group in scope.timeline
+        for start, duration, group in zip(*[iter(scope.timeline)] * 3, strict=True)
     )
 
 
