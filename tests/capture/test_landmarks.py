@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import django
@@ -25,7 +27,7 @@ from tests.corpus.data import populate
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
-#: Rows that a Django version spells otherwise, or lacks: documented in docs/landmarks.md.
+#: Rows that a Django version spells otherwise, or lacks, as docs/landmarks.md tells.
 #: (first version that has it, first version that has it no more)
 VERSIONS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "django.contrib.contenttypes.fields:GenericForeignKey.__get__": ((), (6, 1)),
@@ -48,6 +50,15 @@ def expected_on(name: str) -> bool:
 )
 def test_landmark_exists(name: str) -> None:
     assert (landmarks.find_code(name) is not None) == expected_on(name)
+
+
+def test_the_documentation_lists_the_rows_that_versions_lack() -> None:
+    text = (Path(__file__).parents[2] / "docs/landmarks.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([^`]+)` \| (before|) ?([\d.]+)", text, re.MULTILINE)
+    assert {(name, before or "on", version) for name, before, version in rows} == {
+        (name, "on" if first else "before", ".".join(map(str, first or last)))
+        for name, (first, last) in VERSIONS.items()
+    }
 
 
 def test_missing_lists_what_this_django_lacks() -> None:
