@@ -95,7 +95,9 @@ class Hook:
                         key = (self.alias, shape.text, path)
                         told = 0
                         for recorder in scope.recorders:
-                            with recorder.lock:
+                            lock = recorder.lock
+                            lock.acquire()  # half the price of ``with``
+                            try:
                                 if recorder.closed:  # by another thread, in the meantime
                                     recorder.late += 1
                                     continue
@@ -126,6 +128,8 @@ class Hook:
                                     note_in_transaction(recorder, connection, group)
                                 group.duration += elapsed
                                 group.count += 1
+                            finally:
+                                lock.release()
                         for outer in scope.beyond:
                             outer.note_query(self.alias, elapsed, failed)
             except Exception as error:
