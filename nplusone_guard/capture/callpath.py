@@ -16,6 +16,7 @@ Two queries with one statement and one path come from a loop, or from recursion.
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -214,7 +215,17 @@ carried: ContextVar[Path | None] = ContextVar("nplusone_guard_carried", default=
 class CodeTable:
     """The places of each code object, by its ``id``; keeps the code objects alive."""
 
-    __slots__ = ("codes", "paths", "places", "room", "spotted", "stacks", "steps")
+    __slots__ = (
+        "codes",
+        "lines",
+        "lock",
+        "paths",
+        "places",
+        "room",
+        "spotted",
+        "stacks",
+        "steps",
+    )
 
     def __init__(self) -> None:
         #: ``id`` of a code object → instruction offset → place. Those of keyed landmarks
@@ -222,6 +233,9 @@ class CodeTable:
         self.steps: dict[int, dict[int, Place]] = {}
         self.codes: dict[int, tuple[CodeType, Mark, bool]] = {}
         self.places: dict[tuple[int, Hashable], Place] = {}
+        #: ``id`` of a user's code object and a line → its places there.
+        self.lines: dict[tuple[int, int], list[Place]] = {}
+        self.lock = threading.RLock()
         #: ``id`` of a spot → its place, which keeps it alive.
         self.spotted: dict[int, Place] = {}
         #: Instruction offsets → the latest stack that had them.
@@ -251,8 +265,10 @@ class CodeTable:
         _, mark, user = known
         if mark.spot is not None or mark.key is not None:
             return self._special(frame, mark), False
-        position = exact_position(code, lasti) if user else line_of(code, lasti)
-        place = self._place(code, lasti, position, mark, user=user)
+        if user:
+            place = self._user_place(code, lasti, mark)
+        else:
+            place = self._place(code, lasti, line_of(code, lasti), mark, user=False)
         if not mark.bridge:
             self.steps[id(code)][lasti] = place
         return place, mark.bridge
@@ -284,7 +300,22 @@ class CodeTable:
     def user_place(self, code: CodeType, lasti: int) -> Place:
         """The place of an instruction in user code."""
         self.codes.setdefault(id(code), (code, PLAIN, True))
-        return self._place(code, lasti, exact_position(code, lasti), PLAIN, user=True)
+        return self._user_place(code, lasti, PLAIN)
+
+    def _user_place(self, code: CodeType, lasti: int, mark: Mark) -> Place:
+        """The place of an exact position; asked for only where a line has several calls.
+
+        Positions take time to look up, in proportion to the length of the function.
+        """
+        line = line_of(code, lasti)
+        with self.lock:  # so that two threads cannot end up with two places for one
+            on_line = self.lines.setdefault((id(code), line), [])
+            for place in on_line:
+                if exact_position(code, place.lasti) == exact_position(code, lasti):
+                    return place
+            place = self._place(code, lasti, (line, len(on_line)), mark, user=True)
+            on_line.append(place)
+            return place
 
     def twin(self, place: Place, code: CodeType) -> Place:
         """What ``place`` is in ``code``, which is equal to its own and may be another file's."""
