@@ -6,6 +6,7 @@ import fnmatch
 import logging
 import sys
 import threading
+from asyncio import CancelledError
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import replace
@@ -183,19 +184,22 @@ class _Watched:
 
         In mode ``raise`` this raises, but never in place of ``exception``.
         """
-        self._finish(self.policy, exception)
+        self._finish(self.policy, exception, unwanted=isinstance(exception, CancelledError))
 
     def abandon(self) -> None:
-        """As ``finish``, where Django would swallow what is raised: it is logged."""
-        mode = "log" if self.policy.mode == "raise" else self.policy.mode
-        self._finish(replace(self.policy, mode=mode), self.exception)
+        """As ``finish``, of a body that was not read to its end.
 
-    def _finish(self, policy: Policy, exception: BaseException | None) -> None:
+        There Django would swallow what is raised: it is logged.
+        """
+        mode = "log" if self.policy.mode == "raise" else self.policy.mode
+        self._finish(replace(self.policy, mode=mode), self.exception, unwanted=True)
+
+    def _finish(self, policy: Policy, exception: BaseException | None, *, unwanted: bool) -> None:
         try:
             recording = self._open.pop()
         except IndexError:
             return
-        recording.scope.on_late = _log_late
+        recording.scope.on_late = _log_late_unwanted if unwanted else _log_late
         try:
             deliver(recording.close(), policy, exception=exception)
         except (NPlusOneDetected, NPlusOneWarning):
@@ -211,6 +215,15 @@ def _log_late(scope: Scope) -> None:
     logger.info(
         "%s: queries go on after the response, in %s, and are not judged; "
         "decorate the function that sends them with @watch",
+        scope.name,
+        threading.current_thread().name,
+    )
+
+
+def _log_late_unwanted(scope: Scope) -> None:
+    """As above, where the client has left: what runs in a thread cannot be cancelled."""
+    logger.debug(
+        "%s: nobody waits for the response any more, and queries go on in %s",
         scope.name,
         threading.current_thread().name,
     )

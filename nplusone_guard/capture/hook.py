@@ -63,7 +63,7 @@ class Hook:
             elapsed = perf_counter() - start
             try:
                 if scope.closed:
-                    scope = _count_as_late(scope)
+                    scope = _count_as_late(scope, start)
                 if scope is not None:
                     connection = context["connection"]
                     if sql.__class__ is not str:
@@ -138,11 +138,11 @@ class Hook:
                 contain("capture.hook", error, scope.errors if scope is not None else None)
 
 
-def _count_as_late(scope: Scope) -> Scope | None:
+def _count_as_late(scope: Scope, start: float) -> Scope | None:
     """The innermost scope of the chain that is still open; the closed ones count one late."""
     open_scope: Scope | None = scope
     while open_scope is not None and open_scope.closed:
-        note_late(open_scope)
+        note_late(open_scope, start)
         open_scope = open_scope.parent
     return open_scope
 

@@ -183,7 +183,7 @@ class Scope:
         self.root_code = root.f_code if root is not None else None
         #: The line that opened the scope: a loop around it is not inside the scope.
         self.root_line = root.f_lineno if root is not None else 0
-        #: Called once, without a lock, when a query comes after the scope has closed.
+        #: Called once, without a lock, when a query is begun after the scope has closed.
         self.on_late: Callable[[Scope], None] | None = None
         #: What closes the scope, while it is open.
         self.recording: Any = None
@@ -299,10 +299,17 @@ def open_scope_of_context() -> Scope | None:
     return scope
 
 
-def note_late(scope: Scope) -> None:
-    """Count one query of a scope that has closed, and tell whoever wants to know."""
+def note_late(scope: Scope, start: float) -> None:
+    """Count one query of a scope that has closed, and tell whoever wants to know.
+
+    Not of one that had begun before: where a client leaves, the scope ends at once, and the
+    query of that moment is still running in its thread. Nothing needs to go on after it.
+    """
+    in_flight = start < scope.opened + scope.wall_time
     with scope.lock:
         scope.late += 1
+        if in_flight:
+            return
         tell, scope.on_late = scope.on_late, None
     if tell is not None:
         tell(scope)

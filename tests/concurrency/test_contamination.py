@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext, async_to_sync, sync_to_async
 from django.contrib.auth.models import User
-from django.http import HttpResponse
+from django.db import connection
+from django.http import HttpResponse, StreamingHttpResponse
 from django.test import AsyncClient, Client, override_settings
 from django.urls import path
 
@@ -83,6 +84,14 @@ def leave_a_thread(request):
     return HttpResponse("left")
 
 
+def stream_and_leave_a_thread(request):
+    def chunks():
+        leave_a_thread(request)
+        yield b"left"
+
+    return StreamingHttpResponse(chunks())
+
+
 threads_left: list[threading.Thread] = []
 threads_may_go_on = threading.Event()
 
@@ -91,6 +100,7 @@ urlpatterns = [
     path("ameet/<int:queries>/", ameet),
     path("leave-a-task/", leave_a_task),
     path("leave-a-thread/", leave_a_thread),
+    path("stream-and-leave-a-thread/", stream_and_leave_a_thread),
 ]
 
 
@@ -239,6 +249,51 @@ def test_a_thread_that_goes_on_after_its_request_is_late_and_told_once(delivered
         "GET /leave-a-thread/: queries go on after the response, in left behind, and are not "
         "judged; decorate the function that sends them with @watch"
     )
+
+
+@pytest.mark.parametrize("read", [True, False])
+def test_a_client_that_leaves_is_no_reason_to_change_the_code(delivered, caplog, read):
+    with caplog.at_level("DEBUG", "nplusone_guard"):
+        response = Client().get("/stream-and-leave-a-thread/")
+        body = iter(response.streaming_content)
+        assert next(body) == b"left"
+        assert list(body) == [] if read else response.close() is None
+        threads_may_go_on.set()
+        threads_left[0].join()
+    name = "GET /stream-and-leave-a-thread/"
+    assert [one[:2] for one in delivered.summary()] == [(name, 1)]
+    (record,) = [one for one in caplog.records if one.name == "nplusone_guard"]
+    after = "queries go on after the response, in left behind, and are not judged; decorate"
+    left = "nobody waits for the response any more, and queries go on in left behind"
+    assert record.levelname == ("INFO" if read else "DEBUG")
+    assert record.getMessage().startswith(f"{name}: {after if read else left}")
+
+
+def test_a_query_that_runs_when_its_scope_ends_is_late_and_nobody_is_told():
+    """It is the next one, if any, that goes on after the scope."""
+
+    def slow(execute, *args):
+        running.set()
+        ended.wait(10)
+        return execute(*args)
+
+    def work():
+        with connection.execute_wrapper(slow):
+            User.objects.count()
+        counted.append((list(told), recording.scope.late))
+        User.objects.count()
+
+    running, ended = threading.Event(), threading.Event()
+    told, counted = [], []
+    thread = threading.Thread(target=work)
+    with watch() as recording:
+        thread.start()
+        running.wait(10)
+        recording.scope.on_late = told.append
+    ended.set()
+    thread.join()
+    assert counted == [([], 1)]
+    assert (told, recording.report.late_queries) == ([recording.scope], 2)
 
 
 # --- executors that are used again -----------------------------------------------------------------

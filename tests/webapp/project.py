@@ -152,10 +152,14 @@ class Server:
             return answer.read()
 
     def hang_up_on(self, path):
-        """Ask for ``path`` and go away after the first bytes."""
+        """Ask for ``path`` and go away once the first bytes of its body are there."""
         with socket.create_connection(("127.0.0.1", self.port), 10) as connection:
             connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-            connection.recv(200)
+            received = b""
+            while not received.partition(b"\r\n\r\n")[2]:
+                more = connection.recv(200)
+                assert more, received
+                received += more
             # Unread bytes make this a reset, which no server can overlook.
 
     def text(self):
