@@ -45,8 +45,19 @@ def test_two_fields_to_one_model_on_a_single_object_are_no_loop(ask):
     report = ask(f"/ninja/orders/{Order.objects.order_by('pk')[0].pk}")
     assert not report.findings
     (cleared,) = report.cleared
-    assert (cleared.reason, cleared.detail) == ("bounded", "one for each of 2 objects loaded apart")
+    assert (cleared.reason, cleared.detail) == (
+        "bounded",
+        "one for each of 2 relations of one object",
+    )
     assert shown(cleared.site) == place("Customer.city", "customer_city_field")
+
+
+@pytest.mark.parametrize("path", ["/ninja/other/customers", "/ninja/named/customers"])
+def test_rows_that_were_loaded_singly_are_a_loop_all_the_same(ask, path):
+    """That other code has loaded as many of the model one by one says nothing about them."""
+    report = ask(path)
+    assert sites(report) == {(place("Customer.city", "customer_city_field"), 2)}
+    assert not ask("/ninja/healthy/other/customers").findings
 
 
 def test_two_fields_to_one_model_on_many_objects_are_a_loop(ask):

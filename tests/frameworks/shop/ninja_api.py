@@ -6,7 +6,7 @@ from typing import Any
 
 from ninja import NinjaAPI, Schema
 
-from tests.frameworks.shop.models import Order
+from tests.frameworks.shop.models import Customer, Order
 
 api = NinjaAPI(urls_namespace="shop")
 
@@ -82,3 +82,28 @@ def healthy_names(request):
 @api.get("/orders/{pk}", response=PairOut)
 def order(request, pk: int):
     return Order.objects.get(pk=pk)  # @ninja_order
+
+
+def _two_by_name():
+    """Two customers, each of whom is loaded by a line of its own."""
+    return [
+        Customer.objects.get(slug="customer0"),
+        Customer.objects.get(slug="customer1"),
+    ]
+
+
+@api.get("/other/customers", response=list[CustomerOut])
+def other_customers(request):
+    _two_by_name()
+    return [order.customer for order in Order.objects.select_related("customer")[:2]]
+
+
+@api.get("/healthy/other/customers", response=list[CustomerOut])
+def healthy_other_customers(request):
+    _two_by_name()
+    return [order.customer for order in Order.objects.select_related("customer__city")[:2]]
+
+
+@api.get("/named/customers", response=list[CustomerOut])
+def named_customers(request):
+    return _two_by_name()
