@@ -133,10 +133,14 @@ class _Found:
 
 
 def _user_loop(scope: Scope, group: Group, places: list[callpath.Place]) -> _Found | None:
-    """The innermost loop that can grow; a bounded one if it accounts for all the turns."""
-    turns = 1
+    """The innermost loop that can grow; a bounded one if it accounts for all the turns.
+
+    A loop over functions that are written out calls each of them once: what is more comes
+    from a loop further out. Where there is none, one of them goes by several names.
+    """
+    turns = most = 1
     bounded: _Found | None = None
-    fans = _fans(group.path)
+    fans, called = _fans(group.path), _called(group.path)
     for place in places:
         if place.spot is not None:
             spot = place.spot if place.spot.loop else place.spot.within
@@ -146,11 +150,12 @@ def _user_loop(scope: Scope, group: Group, places: list[callpath.Place]) -> _Fou
         for found in _loops_at(scope, place, fans.get(place, "")):
             if found.node is None or found.node.bounded is None:
                 return found
-            turns *= found.node.bounded
+            turns *= found.node.turns_of(called.get(place, "")) or 1
+            most *= found.node.bounded
             bounded = bounded or found
             if group.count <= turns:
                 return replace(found, bounded=True)
-    return bounded
+    return replace(bounded, bounded=group.count <= most) if bounded is not None else None
 
 
 def _spot_loop(group: Group, place: callpath.Place, spot: callpath.Spot) -> _Found:
@@ -176,6 +181,19 @@ def _fans(path: callpath.Path) -> dict[callpath.Place, str]:
         for inner, outer in pairwise(path)
         if outer.user and _is_fan(inner.code)
     }
+
+
+def _called(path: callpath.Path) -> dict[callpath.Place, str]:
+    """What each of the user's places has called, or has had called in a task or a thread."""
+    called: dict[callpath.Place, str] = {}
+    started = ""
+    for inner, outer in pairwise(path):
+        name = inner.code.co_name
+        if outer.bridge:
+            started = name
+        elif outer.user:
+            called[outer] = started if _is_fan(inner.code) else name
+    return called
 
 
 def _is_fan(code: CodeType) -> bool:

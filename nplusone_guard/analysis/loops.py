@@ -15,7 +15,7 @@ from itertools import islice
 from types import CodeType
 
 from nplusone_guard.analysis.bounds import turns
-from nplusone_guard.analysis.iteration import is_lazy, joined
+from nplusone_guard.analysis.iteration import called_name, is_lazy, joined
 from nplusone_guard.analysis.scopes import Binding, CallNode, LoopNode, Point, Region, Scope
 from nplusone_guard.analysis.sources import remember, scope_of
 
@@ -60,6 +60,13 @@ class Loop:
     assigned: int | None
     #: The loop variable, as written.
     target: str
+    #: What each of the items is called, where they are written out: ``a`` and ``b`` of
+    #: ``gather(a(), b())`` and of ``for check in (a, b)``; empty where they are not.
+    items: tuple[str, ...] = ()
+
+    def turns_of(self, function: str) -> int | None:
+        """How many of the turns can have called ``function``; ``None`` as in ``bounded``."""
+        return (self.items.count(function) or self.bounded) if self.bounded else None
 
 
 _positions: dict[tuple[int, int], tuple[CodeType, Position]] = {}
@@ -222,6 +229,7 @@ def _loop(loop: LoopNode) -> Loop:
         iter_lines=_lines(loop.iterable, loop.line),
         assigned=_assigned(loop.iterable, loop.scope, loop.region.start),
         target=index.text(loop.target) if loop.target is not None else "",
+        items=_items(loop.iterable),
     )
 
 
@@ -239,6 +247,7 @@ def _described_call(call: CallNode) -> Loop:
         iter_lines=_lines(call.iterable, line),
         assigned=_assigned(call.iterable, call.scope, call.region.start),
         target="",
+        items=_items(call.iterable),
     )
 
 
@@ -255,6 +264,14 @@ def _call_at(scope: Scope, position: Position) -> Loop:
         iter_lines=(position.line, position.line),
         assigned=None,
         target="",
+    )
+
+
+def _items(iterable: ast.expr | None) -> tuple[str, ...]:
+    if not isinstance(iterable, (ast.Tuple, ast.List, ast.Set)):
+        return ()
+    return tuple(
+        called_name(item.func if isinstance(item, ast.Call) else item) for item in iterable.elts
     )
 
 

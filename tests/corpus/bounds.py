@@ -302,3 +302,36 @@ def registry_of_models(n):
 def literal_of_querysets(n):
     for entries in (Entry.objects.filter(status="draft"), Entry.objects.filter(status="live")):
         len(entries)
+
+
+def entries_of(author):
+    return author.entries.count()  # site:functions_inside_data
+
+
+def books_of(author):
+    return author.books.count()  # site:functions_inside_data
+
+
+@loop("query-in-loop", statements=2, total=lambda n: 2 * n)
+def functions_inside_data(n):
+    """Each turn calls each of the functions once."""
+    for author in Author.objects.order_by("pk"):  # loop origin
+        for count in (entries_of, books_of):
+            count(author)
+
+
+@healthy(twin=functions_inside_data)
+def functions_alone(n):
+    author = Author.objects.get(slug="a0")
+    for count in (entries_of, books_of):
+        count(author)
+
+
+also_entries_of = entries_of
+
+
+@healthy(twin=functions_inside_data, cleared="bounded")
+def functions_of_two_names(n):
+    author = Author.objects.get(slug="a0")
+    for count in (entries_of, also_entries_of):
+        count(author)

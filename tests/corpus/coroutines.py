@@ -256,8 +256,7 @@ async def gathered_totals_of_two_models(n):
     return await asyncio.gather(*(model.objects.acount() for model in (Author, Entry)))
 
 
-# Two turns might be the two jobs of one turn.
-@loop("query-in-loop", loop_kind="for", statements=2, total=lambda n: 2 * n, smallest=3)
+@loop("query-in-loop", loop_kind="for", statements=2, total=lambda n: 2 * n)
 async def two_gathered_per_row(n):
     authors = [author async for author in Author.objects.order_by("pk")]  # origin assigned
     for author in authors:  # loop
