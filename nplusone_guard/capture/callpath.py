@@ -5,7 +5,7 @@ Each frame becomes one token, a :class:`Place`, which is equal only to itself:
 
 * user code: one for each code object and exact position;
 * library code (standard library, site-packages, this package): one for each code object
-  and line. Never one for each ``f_lasti``: on CPython 3.11 and later one call site
+  and line, a comprehension on that line apart. Never one for each ``f_lasti``: on CPython 3.11 and later one call site
   reports several values while the interpreter specialises it;
 * a keyed landmark: one for each thing that tells two turns of a framework's own loop
   apart (see ``landmarks``).
@@ -29,6 +29,7 @@ from nplusone_guard.capture.codes import (
     exact_position,
     is_user_code,
     line_of,
+    line_position,
     package_of_file,
 )
 from nplusone_guard.capture.faults import contain
@@ -268,7 +269,7 @@ class CodeTable:
         if user:
             place = self._user_place(code, lasti, mark)
         else:
-            place = self._place(code, lasti, line_of(code, lasti), mark, user=False)
+            place = self._place(code, lasti, line_position(code, lasti), mark, user=False)
         if not mark.bridge:
             self.steps[id(code)][lasti] = place
         return place, mark.bridge

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import functools
 import os
 import site
@@ -95,3 +96,31 @@ def line_of(code: CodeType, lasti: int) -> int:
         if start <= lasti < end and line is not None:
             return line
     return code.co_firstlineno
+
+
+# From CPython 3.12 on a comprehension runs in the frame around it (PEP 709), where its body
+# can share a line with what it runs over.
+if sys.version_info >= (3, 12):
+    _INLINES: Final = dis.opmap["LOAD_FAST_AND_CLEAR"]
+
+    def line_position(code: CodeType, lasti: int) -> Hashable:
+        """The line of an instruction, and on it the comprehensions whose body it is in."""
+        line = line_of(code, lasti)
+        if _INLINES not in code.co_code[::2]:
+            return line
+        bodies = tuple(start for start, end in _bodies(code) if start < lasti <= end)
+        return (line, bodies) if bodies else line
+
+    @functools.lru_cache(maxsize=1024)
+    def _bodies(code: CodeType) -> tuple[tuple[int, int], ...]:
+        """Where each ``for`` takes an item, and the jump back to there."""
+        steps = list(dis.get_instructions(code))
+        takes = {step.offset for step in steps if step.opname == "FOR_ITER"}
+        back = (step for step in steps if step.opname == "JUMP_BACKWARD")
+        return tuple((step.argval, step.offset) for step in back if step.argval in takes)
+
+else:
+
+    def line_position(code: CodeType, lasti: int) -> Hashable:
+        """The line of an instruction."""
+        return line_of(code, lasti)

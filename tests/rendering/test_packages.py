@@ -36,6 +36,18 @@ def same(rows):
     return [type(row).objects.filter(slug=row.slug).count() for row in rows]
 
 
+def loaded_names(load):
+    return [row.author.name for row in load()]
+
+
+def count_of(author):
+    return author.entries.count()
+
+
+def counts(author):
+    return [count_of(author) + each for each in [count_of(author)]]
+
+
 class Counting:
     def __init__(self, get_response):
         self.get_response = get_response
@@ -108,6 +120,24 @@ def test_package_that_sends_the_queries_itself(tables):
 def test_package_that_sends_the_queries_itself_healthy(tables):
     with watch() as recording:
         tables.names(m.Entry.objects.select_related("author"))
+    assert not recording.report.findings
+
+
+@pytest.mark.parametrize("policy", [Policy(), Policy(exclude=frozenset({"shop_tables"}))])
+def test_comprehension_of_a_package_that_loads_on_its_own_line(tables, policy):
+    with watch(policy=policy) as recording:
+        tables.loaded_names(m.Entry.objects.order_by("pk").all)
+    (told,) = recording.report.cleared if policy.exclude else recording.report.findings
+    assert (told.site.file, told.count) == (__file__, 3)
+    place = (told.loop.kind, told.loop.package, told.loop.line)
+    assert place == ("comprehension", "shop_tables", 18)
+
+
+def test_comprehension_of_a_package_that_loads_on_its_own_line_healthy(tables):
+    with watch() as recording:
+        tables.loaded_names(m.Entry.objects.select_related("author").all)
+        tables.counts(m.Author.objects.first())
+    assert recording.query_count == 4
     assert not recording.report.findings
 
 
