@@ -8,7 +8,7 @@ import os
 import site
 import sys
 import sysconfig
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from itertools import islice
 from types import CodeType
 from typing import Final
@@ -102,6 +102,10 @@ def line_of(code: CodeType, lasti: int) -> int:
 # can share a line with what it runs over.
 if sys.version_info >= (3, 12):
     _INLINES: Final = dis.opmap["LOAD_FAST_AND_CLEAR"]
+    _TAKES: Final = dis.opmap["FOR_ITER"]
+    _BACK: Final = dis.opmap["JUMP_BACKWARD"]
+    #: It counts from behind itself and, from 3.13 on, its cache entry.
+    _BEHIND: Final = 4 if sys.version_info >= (3, 13) else 2
 
     def line_position(code: CodeType, lasti: int) -> Hashable:
         """The line of an instruction, and on it the comprehensions whose body it is in."""
@@ -114,10 +118,20 @@ if sys.version_info >= (3, 12):
     @functools.lru_cache(maxsize=1024)
     def _bodies(code: CodeType) -> tuple[tuple[int, int], ...]:
         """Where each ``for`` takes an item, and the jump back to there."""
-        steps = list(dis.get_instructions(code))
-        takes = {step.offset for step in steps if step.opname == "FOR_ITER"}
-        back = (step for step in steps if step.opname == "JUMP_BACKWARD")
-        return tuple((step.argval, step.offset) for step in back if step.argval in takes)
+        return tuple(_jumps_to_for(code.co_code))
+
+    def _jumps_to_for(raw: bytes) -> Iterator[tuple[int, int]]:
+        # By hand: ``dis`` takes milliseconds for a long function.
+        extended = 0
+        for offset in range(0, len(raw), 2):
+            operation, argument = raw[offset], raw[offset + 1] | extended
+            extended = argument << 8 if operation == dis.EXTENDED_ARG else 0
+            if operation == _BACK:
+                target = offset + _BEHIND - argument * 2
+                while raw[target] == dis.EXTENDED_ARG:
+                    target += 2
+                if raw[target] == _TAKES:
+                    yield target, offset
 
 else:
 
