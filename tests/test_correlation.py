@@ -280,6 +280,16 @@ def test_records_of_the_application_and_of_the_guard_carry_it(lines, caplog):
     assert lines == ["shop [order-17]", "nplusone_guard [order-17]"]
 
 
+@both
+@pytest.mark.usefixtures("guarded", "users")
+def test_the_record_of_a_request_has_it_among_its_own_facts(send, path, caplog):
+    """What ``extra`` adds to a record needs no filter."""
+    caplog.set_level(logging.INFO, logger="nplusone_guard")
+    send(path, {"X-Request-ID": "order-17"})
+    (record,) = [one for one in caplog.records if one.name == "nplusone_guard"]
+    assert (record.report_name, record.correlation_id) == (f"GET {path}", "order-17")
+
+
 def test_records_outside_every_scope_say_so(lines):
     logger.warning("outside")
     assert lines == ["shop [-]"]

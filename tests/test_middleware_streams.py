@@ -20,6 +20,7 @@ from django.test import AsyncClient, Client, RequestFactory
 from nplusone_guard.capture.scope import current_scope
 from nplusone_guard.exceptions import NPlusOneDetected
 from nplusone_guard.guard import Recording, watch
+from tests.concurrency.checking import assert_found
 from tests.webapp import GUARD, views
 
 pytestmark = pytest.mark.usefixtures("users")
@@ -122,6 +123,44 @@ def test_the_test_clients_read_bodies_as_ever(delivered):
 
     assert async_to_sync(read)() == NAMES
     assert [name for name, *_ in delivered.summary()] == ["GET /stream/", "GET /astream/"]
+
+
+def read_wsgi(path):
+    return list(wsgi(path)[1])
+
+
+BODIES = [
+    (read_wsgi, "/stream/", views.load_one_by_one),
+    (read_wsgi, "/chunks-as-file/", views.load_one_by_one),
+    (read_wsgi, "/astream/", views.aload_one_by_one),
+    (async_to_sync(read_asgi), "/astream/", views.aload_one_by_one),
+    (async_to_sync(read_asgi), "/stream/", views.load_one_by_one),
+    (async_to_sync(read_asgi), "/chunks-as-file/", views.load_one_by_one),
+]
+bodies = pytest.mark.parametrize(
+    ("read", "path", "generator"),
+    BODIES,
+    ids=[f"{'wsgi' if read is read_wsgi else 'asgi'}{path}" for read, path, _ in BODIES],
+)
+
+
+@bodies
+@pytest.mark.usefixtures("other_threads", "logging_requests")
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")
+def test_the_lines_of_a_loop_in_a_body(delivered, read, path, generator):
+    assert read(path) == NAMES
+    (report,) = delivered.reports
+    assert report.query_count == 4
+    assert_found(generator, report, 3)
+
+
+@bodies
+@pytest.mark.usefixtures("other_threads", "logging_requests")
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")
+def test_its_healthy_twin(delivered, read, path, generator):
+    path = f"{path[:-1]}-healthy/"
+    assert read(path) == NAMES
+    assert delivered.summary() == [(f"GET {path}", 1, [])]
 
 
 # --- not read to the end -------------------------------------------------------------------

@@ -117,6 +117,15 @@ def counting_middleware(get_response):
 
 
 @async_only_middleware
+def counting_middleware_healthy(get_response):
+    async def answer(request):
+        len(await views.arows())
+        return await get_response(request)
+
+    return answer
+
+
+@async_only_middleware
 def waiting_middleware(get_response):
     async def answer(request):
         return await asyncio.wait_for(asyncio.ensure_future(get_response(request)), 10)
@@ -131,17 +140,33 @@ async def read_healthy():
     assert await read(await AsyncClient().get("/healthy/"))
 
 
-@pytest.mark.parametrize("place", [0, 1], ids=["outside", "inside"])
-def test_a_loop_of_async_middleware(delivered, place):
-    around = [GUARD, f"{THIS}.counting_middleware"]
-    around.insert(2 * place, f"{THIS}.waiting_middleware")
-    with override_settings(
-        ROOT_URLCONF="tests.webapp.urls", MIDDLEWARE=around, NPLUSONE_GUARD={"MODE": "log"}
-    ):
-        asyncio.run(read_healthy())
-    (report,) = delivered.reports
+@pytest.fixture(params=[0, 1], ids=["outside", "inside"])
+def answered_under(request, delivered):
+    """The report of a request that goes through a middleware, and one more around it or within."""
+
+    def report_of(name):
+        around = [GUARD, f"{THIS}.{name}"]
+        around.insert(2 * request.param, f"{THIS}.waiting_middleware")
+        with override_settings(
+            ROOT_URLCONF="tests.webapp.urls", MIDDLEWARE=around, NPLUSONE_GUARD={"MODE": "log"}
+        ):
+            asyncio.run(read_healthy())
+        (report,) = delivered.reports
+        return report
+
+    return report_of
+
+
+def test_a_loop_of_async_middleware(answered_under):
+    report = answered_under("counting_middleware")
     assert report.query_count == 5
     assert_found(counting_middleware, report, 3, helpers=HELPERS)
+
+
+def test_async_middleware_healthy(answered_under):
+    report = answered_under("counting_middleware_healthy")
+    assert report.query_count == 2
+    assert report.findings == ()
 
 
 # --- tasks that are made in other ways --------------------------------------------------------------

@@ -172,6 +172,33 @@ def test_two_variables_of_one_line_healthy(ask):
     assert not ask(f"/page/nested_variable/?on=authors&{lookups}").findings
 
 
+def test_two_variables_of_one_node_are_two_statements(ask):
+    place = at("{% with author=entry.author blog=entry.blog %}", "node_pair")
+    report = ask("/page/node_pair/")
+    (finding,) = report.findings
+    assert [one.headline for one in finding.statements] == [
+        "SELECT corpus_author",
+        "SELECT corpus_blog",
+    ]
+    assert found(report) == {(place, at(ENTRIES, "node_pair_for"), 3)}
+
+
+def test_two_variables_of_one_node_healthy(ask):
+    assert not ask("/page/node_pair/?select=author&select=blog").findings
+
+
+def test_two_variables_of_one_node_to_one_model_are_no_loop(ask):
+    """An entry's author and editor, and the country of each."""
+    m.Entry.objects.update(editor=m.Author.objects.order_by("-pk")[0])
+    entry = m.Entry.objects.order_by("pk")[0]
+    assert entry.author_id != entry.editor_id
+    with watch() as recording:
+        text = render_to_string("rendering/node_pair_once.html", {"entry": entry})
+    assert entry.editor.name in text
+    assert recording.query_count == 4
+    assert not recording.report.findings
+
+
 def test_two_loops_in_one_file_are_two_findings(ask):
     assert found(ask("/page/two_loops/")) == {
         (at(AUTHOR, "two_loops_author"), at(ENTRIES, "two_loops_first"), 3),

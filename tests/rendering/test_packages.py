@@ -164,14 +164,16 @@ def middleware_report(**guard):
     return recording.report
 
 
-def test_middleware_of_a_package(tables):
-    (finding,) = middleware_report().findings
+@pytest.mark.parametrize("setting", [{}, {"INCLUDE": ["shop_tables"]}])
+def test_middleware_of_a_package(tables, setting):
+    (finding,) = middleware_report(**setting).findings
     assert (finding.site.package, Path(finding.site.file).name) == ("shop_tables", "tables.py")
     assert (finding.loop.package, finding.loop.line) == ("shop_tables", 14)
 
 
-def test_middleware_of_a_package_left_out_by_the_settings(tables):
-    report = middleware_report(EXCLUDE=["shop_tables"])
+@pytest.mark.parametrize("setting", [{"EXCLUDE": ["shop_tables"]}, {"INCLUDE": ["other"]}])
+def test_middleware_of_a_package_left_out_by_the_settings(tables, setting):
+    report = middleware_report(**setting)
     assert not report.findings
     assert [one.detail for one in report.cleared] == [
         "settings: the loop is in package shop_tables"

@@ -12,6 +12,7 @@ from tests.corpus import models as m
 from tests.rendering.conftest import engine
 from tests.rendering.marks import at, found, marked_lines
 from tests.rendering.views import AuthorDetail
+from tests.webapp import GUARD
 
 ENTRIES = "{% for entry in entries %}"
 AUTHOR = "{{ entry.author.name }}"
@@ -120,6 +121,19 @@ def test_context_processor(ask):
 def test_context_processor_healthy(ask):
     processors = ["tests.rendering.views.shelf"]
     with override_settings(TEMPLATES=[engine(context_processors=processors)]):
+        report = ask("/bare/?select=author")
+    assert report.query_count == 1
+    assert not report.findings
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["outside", "inside"])
+def test_middleware(ask, place):
+    installed = [GUARD]
+    installed.insert(place, "tests.rendering.views.reading")
+    with override_settings(MIDDLEWARE=installed, NPLUSONE_GUARD={"MODE": "log"}):
+        name = "reading.<locals>.answer"
+        place = (at(name, "middleware"), at(name, "middleware_for"), 3)
+        assert found(ask("/bare/")) == {place}
         report = ask("/bare/?select=author")
     assert report.query_count == 1
     assert not report.findings

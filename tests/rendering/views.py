@@ -189,5 +189,17 @@ def shelf(request):
     return {"names": [entry.author.name for entry in entries]}  # @processor
 
 
+def reading(get_response):
+    """A middleware."""
+
+    def answer(request):
+        entries = loaded(m.Entry.objects.order_by("pk"), request)
+        for entry in entries:  # @middleware_for
+            entry.author.name  # @middleware
+        return get_response(request)
+
+    return answer
+
+
 def bare(request):
     return render(request, "rendering/names.html")

@@ -17,13 +17,24 @@ class Broken(Exception):
 
 def load_one_by_one():
     """A query loop: one query for the names, then one for each."""
-    for pk in list(User.objects.values_list("pk", flat=True)):
-        yield User.objects.get(pk=pk).username.encode()
+    for pk in list(User.objects.values_list("pk", flat=True)):  # loop
+        yield User.objects.get(pk=pk).username.encode()  # site
 
 
 async def aload_one_by_one():
-    async for user in User.objects.all():
-        yield (await User.objects.aget(pk=user.pk)).username.encode()
+    async for user in User.objects.all():  # loop
+        yield (await User.objects.aget(pk=user.pk)).username.encode()  # site
+
+
+def load_at_once():
+    """The same names by one query."""
+    for user in User.objects.iterator():
+        yield user.username.encode()
+
+
+async def aload_at_once():
+    async for user in User.objects.aiterator():
+        yield user.username.encode()
 
 
 def healthy(request):
@@ -67,6 +78,14 @@ def stream(request):
 
 async def astream(request):
     return StreamingHttpResponse(aload_one_by_one())
+
+
+def stream_healthy(request):
+    return StreamingHttpResponse(load_at_once())
+
+
+async def astream_healthy(request):
+    return StreamingHttpResponse(aload_at_once())
 
 
 def stream_failing(request):
@@ -116,6 +135,10 @@ def file(request):
 
 def chunks_as_file(request):
     return FileResponse(load_one_by_one())
+
+
+def chunks_as_file_healthy(request):
+    return FileResponse(load_at_once())
 
 
 #: Two requests meet here in the middle of their loops.
