@@ -34,6 +34,7 @@ def install() -> None:
     wrap("asgiref.sync", "SyncToAsync.__call__", bridges_async.call_in_thread)
     wrap("asgiref.sync", "AsyncToSync.__call__", bridges_async.call_in_task)
     wrap("asyncio.base_events", "BaseEventLoop.create_task", bridges_async.create_task)
+    wrap("asyncio.base_events", "BaseEventLoop.call_at", bridges_async.call_at)
     wrap("threading", "Thread.start", bridges_threads.start)
     wrap("concurrent.futures.thread", "ThreadPoolExecutor.submit", bridges_threads.submit)
     wrap("django.db.backends.base.base", "BaseDatabaseWrapper.commit", _commit)
@@ -77,6 +78,8 @@ def uninstall() -> None:
 
 def _wrap_uvloop() -> None:
     wrap("uvloop", "Loop.create_task", bridges_async.create_task)
+    for name in ("call_at", "call_later"):
+        wrap("uvloop", f"Loop.{name}", bridges_async.call_at)
     for name in ("run_forever", "run_until_complete"):
         wrap("uvloop", f"Loop.{name}", bridges_async.run_loop)
 

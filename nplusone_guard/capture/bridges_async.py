@@ -49,17 +49,35 @@ def call_in_task(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
 
 def create_task(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
     """Around ``loop.create_task``, which ``gather``, ``TaskGroup`` and all the others call."""
-    path = path_at(sys._getframe(1))
+    return _start(wrapped, args, kwargs, path_at(sys._getframe(1)))
+
+
+def _start(wrapped: Any, args: Any, kwargs: Any, path: callpath.Path | None) -> Any:
+    """Call what copies this context for later, or is given one, with the path in it."""
     if path is None:
         return wrapped(*args, **kwargs)
     if kwargs.get("context") is not None:
         _set_in(kwargs["context"], path)
         return wrapped(*args, **kwargs)
-    token = callpath.carried.set(path)  # the task copies this context
+    token = callpath.carried.set(path)
     try:
         return wrapped(*args, **kwargs)
     finally:
         callpath.carried.reset(token)
+
+
+def call_at(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+    """Around ``loop.call_at``, which ``call_later`` calls: the callback runs in a copied context.
+
+    asyncio itself calls it for each ``sleep()`` and timeout, which send no queries.
+    """
+    if current_scope.get() is None or len(args) < 2 or _is_asyncios(args[1]):
+        return wrapped(*args, **kwargs)
+    return _start(wrapped, args, kwargs, path_at(sys._getframe(1)))
+
+
+def _is_asyncios(callback: Any) -> bool:
+    return str(getattr(callback, "__module__", "")).startswith("asyncio.")
 
 
 def run_loop(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:

@@ -257,7 +257,35 @@ async def a_task_of_a_task():
     await asyncio.create_task(of_one())
 
 
+async def called_later():
+    loop, users = asyncio.get_running_loop(), await views.arows()
+    left = [loop.create_future() for _ in users]
+
+    def count(user, future):
+        task = asyncio.ensure_future(views.acount_of(user))
+        task.add_done_callback(lambda task: future.set_result(task.result()))
+
+    for user, future in zip(users, left, strict=True):  # loop
+        loop.call_later(0.001, count, user, future)
+    await asyncio.gather(*left)
+
+
+async def called_later_by_hand():
+    def count(user):
+        tasks.append(asyncio.ensure_future(views.acount_of(user)))
+        if len(tasks) > 1:
+            both.set()
+
+    loop, tasks, both = asyncio.get_running_loop(), [], asyncio.Event()
+    first, second, *_ = await views.arows()
+    loop.call_later(0.001, count, first)
+    loop.call_at(loop.time() + 0.001, count, second)
+    await both.wait()
+    await asyncio.gather(*tasks)
+
+
 MADE = [
+    (called_later, called_later_by_hand),
     (with_a_timeout, twice_with_a_timeout),
     (shielded, twice_shielded),
     (group_of_anyio, group_of_anyio_of_two),
