@@ -249,7 +249,9 @@ class Judge:
             return origin.parents_of(self.scope, group, self.location(group))
 
         return advice.advise(
-            advice.Case(self.scope, candidates, main, parents, find_parents, self.groups)
+            advice.Case(
+                self.scope, candidates, main, parents, find_parents, self.location, self.groups
+            )
         )
 
     def _exempt(self, main: Candidate, location: Location, count: int, headline: str) -> bool:

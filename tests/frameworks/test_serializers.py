@@ -87,6 +87,15 @@ def test_the_field_is_the_site_and_many_the_loop(ask, name, sites, loop, cure):
         assert not ask(f"/api/orders/?as={name}Serializer&{cure}").findings
 
 
+def test_each_of_two_relations_to_one_model_is_advised(ask):
+    (finding,) = ask("/api/orders/?as=PairSerializer").findings
+    assert finding.advice.text.startswith('add .select_related("customer", "referrer") to ')
+    assert (finding.advice.saves, finding.count) == (6, 6)
+    (finding,) = ask("/api/orders/?as=PairSerializer&select=customer").findings
+    assert finding.advice.text.startswith('add .select_related("referrer") to ')
+    assert (finding.advice.saves, finding.count) == (3, 3)
+
+
 def test_a_method_that_reads_what_was_prefetched_is_healthy(ask):
     assert not ask("/api/orders/?as=CountedSerializer&prefetch=lines").findings
 

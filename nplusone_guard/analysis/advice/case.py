@@ -30,15 +30,33 @@ from nplusone_guard.capture.scope import Group, Scope
 class Candidate(Protocol):
     """One statement of a loop, as the judge has it."""
 
-    group: Group
-    location: Location
-    rule: str
-    relation: str
-
+    @property
+    def group(self) -> Group: ...
+    @property
+    def location(self) -> Location: ...
+    @property
+    def rule(self) -> str: ...
+    @property
+    def relation(self) -> str: ...
     @property
     def groups(self) -> list[Group]: ...
     @property
     def count(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Branches:
+    """Those branches of a candidate that load one and the same relation."""
+
+    group: Group
+    location: Location
+    rule: str
+    relation: str
+    groups: list[Group]
+
+    @property
+    def count(self) -> int:
+        return sum(group.count for group in self.groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +77,31 @@ class Case:
     parents: Parents | None
     #: The parents of any group of the scope, and its site and loop.
     find_parents: Callable[[Group], Parents | None]
+    #: The site and the loop of any group of the scope.
+    locate: Callable[[Group], Location]
     #: All groups of the scope, in their order.
     groups: Sequence[Group] = ()
 
     @cached_property
     def subjects(self) -> list[Subject]:
-        """The candidates, each with its source; the main one first."""
+        """The candidates, each with its source; the main one first.
+
+        One statement can load several relations, such as ``author`` and ``editor``: each is
+        a subject of its own, since each is loaded by a look-up of its own.
+        """
         ordered = sorted(self.candidates, key=lambda one: one is not self.main)
-        return [Subject(self, one) for one in ordered]
+        return [Subject(self, part) for one in ordered for part in self._by_relation(one)]
+
+    def _by_relation(self, candidate: Candidate) -> list[Candidate]:
+        relations: dict[str, list[Group]] = {}
+        for group in candidate.groups:
+            relations.setdefault(facts_of(group).relation, []).append(group)
+        if candidate.rule != "lazy-relation" or len(relations) == 1:
+            return [candidate]
+        return [
+            Branches(groups[0], self.locate(groups[0]), candidate.rule, relation, groups)
+            for relation, groups in relations.items()
+        ]
 
     @property
     def total(self) -> int:
