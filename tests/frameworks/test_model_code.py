@@ -69,6 +69,16 @@ def test_serializers_of_django_loop_inside_of_it(shop, name, mark, how):
     assert not report_of(f"{name}_healthy", how).findings
 
 
+def test_what_serializers_of_django_ask_for_row_by_row_can_be_prefetched(shop):
+    (finding,) = report_of("dumped", "json").findings
+    assert finding.advice.text.startswith(
+        'add .prefetch_related("tags") to the queryset at code.py:'
+    )
+    (step,) = finding.advice.options[0].steps
+    assert (step.action, step.new) == ("append", '.prefetch_related("tags")')
+    assert finding.advice.saves == 2
+
+
 def test_an_export_of_values(ask):
     report = ask("/export/")
     assert found(report) == {(place("export", "export"), place("export", "export_loop"), 3)}

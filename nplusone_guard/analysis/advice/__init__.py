@@ -110,6 +110,13 @@ def _with_or_before(subject: Subject) -> list[Plan]:
     return [*queries.plans(subject), *keyed.plans(subject)]
 
 
+def _dumped(subject: Subject) -> list[Plan]:
+    """Django's serializers ask for keys alone, and take whole rows where they were prefetched."""
+    files = (place.code.co_filename.replace("\\", "/") for place in subject.group.path)
+    dumped = any("django/core/serializers/" in file for file in files)
+    return [replace(plan, read="") for plan in relations.plans(subject)] if dumped else []
+
+
 def _walked(subject: Subject) -> list[Plan]:
     return recursion.plans(subject) if recursion.is_walk(subject) else []
 
@@ -120,6 +127,7 @@ _MAKERS: Final[dict[str, tuple[_Maker, ...]]] = {
     "lazy-relation": (_walked, relations.plans, queries.plans, keyed.plans),
     "deferred-field": (relations.deferred,),
     "query-in-loop": (
+        _dumped,
         rowwise.plans,
         _with_or_before,
         raw.plans,
