@@ -548,7 +548,10 @@ def _fold_cycles(path: tuple[Place, ...]) -> tuple[Place, ...]:
         start = latest.get(path[index])
         if start is not None:
             size = len(kept) - start
-            if path[index : index + size] == tuple(kept[start:]):
+            # Django's handler and a middleware, many times over, are no recursion of the user's.
+            if path[index : index + size] == tuple(kept[start:]) and any(
+                map(_key_of, kept[start:])
+            ):
                 index += size
                 continue
         latest[path[index]] = len(kept)

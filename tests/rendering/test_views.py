@@ -10,7 +10,7 @@ from django.test import override_settings
 from nplusone_guard.report.text import render
 from tests.corpus import models as m
 from tests.rendering.conftest import engine
-from tests.rendering.marks import at, found, marked_lines
+from tests.rendering.marks import at, found, marked_lines, shown
 from tests.rendering.views import AuthorDetail
 from tests.webapp import GUARD
 
@@ -137,6 +137,24 @@ def test_middleware(ask, place):
         report = ask("/bare/?select=author")
     assert report.query_count == 1
     assert not report.findings
+
+
+@pytest.mark.parametrize("around", [0, 1, 3])
+def test_recursion_under_middleware(ask, around):
+    """Handler and middleware by turns are on the stack again and again, and are no recursion."""
+    plain = "django.middleware.common.CommonMiddleware"
+    m.Category.objects.exclude(slug="tree").exclude(parent__slug="tree").delete()
+    with override_settings(MIDDLEWARE=[plain] * around):
+        (finding,) = ask("/tree/").findings
+        healthy = ask("/tree/healthy/")
+    place = at("tree.<locals>.below", "tree_view")
+    assert (finding.rule, shown(finding.site), shown(finding.loop)) == (
+        "recursive-query",
+        place,
+        place,
+    )
+    assert healthy.query_count == 1
+    assert not healthy.findings
 
 
 def test_text(ask):

@@ -27,5 +27,7 @@ urlpatterns = [
     path("entries/paged/", views.PagedEntries.as_view()),
     path("entries/from-urls/", views.ListView.as_view(model=views.m.Entry)),
     path("author/<int:pk>/", views.AuthorDetail.as_view()),
+    path("tree/", views.tree),
+    path("tree/healthy/", views.healthy_tree),
     path("bare/", views.bare),
 ]

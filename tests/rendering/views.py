@@ -201,5 +201,21 @@ def reading(get_response):
     return answer
 
 
+def tree(request):
+    def below(category):
+        children = category.children.all()
+        return [below(child) for child in children]  # @tree_view
+
+    found = m.Category.objects.filter(slug="tree")
+    return HttpResponse(str([below(category) for category in found]))
+
+
+def healthy_tree(request):
+    below = {}
+    for category in m.Category.objects.all():
+        below.setdefault(category.parent_id, []).append(category.slug)
+    return HttpResponse(str(below))
+
+
 def bare(request):
     return render(request, "rendering/names.html")
