@@ -111,6 +111,18 @@ def _paged(group: Group) -> Clearance | None:
     return None
 
 
+def two_pages(branches: list[Group]) -> Clearance | None:
+    """The reason to clear a first page and one more: the first has no OFFSET, the other has.
+
+    They are two statements, each of which was sent once.
+    """
+    if len(branches) != 2 or any(one.count > 1 or _takes_one_row(one) for one in branches):
+        return None
+    if len([one for one in branches if one.fingerprint.offset is not None]) != 1:
+        return None
+    return Clearance("paged", "LIMIT with an OFFSET from the second page on")
+
+
 def _drained(group: Group) -> Clearance | None:
     """Some rows at a time, of a table that each turn writes to until none is left."""
     first, second, limit = group.first, group.second, group.fingerprint.limit

@@ -131,6 +131,20 @@ def paged_by_a_paginator(n):
 
 
 @healthy(cleared="paged", grows=True)
+def paged_in_two(n):
+    for page in Paginator(Entry.objects.order_by("pk"), max(2, (n + 1) // 2)):
+        list(page)
+
+
+@healthy(cleared="paged")
+def paged_in_two_by_offset(n):
+    half = (n + 2) // 2
+    entries = Entry.objects.order_by("pk")
+    for start in range(0, 2 * half, half):
+        list(entries[start : start + half])
+
+
+@healthy(cleared="paged", grows=True)
 def paged_with_a_join(n):
     paginator = Paginator(Entry.objects.order_by("pk").select_related("author"), 2)
     for number in paginator.page_range:
