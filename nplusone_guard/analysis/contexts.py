@@ -9,7 +9,7 @@ from typing import Final
 
 from nplusone_guard.analysis.advice.trees import Bound, Spot, Tree, binding_of, spot_of
 from nplusone_guard.analysis.findings import Site
-from nplusone_guard.analysis.places import path_site, site_at
+from nplusone_guard.analysis.places import asking_places, path_site, site_at
 from nplusone_guard.capture import callpath
 from nplusone_guard.capture.scope import Group
 
@@ -27,7 +27,7 @@ def place_of_read(read: Group) -> tuple[Site, Site | None] | None:
     at what that function put into the context; in a template alone there is nothing to
     change. ``None`` where no place of the user's is on the path.
     """
-    named = list(callpath.named_places(read.path))
+    named = list(asking_places(read.path))
     if not named:
         return None
     maker = _maker(named) or named[0]
@@ -38,7 +38,7 @@ def place_of_read(read: Group) -> tuple[Site, Site | None] | None:
 
 def choice_of_read(read: Group) -> Spot | None:
     """The expression that chose the rows which a template evaluated, if it can be told."""
-    named = list(callpath.named_places(read.path))
+    named = list(asking_places(read.path))
     maker = _maker(named)
     tag = named[0].spot if named else None
     if maker is None or tag is None or tag.kind != _TEMPLATE or not maker.user:

@@ -13,7 +13,13 @@ from types import CodeType
 
 from nplusone_guard.analysis import loops
 from nplusone_guard.analysis.findings import Site
-from nplusone_guard.analysis.places import declared_relation, package_of, path_site, site_of
+from nplusone_guard.analysis.places import (
+    asking_places,
+    declared_relation,
+    package_of,
+    path_site,
+    site_of,
+)
 from nplusone_guard.capture import callpath, codes
 from nplusone_guard.capture.scope import Group, Scope, Sighting
 
@@ -94,7 +100,7 @@ def call_site(group: Group) -> Site:
 
 
 def _site_place(group: Group) -> callpath.Place | None:
-    return next(iter(callpath.named_places(group.path)), None)
+    return next(asking_places(group.path), None)
 
 
 def locate(scope: Scope, group: Group) -> Location:
@@ -105,8 +111,9 @@ def locate(scope: Scope, group: Group) -> Location:
     if group.recursed:
         found = _recursion(group)
     found = found or _user_loop(scope, group, places)
-    found = found or _c_loop(group, places) or _library_loop(group)
-    found = found or _any_call(group, [one for one in places if one is not place or one.spot])
+    asking = list(asking_places(group.path))
+    found = found or _c_loop(group, asking) or _library_loop(group)
+    found = found or _any_call(group, [one for one in asking if one is not place or one.spot])
     found = found or _library_call(group)
     if found is None:
         return Location(site, place)

@@ -6,7 +6,7 @@ from nplusone_guard.analysis.advice.case import Parents
 from nplusone_guard.analysis.contexts import place_of_read
 from nplusone_guard.analysis.findings import Origin, Site
 from nplusone_guard.analysis.location import Location
-from nplusone_guard.analysis.places import site_at
+from nplusone_guard.analysis.places import asking_places, site_at
 from nplusone_guard.analysis.rules import facts_of
 from nplusone_guard.capture import callpath, codes
 from nplusone_guard.capture.scope import Group, Scope
@@ -87,7 +87,7 @@ def _on_tag(scope: Scope, group: Group, loop: callpath.Spot, models: list[str]) 
 
 
 def _evaluated_by(read: Group, loop: callpath.Spot) -> bool:
-    place = next(iter(callpath.named_places(read.path)), None)
+    place = next(asking_places(read.path), None)
     spot = place.spot if place is not None else None
     return spot is not None and (spot.file, spot.line, spot.name) == (
         loop.file,

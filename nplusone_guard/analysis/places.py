@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import linecache
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from types import CodeType
 from typing import Any
@@ -12,6 +12,29 @@ from nplusone_guard.analysis.findings import Site
 from nplusone_guard.analysis.sources import scope_of
 from nplusone_guard.capture import callpath, codes
 from nplusone_guard.capture.declarations import Declaration, declaration
+
+#: What calls a middleware's ``get_response``, and the whole of Django from a WSGI file.
+_HANDLERS = "/django/core/handlers/"
+
+
+def asking_places(path: Sequence[callpath.Place]) -> Iterator[callpath.Place]:
+    """The places that may have asked for a query, nearest to it first.
+
+    Those of the user's, and those that the user wrote for a framework to run. Not the line of
+    a middleware that passes the request on: everything that is done for it comes from there.
+    """
+    within: callpath.Place | None = None
+    for place in path:
+        if place.spot is not None:
+            if place.spot.own:
+                yield place
+        elif place.user and not _handles(within):
+            yield place
+        within = place
+
+
+def _handles(place: callpath.Place | None) -> bool:
+    return place is not None and _HANDLERS in place.code.co_filename.replace("\\", "/")
 
 
 def site_of(code: CodeType, lasti: int, kind: str = "python") -> Site:

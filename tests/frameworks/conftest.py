@@ -24,6 +24,8 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "tests.frameworks.shop.middleware.passing",
+    "tests.frameworks.shop.middleware.Passing",
 ]
 
 

@@ -21,8 +21,8 @@ from nplusone_guard.analysis.advice.trees import (
 )
 from nplusone_guard.analysis.findings import Origin, Site, Step
 from nplusone_guard.analysis.location import Location
+from nplusone_guard.analysis.places import asking_places
 from nplusone_guard.analysis.rules import facts_of
-from nplusone_guard.capture import callpath
 from nplusone_guard.capture.landmarks import Facts
 from nplusone_guard.capture.scope import Group, Scope
 
@@ -247,7 +247,7 @@ def _lines(node: LoopNode) -> set[int]:
 
 def _frames(group: Group) -> tuple[Any, ...]:
     # Places of templates and serializers are no code that steps could change.
-    places = (place for place in callpath.user_places(group.path) if place.spot is None)
+    places = (place for place in asking_places(group.path) if place.spot is None)
     return tuple((place.code, place.lasti) for place in places)
 
 

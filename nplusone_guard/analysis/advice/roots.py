@@ -20,6 +20,7 @@ from nplusone_guard.analysis.advice.values import (
 )
 from nplusone_guard.analysis.contexts import choice_of_read
 from nplusone_guard.analysis.findings import Site
+from nplusone_guard.analysis.places import asking_places
 from nplusone_guard.analysis.rules import facts_of
 from nplusone_guard.capture import callpath
 from nplusone_guard.capture.scope import Group
@@ -264,7 +265,7 @@ def _of_class(way: tuple[str, ...], model: Any, declared: callpath.Spot | None) 
 
 def _declared(read: Group) -> callpath.Spot | None:
     """The admin, form, serializer or view that a framework read for."""
-    named = callpath.named_places(read.path)
+    named = asking_places(read.path)
     # Templates evaluate what others have chosen.
     chosen = (one for one in named if one.spot is None or one.spot.kind != "template")
     place = next(chosen, None)
