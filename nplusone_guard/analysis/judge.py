@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 #: Equal look-ups anywhere in a scope are duplicates from this many on.
 DUPLICATES = 3
 
+#: Where Django REST framework renders the forms of its browsable API.
+_RENDERERS = "/rest_framework/renderers.py"
+_FORMS = frozenset({"get_rendered_html_form", "get_raw_data_form"})
+
 
 @dataclass(slots=True)
 class Candidate:
@@ -304,7 +308,10 @@ class Judge:
                 for key in group.digests:
                     seen[group.alias, group.fingerprint.text, key].append(group)
         found: dict[tuple[int, ...], tuple[list[Group], int]] = {}
-        for (_, _, key), groups in seen.items():
+        for (_, _, key), asked in seen.items():
+            if len(asked) < 2:
+                continue
+            groups = [group for group in asked if not _is_for_a_form(group)]
             times = sum(group.digests[key] for group in groups)
             if len(groups) > 1 and times >= DUPLICATES:
                 found[tuple(group.sequence for group in groups)] = (groups, times)
@@ -367,6 +374,14 @@ def _main_first(candidate: Candidate) -> tuple[bool, bool, int]:
     reads_to_write = candidate.rule == "write-in-loop" and group.fingerprint.kind == "select"
     warning = rules.severity_of(candidate.rule, group) != "error"
     return (warning, reads_to_write, group.sequence)
+
+
+def _is_for_a_form(group: Group) -> bool:
+    """Whether the browsable API asks: it serializes its object once more for each of its forms."""
+    return any(
+        place.code.co_name in _FORMS and _RENDERERS in place.code.co_filename.replace("\\", "/")
+        for place in group.path
+    )
 
 
 def _may_duplicate(group: Group) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from django.conf import settings
+from django.test import override_settings
 from rest_framework.test import APIClient
 
 from nplusone_guard.guard import watch
@@ -216,6 +218,30 @@ def test_api_client_and_plain_serializers_agree(shop):
     with watch("plain") as plain:
         s.NestedSerializer(Order.objects.all(), many=True).data
     assert found(client.report) == found(plain.report)
+
+
+@pytest.fixture
+def browsable(ask):
+    with override_settings(INSTALLED_APPS=[*settings.INSTALLED_APPS, "rest_framework"]):
+        yield ask
+
+
+def test_the_choices_of_the_browsable_api_are_a_loop_of_their_field(browsable):
+    report = browsable("/api/orders/?as=KeysSerializer&format=api")
+    labels = place("Customer.__str__", "customer_str")
+    assert found(report) == {
+        (labels, place("KeysSerializer.customer[]", "keys_class"), 6),
+        (labels, place("KeysSerializer.referrer[]", "keys_class"), 6),
+    }
+    assert not browsable("/api/orders/?as=KeysSerializerHealthy&format=api").findings
+
+
+def test_what_the_browsable_api_asks_once_more_for_its_forms_is_no_duplicate(browsable):
+    order = Order.objects.order_by("pk")[0]
+    report = browsable(f"/api/orders/{order.pk}/?as=TagsSerializer&format=api")
+    tags = [one.count for one in report.shapes if one.headline == "SELECT shop_tag"]
+    assert sum(tags) > 3
+    assert not report.findings
 
 
 # --- writing ------------------------------------------------------------------------------

@@ -35,6 +35,15 @@ def _field(frame: FrameType) -> Spot | None:
     return _fields[field]
 
 
+def _drawn(frame: FrameType) -> Spot | None:
+    """The field that a form of the browsable API is at."""
+    bound = frame.f_locals["field"]
+    field = getattr(bound, "_field", bound)
+    if field not in _fields:
+        _fields[field] = _field_spot(field)
+    return _fields[field]
+
+
 def _turn(item: str) -> Callable[[FrameType], Spot | None]:
     """One turn of ``many=True``; the frame is in the loop's body once ``item`` has a value."""
 
@@ -134,6 +143,7 @@ def _declared(field: Any) -> Declaration | None:
 _MODULE: Final = "rest_framework.serializers:"
 #: Up to Python 3.11 a comprehension runs in a frame of its own.
 _COMPREHENSION: Final = ".<listcomp>" if sys.version_info < (3, 12) else ""
+_OF_DICT: Final = ".<dictcomp>" if sys.version_info < (3, 12) else ""
 
 #: Function → what its frames are in the user's own terms.
 SPOTS: Final[dict[str, Callable[[FrameType], Spot | None]]] = {
@@ -145,5 +155,8 @@ SPOTS: Final[dict[str, Callable[[FrameType], Spot | None]]] = {
     f"rest_framework.relations:ManyRelatedField.to_representation{_COMPREHENSION}": _turn("value"),
     f"rest_framework.relations:ManyRelatedField.to_internal_value{_COMPREHENSION}": _turn("item"),
     f"rest_framework.fields:ListField.to_representation{_COMPREHENSION}": _turn("item"),
+    # The forms of the browsable API, and the choices that they offer of a relation.
+    "rest_framework.renderers:HTMLFormRenderer.render_field": _drawn,
+    f"rest_framework.relations:RelatedField.get_choices{_OF_DICT}": _turn("item"),
     "rest_framework.views:APIView.dispatch": _view,
 }

@@ -167,6 +167,11 @@ class KeysSerializer(serializers.ModelSerializer):  # @keys_class
         fields = ["number", "customer", "referrer"]
 
 
+class KeysSerializerHealthy(KeysSerializer):
+    customer = serializers.PrimaryKeyRelatedField(queryset=Customer.objects.select_related("city"))
+    referrer = serializers.PrimaryKeyRelatedField(queryset=Customer.objects.select_related("city"))
+
+
 class TagSerializer(serializers.ModelSerializer):  # @tag_class
     class Meta:
         model = Tag
