@@ -35,6 +35,7 @@ def chosen(report):
         ("/directly/", "directly_entries"),
         ("/paginated/", "paginated_number"),
         ("/entries/", "entries_model"),
+        ("/later/", "later"),
         ("/entries/paged/", "paged_get_queryset"),
     ],
 )
@@ -52,6 +53,8 @@ def test_rows_are_traced_to_where_they_were_chosen(ask, path, mark):
         "/directly/?select=author",
         "/paginated/?select=author",
         "/entries/healthy/",
+        "/later/?select=author",
+        "/later-decorated/?select=author",
         "/entries/paged/?select=author",
     ],
 )
@@ -66,6 +69,20 @@ def test_rows_that_no_code_of_the_project_chose(ask):
     assert found(ask("/entries/from-urls/")) == {
         (at(AUTHOR, "list"), at("{% for entry in entry_list %}", "list_for"), 3)
     }
+
+
+def test_rows_of_a_view_that_a_decorator_hides(ask):
+    """The template is all there is to point at, and not the decorator."""
+    report = ask("/later-decorated/")
+    assert found(report) == VARIABLE
+    assert chosen(report) == marked_lines()["variable_for"]
+
+
+def test_advice_names_the_view_whose_answer_is_rendered_later(ask):
+    (finding,) = ask("/later/").findings
+    assert finding.advice.text == (
+        f'add .select_related("author") to the queryset of later at {marked_lines()["later"]}'
+    )
 
 
 def test_advice_changes_the_view(ask):

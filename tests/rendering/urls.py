@@ -29,5 +29,7 @@ urlpatterns = [
     path("author/<int:pk>/", views.AuthorDetail.as_view()),
     path("tree/", views.tree),
     path("tree/healthy/", views.healthy_tree),
+    path("later/", views.later),
+    path("later-decorated/", views.later_decorated),
     path("bare/", views.bare),
 ]

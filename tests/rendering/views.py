@@ -7,6 +7,8 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.template import Context, Template
 from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.views.decorators.http import require_safe
 from django.views.generic import DetailView, ListView
 from jinja2 import DictLoader, Environment
 
@@ -215,6 +217,21 @@ def healthy_tree(request):
     for category in m.Category.objects.all():
         below.setdefault(category.parent_id, []).append(category.slug)
     return HttpResponse(str(below))
+
+
+@require_safe
+def later(request):  # @later
+    entries = loaded(m.Entry.objects.order_by("pk"), request)
+    return TemplateResponse(request, "rendering/variable.html", {"entries": entries})
+
+
+def decorated(view):
+    return lambda request: view(request)
+
+
+@decorated
+def later_decorated(request):
+    return later(request)
 
 
 def bare(request):

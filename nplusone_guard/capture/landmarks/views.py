@@ -1,17 +1,23 @@
-"""Class-based views: the class that the user wrote, where Django's own code does the rest."""
+"""Views: the class, or the function, that the user wrote, where Django's own code does the rest."""
 
 from __future__ import annotations
 
 import functools
+import inspect
+import linecache
+import re
 from collections.abc import Callable
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, Final
 
 from nplusone_guard.capture.callpath import Spot
-from nplusone_guard.capture.codes import is_library_file
+from nplusone_guard.capture.codes import is_library_file, is_user_code
 from nplusone_guard.capture.declarations import declaration
 
 _KIND: Final = "view"
+
+#: Lines of decorators above a ``def`` that are looked through.
+_DECORATORS: Final = 20
 
 
 def _dispatched(frame: FrameType) -> Spot | None:
@@ -23,10 +29,30 @@ def _dispatched(frame: FrameType) -> Spot | None:
 
 def _rendered(frame: FrameType) -> Spot | None:
     """The view whose answer is being rendered: it has returned by then."""
-    context: Any = getattr(frame.f_locals["self"], "context_data", None)
+    response: Any = frame.f_locals["self"]
+    context: Any = getattr(response, "context_data", None)
     view = context.get("view") if isinstance(context, dict) else None
-    cls: type = type(view)
-    return _spot(cls) if view is not None else None
+    if view is not None:
+        cls: type = type(view)
+        return _spot(cls)
+    match: Any = getattr(getattr(response, "_request", None), "resolver_match", None)
+    code = getattr(inspect.unwrap(match.func), "__code__", None) if match is not None else None
+    return _function_spot(code) if code is not None else None
+
+
+@functools.lru_cache(maxsize=1024)
+def _function_spot(code: CodeType) -> Spot | None:
+    """The ``def`` of a view; nothing of what a decorator has put in its place."""
+    name, file = code.co_name, code.co_filename
+    if not is_user_code(code) or code.co_flags & inspect.CO_NESTED:
+        return None
+    lines = range(code.co_firstlineno, code.co_firstlineno + _DECORATORS)
+    line = next((one for one in lines if _defines(file, one, name)), 0)
+    return Spot(_KIND, file, line, name, linecache.getline(file, line).strip()) if line else None
+
+
+def _defines(file: str, line: int, name: str) -> bool:
+    return re.match(rf"\s*(async\s+)?def\s+{name}\b", linecache.getline(file, line)) is not None
 
 
 @functools.lru_cache(maxsize=1024)
