@@ -8,7 +8,7 @@ from typing import Final
 from nplusone_guard.analysis.location import Location
 from nplusone_guard.capture.codes import module_of_file
 from nplusone_guard.capture.landmarks import Facts
-from nplusone_guard.capture.scope import WRITES, Group
+from nplusone_guard.capture.scope import MAX_DIGESTS, WRITES, Group
 from nplusone_guard.policy import RULES, Policy, Severity
 
 #: ORM operations that write, whatever they read on the way.
@@ -18,7 +18,9 @@ WRITE_OPERATIONS: Final = frozenset(
 )
 
 #: Operations that load one object, whatever their LIMIT.
-_ONE_ROW: Final = frozenset({"get", "lazy", "get_or_create", "update_or_create"})
+_ONE_ROW: Final = frozenset(
+    {"get", "lazy", "deferred", "refresh_from_db", "get_or_create", "update_or_create"}
+)
 
 #: A chunk of this many keys on average is a batch however the lengths vary.
 LARGE_CHUNK: Final = 50
@@ -130,7 +132,9 @@ def _drained(group: Group) -> Clearance | None:
         return None
     if facts_of(group).operation in _ONE_ROW:  # asks for more only to see that there is one
         return None
-    if first.digest == second.digest and len(group.digests) > 1:
+    # A write in each turn makes equal parameters new ones; rows that share a parent do not.
+    written = len(group.digests) >= min(group.count, MAX_DIGESTS)
+    if first.digest == second.digest and written:
         return Clearance("batched", "drained by LIMIT, with writes in between")
     return None
 

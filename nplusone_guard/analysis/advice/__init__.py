@@ -170,7 +170,18 @@ def _merged(case: Case, chosen: Sequence[tuple[Subject, Plan]]) -> _Told | None:
         of=case.total,
         loses=main.loses,
     )
-    return option, main
+    return option, replace(main, also=_other_reads(chosen))
+
+
+def _other_reads(chosen: Sequence[tuple[Subject, Plan]]) -> tuple[str, ...]:
+    """What else is read in another way afterwards: one option may see to several statements."""
+    main = chosen[0][1]
+    reads = [
+        double_quoted(plan.read)
+        for subject, plan in chosen[1:]
+        if plan.read and double_quoted(plan.read) not in double_quoted(subject.site.source)
+    ]
+    return tuple(dict.fromkeys(read for read in reads if read != double_quoted(main.read)))
 
 
 def _written(step: Step) -> Step:
@@ -256,8 +267,11 @@ def _sentence(case: Case, told: _Told) -> str:
         text = f"ask once: {expression} {plan.place} {where}, and read {read}"
     else:
         text = f"put {expression} {plan.place} {where}"
-    if read and _changes(case, option) and read not in text:
-        text += f", and read {read}"
+    changed = [read] if read and _changes(case, option) else []
+    if any(plan.also) and plan.place.startswith("to "):
+        changed += map(one_line, plan.also)
+    reads = " and ".join(one for one in changed if one not in text)
+    text += f", and read {reads}" if reads else ""
     return text + (f" (skips {option.loses})" if option.loses else "")
 
 

@@ -311,5 +311,7 @@ class Plan:
     loses: str = ""
     #: The whole sentence, where the usual one does not fit.
     text: str = ""
+    #: What is read in the place of the other statements that the option removes.
+    also: tuple[str, ...] = ()
     #: Where ``expression`` goes: ``to the queryset at``, ``before the loop at`` …
     place: str = "to the queryset at"

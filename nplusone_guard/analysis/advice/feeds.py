@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nplusone_guard.analysis.advice import meta
+from nplusone_guard.analysis.advice.functions import is_instance_name, is_sliced, returned
 from nplusone_guard.analysis.advice.trees import (
     COMPREHENSIONS,
     Bound,
@@ -171,7 +172,7 @@ def _argument(spot: Spot, node: ast.Name, bound: Bound, depth: int) -> Iterator[
         yield from found
     elif isinstance(bound.node, ast.Lambda):
         yield from _lambda_rows(spot, bound.node, depth)
-    else:
+    elif not is_instance_name(spot.tree, bound.node, node.id):
         yield Feed(spot, None, "open")
 
 
@@ -209,6 +210,9 @@ def _of_self(spot: Spot, node: ast.Attribute, depth: int) -> Iterator[Feed]:
 
 def _call(spot: Spot, node: ast.Call, depth: int) -> Iterator[Feed]:
     function = node.func
+    if value_of(spot, node).kind in {"queryset", "rows"} and (given := returned(spot, node)):
+        yield from _of_function(spot, node, given, depth)
+        return
     if isinstance(function, ast.Attribute):
         owner = value_of(spot, function.value)
         if owner.is_queryset:
@@ -221,6 +225,16 @@ def _call(spot: Spot, node: ast.Call, depth: int) -> Iterator[Feed]:
         rows = [*node.args, *(keyword.value for keyword in node.keywords)]
     for argument in rows:
         yield from _feeds(spot, argument, depth)
+
+
+def _of_function(spot: Spot, node: ast.Call, given: list[Spot], depth: int) -> Iterator[Feed]:
+    """A queryset is changed where the function is called; a slice or list where it is made."""
+    found = value_of(spot, node)
+    if found.is_queryset and not any(map(is_sliced, given)):
+        yield Feed(spot.at(node), found.model)
+        return
+    for one in given:
+        yield from _feeds(one, one.node, depth)
 
 
 def _chain(spot: Spot, node: ast.Call, function: ast.Attribute, depth: int) -> Iterator[Feed]:

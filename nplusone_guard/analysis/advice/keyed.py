@@ -21,9 +21,11 @@ from nplusone_guard.analysis.advice.chains import (
     query_of,
     without,
 )
+from nplusone_guard.analysis.advice.handlers import caught
 from nplusone_guard.analysis.advice.relations import quoted
 from nplusone_guard.analysis.advice.rows import Rows, inlined, rows_of
-from nplusone_guard.analysis.advice.trees import FUNCTIONS, Spot
+from nplusone_guard.analysis.advice.trees import Spot, binding_of
+from nplusone_guard.analysis.advice.values import value_of
 from nplusone_guard.analysis.findings import Step
 
 
@@ -51,8 +53,8 @@ class Lookup:
 
     @property
     def links(self) -> tuple[Link, ...]:
-        """The links besides the keys and the terminal."""
-        return without(self.query.body, [one for one, _ in self.keys])
+        """The links besides the keys and the terminal, whose other conditions stay a filter."""
+        return _besides(self.query, [one for one, _ in self.keys])
 
     @property
     def rest(self) -> str:
@@ -74,8 +76,10 @@ class Lookup:
     @property
     def key(self) -> str:
         """The key as it is written in the loop."""
-        values = [_single(one) or one.value for one, _ in self.keys]
-        texts = [ast.unparse(value) for value in values]
+        texts = [
+            ast.unparse(_single(one) or one.value) + _to_key(self.query, one)
+            for one, _ in self.keys
+        ]
         return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
 
     @property
@@ -112,6 +116,16 @@ class Lookup:
 
     def named(self, wanted: str) -> str:
         return self.subject.fresh(wanted)
+
+
+def _besides(query: Query, dropped: list[Condition]) -> tuple[Link, ...]:
+    links, terminal = without(query.body, dropped), query.terminal
+    if terminal is None or terminal.name != "get":
+        return links
+    (kept,) = without((terminal,), dropped)
+    if not (kept.args or kept.keywords):
+        return links
+    return (*links, Link("filter", kept.node, kept.args, kept.keywords))
 
 
 def _is_slice(link: Link) -> bool:
@@ -209,8 +223,41 @@ def _keys(subject: Subject, query: Query) -> list[tuple[Condition, ast.expr]] | 
         return None
     if any(one.lookup not in {"exact", "in"} or "__" in one.field for one in found):
         return None
+    if any(_may_be_an_object(query, one) for one in found):
+        return None
     keys = [(one, inlined(query.spot, _single(one) or one.value, rows)) for one in found]
     return [(one, key) for one, key in keys if key is not None] if all(k for _, k in keys) else None
+
+
+def _to_key(query: Query, one: Condition) -> str:
+    """``.pk`` behind an object: rows are kept by keys, and no object equals its key."""
+    field = meta.field_of(query.model, one.field)
+    value = _single(one) or one.value
+    if field is None or not field.is_relation or value_of(query.spot, value).kind != "object":
+        return ""
+    target = getattr(field, "target_field", None)
+    return ".pk" if target is None or target.primary_key else f".{target.attname}"
+
+
+def _may_be_an_object(query: Query, one: Condition) -> bool:
+    """Whether the source leaves open if a relation is compared with an object or with a key."""
+    field = meta.field_of(query.model, one.field)
+    value = _single(one) or one.value
+    if field is None or not field.is_relation or one.field == getattr(field, "attname", ""):
+        return False
+    return value_of(query.spot, value).kind != "object" and not _is_a_key(query.spot, value)
+
+
+def _is_a_key(spot: Spot, node: ast.expr) -> bool:
+    if isinstance(node, ast.Name):
+        bound = binding_of(spot.tree, node.id, node)
+        source = bound.value if bound is not None and bound.how == "item" else None
+        of_range = isinstance(source, ast.Call) and ast.unparse(source.func) == "range"
+        listed = source is not None and value_of(spot, source).kind == "values"
+        return of_range or listed or node.id in {"pk", "id"} or node.id.endswith(("_id", "_pk"))
+    if isinstance(node, ast.Attribute):
+        return node.attr in {"pk", "id"} or node.attr.endswith("_id")
+    return isinstance(node, (ast.Constant, ast.Subscript, ast.JoinedStr))
 
 
 # -- what to write ---------------------------------------------------------------------
@@ -246,8 +293,7 @@ def _in_bulk(lookup: Lookup) -> Plan:
         item = f"{name}[key]" if lookup.operation == "filter" else f"key: {name}[key]"
         chosen = f"{item} for key in {lookup.key} if key in {name}"
         read = f"[{chosen}]" if lookup.operation == "filter" else f"{{{chosen}}}"
-    steps = _caught(lookup) if lookup.operation == "get" else ()
-    return _made(lookup, f"{name} = {_awaited(lookup, value)}", read, steps, kind="in_bulk")
+    return _made(lookup, f"{name} = {_awaited(lookup, value)}", read)
 
 
 def _maybe(lookup: Lookup, name: str) -> str:
@@ -264,21 +310,6 @@ def _awaited(lookup: Lookup, value: str) -> str:
     return f"await {value.replace('.in_bulk(', '.ain_bulk(')}"
 
 
-def _caught(lookup: Lookup) -> tuple[Step, ...]:
-    """``except Author.DoesNotExist`` around the look-up: a missing key is a ``KeyError``."""
-    spot = lookup.query.spot
-    steps: list[Step] = []
-    for node in spot.tree.above(lookup.query.node):
-        if isinstance(node, FUNCTIONS):
-            break
-        steps += [
-            replace(spot, "KeyError", handler.type)
-            for handler in (node.handlers if isinstance(node, ast.Try) else ())
-            if isinstance(handler.type, ast.Attribute) and handler.type.attr == "DoesNotExist"
-        ]
-    return tuple(steps)
-
-
 def _made(
     lookup: Lookup,
     statement: str,
@@ -288,6 +319,8 @@ def _made(
     kind: str = "in_bulk",
 ) -> Plan:
     rows, query = lookup.rows, lookup.query
+    if lookup.operation == "get":
+        steps = (*steps, *caught(lookup.subject, query.spot, query.node, "KeyError"))
     return Plan(
         kind=kind,
         file=rows.spot.tree.file,
@@ -410,15 +443,25 @@ def _everything(
     if found[0].lookup != "exact" or not (field == "pk" or meta.is_unique(query.model, field)):
         return []
     name = subject.fresh(f"{meta.plural(query.model)}_by_{field}")
-    rest = "".join(link.text for link in without(query.body, found))
+    links = _besides(query, found)
+    if any(subject.varies(value) for link in links for value in link.values):
+        return []
+    rest = "".join(link.text for link in links)
     named = "" if field in {"pk", "id"} else f"field_name={quoted(field)}"
     statement = f"{name} = {ast.unparse(query.root)}{rest}.in_bulk({named})"
     read = f"{name}[{ast.unparse(found[0].value)}]"
-    return [_whole(subject, spot, loop, query, statement, read)]
+    steps = caught(subject, query.spot, query.node, "KeyError")
+    return [_whole(subject, spot, loop, query, statement, read, steps)]
 
 
 def _whole(
-    subject: Subject, spot: Spot, loop: ast.AST, query: Query, statement: str, read: str
+    subject: Subject,
+    spot: Spot,
+    loop: ast.AST,
+    query: Query,
+    statement: str,
+    read: str,
+    steps: tuple[Step, ...] = (),
 ) -> Plan:
     return Plan(
         kind="in_bulk",
@@ -426,6 +469,6 @@ def _whole(
         line=int(getattr(loop, "lineno", 0)),
         expression=statement,
         read=read,
-        steps=(before(spot, loop, statement), replace(query.where(), read)),
+        steps=(before(spot, loop, statement), replace(query.where(), read), *steps),
         place="before the loop at",
     )

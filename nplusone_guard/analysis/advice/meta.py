@@ -174,6 +174,13 @@ def manager_name(model: Model) -> str:
     return str(model._default_manager.name or "objects")
 
 
+def narrows(manager: Any) -> bool:
+    """Whether a manager may leave rows out, or add to them: it makes its queryset by itself."""
+    from django.db.models.manager import BaseManager
+
+    return type(manager).get_queryset is not BaseManager.get_queryset
+
+
 def plural(model: Model) -> str:
     """``entries`` for ``Entry``, as a variable is called."""
     words = str(model._meta.verbose_name_plural or "").lower()

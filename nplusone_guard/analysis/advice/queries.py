@@ -10,10 +10,19 @@ from typing import Any, Final
 
 from nplusone_guard.analysis.advice import meta, relations
 from nplusone_guard.analysis.advice.case import Plan, Subject, replace
-from nplusone_guard.analysis.advice.chains import Link, Relative, query_of, relative_of
+from nplusone_guard.analysis.advice.chains import (
+    CONDITIONS,
+    Link,
+    Relative,
+    query_of,
+    relative_of,
+)
+from nplusone_guard.analysis.advice.handlers import caught
 from nplusone_guard.analysis.advice.python import key_of, test_of
 from nplusone_guard.analysis.advice.relations import quoted
 from nplusone_guard.analysis.advice.roots import Root, root_of
+from nplusone_guard.analysis.advice.values import is_of_the_database
+from nplusone_guard.analysis.findings import Step
 
 _AGGREGATES: Final = frozenset("Avg Count Max Min StdDev Sum Variance".split())
 
@@ -94,6 +103,14 @@ class Ask:
         return not any(self.subject.varies(value) for value in values)
 
     @property
+    def of_the_database(self) -> bool:
+        """Whether a condition compares with what Python does not know."""
+        spot = self.relative.query.spot
+        links = [*self.links, *([self.terminal] if self.terminal is not None else [])]
+        asked = [value for link in links if link.name in CONDITIONS for value in link.values]
+        return any(is_of_the_database(spot, value) for value in asked)
+
+    @property
     def editable(self) -> bool:
         """Whether changing the call site harms no other caller of it."""
         return self.subject.local
@@ -116,7 +133,21 @@ def ask_of(subject: Subject) -> Ask | None:
         return None
     spot = relative.query.spot.at(relative.parent)
     root = root_of(subject, spot, relative.parent_model)
-    return Ask(subject, relative, root) if root is not None else None
+    if root is None:
+        return None
+    ask = Ask(subject, relative, root)
+    return ask if _reads_the_same_rows(ask) else None
+
+
+def _reads_the_same_rows(ask: Ask) -> bool:
+    """Whether the accessor has no other manager than the query, which might hide rows."""
+    root, model = ask.relative.query.root, ask.model
+    if ask.relative.query.value.kind == "related" or not isinstance(root, ast.Attribute):
+        return True
+    used = model._meta.managers_map.get(root.attr)
+    other = model._base_manager if ask.single else model._default_manager
+    same = used is None or (used.name == other.name and not ask.single)
+    return same or not (meta.narrows(used) or meta.narrows(other))
 
 
 def plans(subject: Subject) -> list[Plan]:
@@ -158,8 +189,13 @@ def _single(ask: Ask) -> list[Plan]:
 
 def _eager(ask: Ask, read: str, argument: str = "", imports: tuple[str, ...] = ()) -> Plan:
     plan = relations.eager(ask.subject, ask.root, ask.accessor, argument)
-    steps = (replace(ask.relative.query.where(), read),)
+    steps: tuple[Step, ...] = (replace(ask.relative.query.where(), read),)
     query = ast.unparse(ask.relative.query.node)
+    if ask.operation == "get" and not ask.single:
+        steps = (
+            *steps,
+            *caught(ask.subject, ask.relative.query.spot, ask.relative.query.node, "IndexError"),
+        )
     return changed_plan(plan, read=read, steps=() if query == read else steps, imports=imports)
 
 
@@ -187,8 +223,22 @@ def filtered(ask: Ask) -> Plan | None:
         return None
     if any(link.name in _VALUES for link in ask.links) or not _can_slice(ask):
         return None
-    queryset = _queryset(ask, ask.links)
-    return _prefetched(ask, queryset, _attribute(ask), "{rows}") if queryset else None
+    links, index = ask.links, _index_of(ask)
+    if index is None:
+        return _prefetched(ask, _queryset(ask, links), _attribute(ask), "{rows}")
+    if index < 0:
+        return None
+    one = f"[{index or ''}:{index + 1}]"
+    return _prefetched(ask, _queryset(ask, links[:-1]) + one, _attribute(ask), "{rows}[0]")
+
+
+def _index_of(ask: Ask) -> int | None:
+    """The index of a queryset that is asked for one row; -1 where it is not written out."""
+    last = ask.links[-1].node if ask.links else None
+    if not isinstance(last, ast.Subscript) or isinstance(last.slice, ast.Slice):
+        return None
+    at = last.slice.value if isinstance(last.slice, ast.Constant) else None
+    return at if isinstance(at, int) else -1
 
 
 _VALUES: Final = frozenset("values values_list dates datetimes union".split())
@@ -310,11 +360,11 @@ def annotated(ask: Ask) -> Plan | None:
         return None
     path = _query_path(ask)
     condition = _q(ask, path)
-    if condition is None:
-        return None
+    if condition is None or ask.deep or _regroups(ask):
+        return subqueried(ask, path)
     made = _aggregates(ask, path, condition)
     if not made:
-        return None
+        return subqueried(ask, path)
     names = dict(made)
     read = _read_annotations(ask, list(names))
     arguments = ", ".join(f"{name}={text}" for name, text in names.items())
@@ -325,11 +375,77 @@ def annotated(ask: Ask) -> Plan | None:
 
 
 def _can_annotate(ask: Ask) -> bool:
-    simple = ask.fixed and not ask.root.way and ask.editable and not ask.deep
+    simple = ask.fixed and not ask.root.way and ask.editable and not ask.narrowed
     query = ask.relative.query
     if any(feed.kind != "queryset" or "union" in feed.endings for feed in ask.root.feeds):
         return False
     return simple and (query.awaited or not query.is_async)
+
+
+def _regroups(ask: Ask) -> bool:
+    """Whether one more join would spoil aggregates that are there, or drop a manager's filter."""
+    parents = ask.subject.case.find_parents(ask.subject.group)
+    sent = parents.read.fingerprint.text if parents is not None else ""
+    grouped = " GROUP BY " in sent or any(".annotate(" in feed.text for feed in ask.root.feeds)
+    locked = any("select_for_update" in feed.text for feed in ask.root.feeds)
+    return grouped or locked or meta.narrows(ask.model._default_manager)
+
+
+def subqueried(ask: Ask, path: str) -> Plan | None:
+    """``annotate(…=Subquery(…))``: no join of its own, so that it suits any queryset."""
+    joined = _outer_condition(ask)
+    plain = all(hasattr(link.node, "func") and link.name not in _NO_ROWS for link in ask.links)
+    if not joined or not plain or _is_generic_relation(ask):
+        return None
+    back = joined.partition("=")[0]
+    rows = _of_the_outer(ask, joined)
+    names = {}
+    for key, aggregate in _wanted(ask):
+        inner = "total" if meta.field_of(ask.model, "total") is None else "subtotal"
+        told = ast.unparse(aggregate) if isinstance(aggregate, ast.Call) else aggregate
+        inner_query = f"{rows}.order_by().values({quoted(back)}).annotate({inner}={told})"
+        value = f"Subquery({inner_query}.values({quoted(inner)}))"
+        counts = told.startswith(("Count(", "models.Count("))
+        names[_free(ask, f"{path}_{key}")] = f"Coalesce({value}, 0)" if counts else value
+    if not names:
+        return None
+    arguments = ", ".join(f"{name}={text}" for name, text in names.items())
+    functions = ["OuterRef", "Subquery", *(["Count"] if ask.operation == "count" else [])]
+    plan = _annotation(ask, arguments, _read_annotations(ask, list(names)), sorted(functions))
+    coalesce = "from django.db.models.functions import Coalesce"
+    more = [coalesce] if "Coalesce(" in arguments else []
+    return changed_plan(plan, imports=(*plan.imports, *more, *_model_import(ask)))
+
+
+_NO_ROWS: Final = frozenset("values values_list dates datetimes union distinct annotate".split())
+
+
+def _wanted(ask: Ask) -> list[tuple[str, str | ast.Call]]:
+    """The aggregates by what they are called."""
+    if ask.operation == "count":
+        return [("count", 'Count("pk")')]
+    return list(_named_aggregates(ask))
+
+
+def _outer_condition(ask: Ask) -> str:
+    """``author=OuterRef("pk")``: how the rows name their parent; empty where they cannot."""
+    condition = ask.relative.condition
+    if ask.deep:
+        return f'{condition.field}=OuterRef("pk")' if condition is not None else ""
+    field = meta.relation(ask.relative.parent_model, ask.accessor)
+    back, outer = _back_condition(field) if field is not None else ("", "")
+    return f"{back}=OuterRef({quoted(outer)})" if back else ""
+
+
+def _of_the_outer(ask: Ask, joined: str) -> str:
+    """The rows of one parent of the outer query, with the filters that the loop has."""
+    links = "".join(link.text for link in ask.links)
+    first, _, rest = links.partition(".filter(")
+    inner = f"{first}.filter({joined}, {rest}" if rest and "=" in rest.split(")")[0] else None
+    positional = any(link.name == "filter" and link.args for link in ask.links)
+    if inner is None or positional:
+        inner = f".filter({joined}){links}"
+    return f"{_base(ask)}{inner}"
 
 
 def _annotation(ask: Ask, arguments: str, read: str, functions: list[str]) -> Plan:
@@ -359,6 +475,8 @@ def _q(ask: Ask, path: str) -> str | None:
             continue
         if link.name not in {"filter", "exclude"} or link.args:
             return None
+        if ask.of_the_database:
+            return None  # an F() would have to follow the path, too
         inner = ", ".join(f"{path}__{one.arg}={ast.unparse(one.value)}" for one in link.keywords)
         parts.append(f"{'~' if link.name == 'exclude' else ''}Q({inner})")
     return " & ".join(parts)
@@ -429,18 +547,11 @@ def existing(ask: Ask) -> Plan | None:
     """``annotate(Exists(…))``."""
     if not _can_annotate(ask) or _is_generic_relation(ask):
         return None
-    field = meta.relation(ask.relative.parent_model, ask.accessor)
-    if field is None:
+    joined = _outer_condition(ask)
+    if not joined:
         return None
-    back, outer = _back_condition(field)
-    if not back:
-        return None
-    links = "".join(link.text for link in ask.links)
-    first, _, rest = links.partition(".filter(")
-    joined = f"{back}=OuterRef({quoted(outer)})"
-    inner = f"{first}.filter({joined}, {rest}" if rest else f".filter({joined}){links}"
-    name = _free(ask, f"has_{ask.accessor.removesuffix('_set')}")
-    argument = f"{name}=Exists({_base(ask)}{inner})"
+    name = _free(ask, f"has_{ask.accessor.rpartition('__')[2].removesuffix('_set')}")
+    argument = f"{name}=Exists({_of_the_outer(ask, joined)})"
     found = _annotation(ask, argument, f"{ask.parent}.{name}", ["Exists", "OuterRef"])
     return changed_plan(found, imports=(*found.imports, *_model_import(ask)))
 
@@ -475,7 +586,7 @@ def _can_replace_async(ask: Ask) -> bool:
 def picked(ask: Ask) -> str | None:
     """What the query gives, from the loaded rows; ``None`` where Python cannot say it."""
     shape = _SHAPES.get(ask.operation)
-    return shape(ask) if shape is not None else None
+    return shape(ask) if shape is not None and not ask.of_the_database else None
 
 
 def _source(ask: Ask) -> tuple[str, str]:
@@ -535,7 +646,7 @@ def _rows_shape(ask: Ask) -> str | None:
     if rows is None:
         return None
     if orders:
-        key = key_of(orders[0], ask.row)
+        key = key_of(orders[0], ask.row, ask.model)
         if key is None:
             return None
         rows = f"sorted({rows}, key={key[0]}{', reverse=True' if key[1] else ''})"
@@ -597,7 +708,8 @@ def _get_shape(ask: Ask) -> str | None:
     if not _only(ask.links, "order_by"):
         return None
     chosen = _chosen(ask, (*ask.links, ask.terminal), "{row}")
-    return f"next({chosen})" if chosen is not None else None
+    # No StopIteration: it would end a generator around the loop, and nobody would notice.
+    return f"[{chosen}][0]" if chosen is not None else None
 
 
 def _end_shape(ask: Ask) -> str | None:
@@ -611,7 +723,7 @@ def _end_shape(ask: Ask) -> str | None:
     if order is None and ask.model._meta.ordering:
         return None
     by_key = (f"lambda {ask.row}: {ask.row}.pk", False)
-    key = key_of(order, ask.row) if order is not None else by_key
+    key = key_of(order, ask.row, ask.model) if order is not None else by_key
     if key is None:
         return None
     largest = key[1] != (ask.operation in {"last", "latest"})

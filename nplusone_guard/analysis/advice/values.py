@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nplusone_guard.analysis.advice import meta
+from nplusone_guard.analysis.advice.functions import returned
 from nplusone_guard.analysis.advice.trees import FUNCTIONS, Bound, Spot, binding_of, parameters
 
 #: Methods of a queryset that give one object, with what their name starts with in ``async``.
@@ -79,6 +80,32 @@ def _name(spot: Spot, node: ast.Name, depth: int) -> Value:
     if bound.how == "item" and bound.value is not None:
         return item_of(spot, bound, depth)
     return _parameter(spot, node, bound, depth) if bound.how == "param" else UNKNOWN
+
+
+def is_of_the_database(spot: Spot, node: ast.AST) -> bool:
+    """Whether only the database knows the value: ``F()``, ``Q()``, a function, a queryset."""
+    for one in ast.walk(node):
+        if isinstance(one, ast.Call) and hasattr(_called_object(spot, one), "resolve_expression"):
+            return True
+        if isinstance(one, ast.expr) and value_of(spot, one).kind in _QUERYSETS:
+            return True
+        bound = binding_of(spot.tree, one.id, one) if isinstance(one, ast.Name) else None
+        made = bound.value if bound is not None and bound.how == "value" else None
+        if isinstance(made, ast.Call) and hasattr(_called_object(spot, made), "resolve_expression"):
+            return True
+    return False
+
+
+_QUERYSETS: Final = frozenset({"queryset", "related", "values", "raw"})
+
+
+def _called_object(spot: Spot, call: ast.Call) -> object:
+    """What a call calls, where it is a name of the module or of an imported one."""
+    function = call.func
+    if isinstance(function, ast.Name):
+        bound = binding_of(spot.tree, function.id, function)
+        return spot.tree.global_value(function.id) if bound is None else None
+    return _global_attribute(spot, function) if isinstance(function, ast.Attribute) else None
 
 
 def item_of(spot: Spot, bound: Bound, depth: int = 0) -> Value:
@@ -225,6 +252,9 @@ def _call(spot: Spot, node: ast.Call, depth: int) -> Value:
         made = value_of(spot, node.func, depth)
         if made.kind == "model":
             return Value("object", made.model)
+        given = _returned(spot, node, depth)
+        if given.kind != "unknown":
+            return given
     for argument in rows_of_call(node):
         found = value_of(spot, argument, depth)
         if found.kind in {"queryset", "related", "raw", "rows"}:
@@ -232,6 +262,13 @@ def _call(spot: Spot, node: ast.Call, depth: int) -> Value:
         if found.kind == "values":
             return found
     return UNKNOWN
+
+
+def _returned(spot: Spot, node: ast.Call, depth: int) -> Value:
+    """What a function of the user's own gives back, where all its returns are alike."""
+    found = {value_of(one, depth=depth + 3) for one in returned(spot, node)}
+    only = found.pop() if len(found) == 1 else UNKNOWN
+    return Value("queryset", only.model) if only.is_queryset else only
 
 
 def _of_method(owner: Value, name: str) -> Value:

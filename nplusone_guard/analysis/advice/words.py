@@ -96,6 +96,10 @@ def _query(case: Case) -> str:
             f"add .prefetch_related({what}) to {case.queryset}, and read "
             f"{case.name}.{accessor}.all()"
         )
+    return _looked_up(case)
+
+
+def _looked_up(case: Case) -> str:
     return f"fetch all {_model(case)} rows of the loop in one query before it, and look them up"
 
 
@@ -104,7 +108,13 @@ def _in_bulk(case: Case) -> str:
 
 
 def _get(case: Case) -> str:
-    return _in_bulk(case)
+    accessor = next((one.accessor for one in case.facts.fks if one.accessor), "")
+    if case.facts.by_key or not accessor:
+        return _in_bulk(case) if case.facts.by_key else _looked_up(case)
+    return (
+        f'add .prefetch_related("{accessor}") to {case.queryset}, and pick the row from '
+        f"{case.name}.{accessor}.all()"
+    )
 
 
 def _summary(case: Case, call: str) -> str:
@@ -127,7 +137,7 @@ def _exists(case: Case) -> str:
 
 
 def _aggregate(case: Case) -> str:
-    return f"add .annotate() with the same aggregates to {case.queryset}, and read them there"
+    return _summary(case, "Subquery(…)")
 
 
 def _first(case: Case) -> str:

@@ -1,0 +1,95 @@
+"""What a call of the user's own function gives back, as far as its source shows it."""
+
+from __future__ import annotations
+
+import ast
+from types import CodeType, FunctionType, ModuleType
+
+from nplusone_guard.analysis.advice.trees import (
+    FUNCTIONS,
+    FunctionNode,
+    Spot,
+    Tree,
+    binding_of,
+    own_nodes,
+    tree_of,
+)
+from nplusone_guard.capture.codes import is_user_code
+
+
+def returned(spot: Spot, call: ast.Call) -> list[Spot]:
+    """What the called function returns; nothing where it is not found, or not plain.
+
+    Decorated functions, generators and coroutines give back something else.
+    """
+    found = _definition(spot, call.func)
+    if found is None:
+        return []
+    tree, function = found
+    nodes = list(own_nodes(function))
+    if function.decorator_list or isinstance(function, ast.AsyncFunctionDef):
+        return []
+    if any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in nodes):
+        return []
+    values = [node.value for node in nodes if isinstance(node, ast.Return)]
+    return [Spot(tree, value) for value in values if value is not None]
+
+
+def is_sliced(spot: Spot) -> bool:
+    """Whether a returned queryset may be a slice, which takes no further methods."""
+    names = {one.id for one in ast.walk(spot.node) if isinstance(one, ast.Name)}
+    function = spot.tree.function(spot.node)
+    bound = spot.tree.bindings(function) if function is not None else []
+    values = [one.value for name, one in bound if name in names and one.value is not None]
+    return any(
+        isinstance(one, ast.Subscript) and isinstance(one.slice, ast.Slice)
+        for value in [spot.node, *values]
+        for one in ast.walk(value)
+    )
+
+
+def is_instance_name(tree: Tree, function: ast.AST, name: str) -> bool:
+    """Whether a parameter is the ``self`` or ``cls`` of a method."""
+    if not isinstance(function, FUNCTIONS) or not function.args.args:
+        return False
+    return function.args.args[0].arg == name and isinstance(
+        tree.parents.get(function), ast.ClassDef
+    )
+
+
+def _definition(spot: Spot, function: ast.expr) -> tuple[Tree, FunctionNode] | None:
+    if isinstance(function, ast.Name):
+        bound = binding_of(spot.tree, function.id, function)
+        if bound is not None:
+            inner = bound.node
+            return (spot.tree, inner) if isinstance(inner, FUNCTIONS) else None
+        return _defined(spot.tree.global_value(function.id))
+    if not isinstance(function, ast.Attribute) or not isinstance(function.value, ast.Name):
+        return None
+    if function.value.id in {"self", "cls"}:
+        return _method(spot, function)
+    holder = spot.tree.global_value(function.value.id)
+    if binding_of(spot.tree, function.value.id, function) is None and isinstance(
+        holder, ModuleType
+    ):
+        return _defined(vars(holder).get(function.attr))
+    return None
+
+
+def _method(spot: Spot, function: ast.Attribute) -> tuple[Tree, FunctionNode] | None:
+    owner = spot.tree.class_around(function)
+    for node in owner.body if owner is not None else ():
+        if isinstance(node, FUNCTIONS) and node.name == function.attr:
+            return spot.tree, node
+    return None
+
+
+def _defined(value: object) -> tuple[Tree, FunctionNode] | None:
+    code = value.__code__ if isinstance(value, FunctionType) else None
+    if not isinstance(code, CodeType) or not is_user_code(code):
+        return None
+    tree = tree_of(code.co_filename)
+    for node in tree.nodes_on(code.co_firstlineno) if tree is not None else ():
+        if isinstance(node, FUNCTIONS) and node.name == code.co_name:
+            return tree, node  # type: ignore[return-value]
+    return None

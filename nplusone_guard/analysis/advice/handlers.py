@@ -1,0 +1,63 @@
+"""``except Author.DoesNotExist`` around a look-up that no longer raises it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from nplusone_guard.analysis.advice.case import Subject, replace
+from nplusone_guard.analysis.advice.trees import FUNCTIONS, Spot
+from nplusone_guard.analysis.findings import Step
+
+_MISSING = frozenset({"DoesNotExist", "ObjectDoesNotExist"})
+
+
+def caught(subject: Subject, spot: Spot, node: ast.AST, raised: str) -> tuple[Step, ...]:
+    """The edits by which handlers of a missing row take what is ``raised`` in its place.
+
+    Callers are followed up to the loop: what a helper lets through, they may catch.
+    """
+    steps = list(_in_function(spot, node, raised))
+    caller = None if subject.local else spot.caller()
+    while caller is not None:
+        steps += _in_function(caller, caller.node, raised)
+        loop = subject.loop
+        inside = loop is not None and any(one is loop for one in caller.tree.above(caller.node))
+        caller = None if inside else caller.caller()
+    return tuple(dict.fromkeys(steps))
+
+
+def _in_function(spot: Spot, node: ast.AST, raised: str) -> Iterator[Step]:
+    below = node
+    for one in spot.tree.above(node):
+        if isinstance(one, FUNCTIONS):
+            return
+        if isinstance(one, ast.Try) and below in one.body:
+            for handler in one.handlers:
+                if handler.type is not None and _takes_missing(handler.type):
+                    yield replace(spot, _with(one, handler.type, raised), handler.type)
+        below = one
+
+
+def _takes_missing(kind: ast.expr) -> bool:
+    kinds = kind.elts if isinstance(kind, ast.Tuple) else [kind]
+    return any(_name(one) in _MISSING for one in kinds)
+
+
+def _name(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _with(block: ast.Try, kind: ast.expr, raised: str) -> str:
+    """Another look-up of the block may still raise what was caught."""
+    kinds = [ast.unparse(one) for one in (kind.elts if isinstance(kind, ast.Tuple) else [kind])]
+    gets = sum(
+        isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute) and "get" in one.func.attr
+        for statement in block.body
+        for one in ast.walk(statement)
+    )
+    if gets == 1 and len(kinds) == 1:
+        return raised
+    return f"({', '.join([*kinds, raised])})"
