@@ -39,7 +39,10 @@ def fits(text: str, room: int, lines: int) -> bool:
 def _bare(option: Option) -> str:
     """What to write, where, and what to read then, without a sentence around it."""
     read = f"; read {option.read}" if option.read and option.read != option.expression else ""
-    return f"{option.expression} at {os.path.basename(option.file)}:{option.line}{read}"
+    # Statements on one line; what a block or bracket goes on with needs no semicolon.
+    code = re.sub(r"(?<=[:(\[{,])\n\s*", " ", option.expression)
+    code = re.sub(r"\n\s*", "; ", code)
+    return f"{code} at {os.path.basename(option.file)}:{option.line}{read}"
 
 
 def source_text(site: Site, page: Page) -> str:

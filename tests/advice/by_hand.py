@@ -18,7 +18,6 @@ BY_HAND: dict[str, str] = {
     "querysets.manager_method_per_row": (
         "a method of the manager asks by a key that it is given: its signature has to change"
     ),
-    "raw.cursor_with_string_literals": "the key is part of a string inside the SQL",
     "raw.cursor_helper_per_row": "the SQL is written in one function and run by another",
     "writes.overridden_save_per_row": (
         "a save() of the model's own asks for each row: bulk_update() would skip it"
@@ -26,17 +25,11 @@ BY_HAND: dict[str, str] = {
     "writes.save_with_signal_per_row": (
         "a receiver of post_save asks for each row: bulk_update() would skip it"
     ),
-    "writes.validation_per_row": (
-        "full_clean() asks whether each value is taken: validating without it is another result"
-    ),
     "shapes.row_by_row_to_the_end": (
         "the loop looks for the next row until there is none: iterating is another loop"
     ),
     "shapes.helper_twice_a_turn": (
         "one of the two objects was never saved, and so no query loads it with its author"
-    ),
-    "recursion.recursion_of_a_property": (
-        "a property calls itself: the rows of the tree have to be handed on by something"
     ),
 }
 

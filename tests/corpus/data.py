@@ -144,3 +144,8 @@ def _create_places(authors, create, using):
     fields = [m.Restaurant._meta.get_field(name) for name in ("place_ptr", "serves", "cook")]
     m.Restaurant.objects.using(using)._insert(restaurants, fields, using=using)
     create(m.Review(place=place, stars=i) for i, place in enumerate(places))
+    create(
+        m.Stay(place=place, guest=place.owner, nights=nights)
+        for i, place in enumerate(places)
+        for nights in (i + 1, None)
+    )

@@ -33,6 +33,7 @@ MODULES = (
     "prefetching",
     "duplicates",
     "units",
+    "idioms",
     "healthy",
 )
 

@@ -237,3 +237,20 @@ class CacheRow(models.Model):
 
     class Meta:
         db_table = "corpus_cache"
+
+
+class EndedStays(models.Manager):
+    def get_queryset(self):
+        return super().get_queryset().filter(nights__isnull=False)
+
+
+class Stay(models.Model):
+    """Two for each place, of one guest; the second has no nights yet."""
+
+    place = models.ForeignKey(Place, models.CASCADE, related_name="stays")
+    #: Authors do not know of their stays.
+    guest = models.ForeignKey(Author, models.CASCADE, related_name="+")
+    nights = models.IntegerField(null=True)
+
+    objects = models.Manager()
+    ended = EndedStays()

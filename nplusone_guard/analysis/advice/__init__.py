@@ -25,13 +25,9 @@ from nplusone_guard.analysis.advice.case import Case as Case
 from nplusone_guard.analysis.advice.case import Parents as Parents
 from nplusone_guard.analysis.advice.case import Plan, Subject, append
 from nplusone_guard.analysis.advice.feeds import Feed
-from nplusone_guard.analysis.advice.values import called
 from nplusone_guard.analysis.advice.wording import double_quoted, one_line
 from nplusone_guard.analysis.findings import Advice, Option, Step
 from nplusone_guard.capture.faults import contain
-
-#: Rows that ``iterator()`` takes at a time where nothing else is said.
-CHUNK_SIZE: Final = 2000
 
 #: Ways that are told of one finding.
 MAX_OPTIONS: Final = 4
@@ -152,6 +148,8 @@ def _merged(case: Case, chosen: Sequence[tuple[Subject, Plan]]) -> _Told | None:
             steps += _appends(plan, _calls([plan]))
     for _, plan in chosen:
         steps += plan.steps
+    if _conflict(steps):
+        return None
     complete = all(
         plan.steps or (plan.calls and plan.feeds) or not plan.calls for _, plan in chosen
     )
@@ -171,6 +169,16 @@ def _merged(case: Case, chosen: Sequence[tuple[Subject, Plan]]) -> _Told | None:
         loses=main.loses,
     )
     return option, replace(main, also=_other_reads(chosen))
+
+
+def _conflict(steps: Sequence[Step]) -> bool:
+    """Whether one text would become two others: one call may send two statements."""
+    replaced: dict[tuple[str, int, str], str] = {}
+    return any(
+        replaced.setdefault((step.file, step.line, step.old), step.new) != step.new
+        for step in steps
+        if step.action == "replace"
+    )
 
 
 def _other_reads(chosen: Sequence[tuple[Subject, Plan]]) -> tuple[str, ...]:
@@ -229,24 +237,14 @@ def _appends(plan: Plan, calls: str) -> Iterable[Step]:
 
 
 def _append(feed: Feed, calls: str) -> Iterable[Step]:
-    iterator = _whole_iterator(feed) if "prefetch_related" in calls else None
+    iterator = relations.whole_iterator(feed) if "prefetch_related" in calls else None
     if iterator is None:
         yield append(feed.spot, calls)
         return
     # Without a chunk size nothing is prefetched for the rows (Django 4.2), or refused (≥ 5.0).
     assert isinstance(iterator.func, ast.Attribute)
-    new = f"{feed.text}{calls}.{iterator.func.attr}(chunk_size={CHUNK_SIZE})"
+    new = f"{feed.text}{calls}.{iterator.func.attr}(chunk_size={relations.CHUNK_SIZE})"
     yield Step("replace", feed.spot.tree.file, iterator.lineno, ast.unparse(iterator), new)
-
-
-def _whole_iterator(feed: Feed) -> ast.Call | None:
-    """``iterator()`` without a chunk size, right behind the queryset."""
-    parents = feed.spot.tree.parents
-    method = parents.get(feed.node)
-    call = parents.get(method) if isinstance(method, ast.Attribute) else None
-    if not isinstance(call, ast.Call) or called(call) not in {"iterator", "aiterator"}:
-        return None
-    return None if call.args or call.keywords else call
 
 
 # -- the sentence ----------------------------------------------------------------------
@@ -272,6 +270,7 @@ def _sentence(case: Case, told: _Told) -> str:
         changed += map(one_line, plan.also)
     reads = " and ".join(one for one in changed if one not in text)
     text += f", and read {reads}" if reads else ""
+    text = f"{double_quoted(plan.why)}: {text}" if plan.why else text
     return text + (f" (skips {option.loses})" if option.loses else "")
 
 

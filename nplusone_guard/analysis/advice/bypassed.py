@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import ast
-import os
-from typing import Any
 
-from nplusone_guard.analysis.advice import queries
-from nplusone_guard.analysis.advice.case import Plan, Subject, replace, spot_of_group
-from nplusone_guard.analysis.advice.feeds import Feed, feeds
+from nplusone_guard.analysis.advice import lost, queries
+from nplusone_guard.analysis.advice.case import Plan, Subject, replace
+from nplusone_guard.analysis.advice.feeds import Feed
 from nplusone_guard.analysis.advice.queries import Ask, ask_of, picked
-from nplusone_guard.analysis.advice.relations import quoted
-from nplusone_guard.analysis.advice.trees import Spot, own_nodes
+from nplusone_guard.analysis.advice.trees import own_nodes
 from nplusone_guard.analysis.advice.values import called
 from nplusone_guard.analysis.findings import Step
-from nplusone_guard.analysis.rules import facts_of
-from nplusone_guard.capture.scope import Group
 
 
 def plans(subject: Subject) -> list[Plan]:
@@ -27,9 +22,11 @@ def plans(subject: Subject) -> list[Plan]:
     ask = ask_of(subject)
     if ask is None:
         return []
-    attribute = _to_attr(subject)
-    if attribute and ask.whole and not ask.deep:
-        return [_read(ask, f"{ask.parent}.{attribute}")]
+    attribute = lost.to_attr(subject)
+    if attribute and not ask.deep:
+        return lost.in_attribute(ask, attribute)
+    if lost.is_elsewhere(subject) and ask.relative.condition is None:
+        return lost.elsewhere(ask)
     if ask.whole and ask.operation in {"filter", "iterator"} and not ask.deep:
         return [_read(ask, ask.rows)]
     python = _in_python(ask)
@@ -37,16 +34,6 @@ def plans(subject: Subject) -> list[Plan]:
     prefetch = _in_the_prefetch(ask) if not _used_whole(ask) else None
     ways = [python, prefetch] if _is_short(ask) else [prefetch, python]
     return [way for way in ways if way is not None]
-
-
-def _to_attr(subject: Subject) -> str:
-    """The attribute that the rows were prefetched to, where it is not the accessor."""
-    prefetch = prefetch_of(subject)
-    facts = facts_of(prefetch) if prefetch is not None else None
-    if facts is None or facts.prefetch is None:
-        return ""
-    name = str(facts.prefetch_to.rpartition("__")[2])
-    return name if name != facts.prefetch[1] else ""
 
 
 def _is_short(ask: Ask) -> bool:
@@ -59,7 +46,11 @@ def _used_whole(ask: Ask) -> bool:
     loop, wanted = ask.subject.loop, ask.rows
     if loop is None:
         return False
-    return any(isinstance(n, ast.Call) and ast.unparse(n) == wanted for n in own_nodes(loop))
+    own = set(map(id, ast.walk(ask.relative.query.node)))  # ``.all().order_by()`` begins alike
+    return any(
+        isinstance(node, ast.Call) and id(node) not in own and ast.unparse(node) == wanted
+        for node in own_nodes(loop)
+    )
 
 
 def _in_python(ask: Ask) -> Plan | None:
@@ -138,44 +129,5 @@ def _with_argument(call: ast.Call, lookup: str, argument: str) -> str:
 
 def told(subject: Subject) -> str:
     """``entries is prefetched at a.py:41, but .filter(active=True) at :43 asks again``."""
-    accessor = subject.candidate.relation.rpartition(".")[2] or subject.facts.accessor
-    prefetch = prefetch_of(subject)
-    where = ""
-    site = subject.site
-    spot = spot_of_group(prefetch) if prefetch is not None else None
-    at = f"{os.path.basename(site.file)}:{site.line}"
-    if spot is not None:
-        where = f" at {os.path.basename(spot.tree.file)}:{_written_at(spot)}"
-        at = f":{site.line}" if spot.tree.file == site.file else at
-    return f"{quoted(accessor)} is prefetched{where}, but {_asking(subject)} at {at} asks the database again"
-
-
-def _written_at(spot: Spot) -> int:
-    """The line of the only ``prefetch_related()`` that the rows come by; else where they do."""
-    calls = {
-        node.lineno: node
-        for feed in feeds(spot)
-        for node in ast.walk(feed.node)
-        if isinstance(node, ast.Call) and called(node) == "prefetch_related"
-    }
-    return next(iter(calls)) if len(calls) == 1 else spot.line
-
-
-def _asking(subject: Subject) -> str:
-    ask: Any = ask_of(subject)
-    if ask is None:
-        return f"{subject.facts.operation}()"
-    links = [link.text for link in ask.relative.links if link.name != "all"]
-    if links:
-        return "".join(links)
-    return ast.unparse(ask.relative.query.node)
-
-
-def prefetch_of(subject: Subject) -> Group | None:
-    """The prefetch that had loaded what a candidate asks for."""
-    wanted = subject.candidate.relation or subject.facts.relation
-    for group in reversed(subject.case.groups):
-        prefetch = facts_of(group).prefetch
-        if prefetch is not None and f"{prefetch[0]}.{prefetch[1]}" == wanted:
-            return group
-    return None
+    asking = lost.asked(ask_of(subject))
+    return f"{lost.loaded(subject)}, but {asking} at {lost.at(subject)} asks the database again"

@@ -226,6 +226,10 @@ class Subject:
 
 def _loop_above(spot: Spot, line: int) -> LoopNode | ast.Call | None:
     nodes = [spot.node, *spot.tree.above(spot.node)]
+    # What a loop runs over is read once: a loop around it may stand on the same line.
+    around = [one for one in spot.tree.loops(spot.node) if line in _lines(one)]
+    if around and spot.exact:
+        return around[0]
     for node in nodes:
         if isinstance(node, LOOPS) and line in _lines(node):
             return node
@@ -309,6 +313,8 @@ class Plan:
     #: Queries that remain.
     costs: int = 1
     loses: str = ""
+    #: What is wrong, where the sentence has to begin with it.
+    why: str = ""
     #: The whole sentence, where the usual one does not fit.
     text: str = ""
     #: What is read in the place of the other statements that the option removes.

@@ -147,6 +147,28 @@ def unique_together(model: Model, names: Iterable[str]) -> list[str]:
     return next((group for group in groups if set(group) <= wanted), [])
 
 
+def only_unique_field(model: Model) -> str:
+    """The one field that validation asks the database about; empty where it asks for more.
+
+    Foreign keys are looked up, too; a primary key that the database gives is not.
+    """
+    options = model._meta
+    asked = [one for one in options.concrete_fields if one.unique and not one.primary_key]
+    more = (
+        options.unique_together
+        or options.constraints
+        or any(one.is_relation for one in options.concrete_fields)
+        or any(
+            one.unique_for_date or one.unique_for_month or one.unique_for_year
+            for one in options.concrete_fields
+        )
+        or not options.auto_field
+        or _overrides(model, "full_clean")
+        or _overrides(model, "validate_unique")
+    )
+    return str(asked[0].name) if len(asked) == 1 and not more else ""
+
+
 def paths(model: Model, target: Model, longest: int = 3) -> Iterator[tuple[str, ...]]:
     """The ways from ``model`` to ``target`` by relations to one object, the short ones first."""
     level: list[tuple[Model, tuple[str, ...]]] = [(model, ())]

@@ -34,6 +34,8 @@ class Ask:
     subject: Subject
     relative: Relative
     root: Root
+    #: What holds the rows in Python, where that is not the accessor.
+    loaded_as: str = ""
 
     @property
     def parent(self) -> str:
@@ -93,7 +95,7 @@ class Ask:
     @property
     def rows(self) -> str:
         """``author.entries.all()``."""
-        return f"{self.parent}.{self.accessor}.all()"
+        return self.loaded_as or f"{self.parent}.{self.accessor}.all()"
 
     @property
     def fixed(self) -> bool:
@@ -441,8 +443,11 @@ def _of_the_outer(ask: Ask, joined: str) -> str:
     """The rows of one parent of the outer query, with the filters that the loop has."""
     links = "".join(link.text for link in ask.links)
     first, _, rest = links.partition(".filter(")
-    inner = f"{first}.filter({joined}, {rest}" if rest and "=" in rest.split(")")[0] else None
-    positional = any(link.name == "filter" and link.args for link in ask.links)
+    positional = any(
+        link.name == "filter" and (link.args or any(one.arg is None for one in link.keywords))
+        for link in ask.links
+    )
+    inner = f"{first}.filter({joined}, {rest}" if rest else None
     if inner is None or positional:
         inner = f".filter({joined}){links}"
     return f"{_base(ask)}{inner}"
@@ -475,8 +480,8 @@ def _q(ask: Ask, path: str) -> str | None:
             continue
         if link.name not in {"filter", "exclude"} or link.args:
             return None
-        if ask.of_the_database:
-            return None  # an F() would have to follow the path, too
+        if ask.of_the_database or any(one.arg is None for one in link.keywords):
+            return None  # an F() would have to follow the path, too; so would ``**names``
         inner = ", ".join(f"{path}__{one.arg}={ast.unparse(one.value)}" for one in link.keywords)
         parts.append(f"{'~' if link.name == 'exclude' else ''}Q({inner})")
     return " & ".join(parts)

@@ -9,13 +9,15 @@ from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Plan, Subject, before, replace
 from nplusone_guard.analysis.advice.chains import query_at, relative_of
 from nplusone_guard.analysis.advice.trees import FUNCTIONS, Spot, fresh
-from nplusone_guard.analysis.advice.values import value_of
+from nplusone_guard.analysis.advice.values import called, value_of
 
 
 def plans(subject: Subject) -> list[Plan]:
     """The whole tree in one query, where the walk is a function inside another, or a loop."""
     place = _before_the_walk(subject)
     field = _self_relation(subject)
+    if place is None and field is not None and not meta.is_collection(field):
+        return _linked(subject, field)
     if place is None or field is None:
         return []
     spots = subject.spots
@@ -63,7 +65,61 @@ def _before_the_walk(subject: Subject) -> tuple[Spot, ast.AST] | None:
         return None
     outer = functions[-1]
     walks = [one for one in outer.body if isinstance(one, FUNCTIONS)]
-    return (spot, walks[0]) if walks else None
+    if not walks:
+        return None
+    # Rows may be written between the definition and the call.
+    return (spot, _begins(spot, outer) or walks[0])
+
+
+def _begins(spot: Spot, outer: ast.AST) -> ast.AST | None:
+    """The statement of the outer function that begins the walk, or the loop around it."""
+    caller: Spot | None = spot
+    while caller is not None and caller.tree.function(caller.node) is not outer:
+        caller = caller.caller()
+    if caller is None:
+        return None
+    loops = list(caller.tree.loops(caller.node))
+    return caller.tree.statement(loops[-1] if loops else caller.node)
+
+
+def _linked(subject: Subject, field: Any) -> list[Plan]:
+    """All rows at once, each given its parent, where a method or function of a module walks up."""
+    walk = subject.spot
+    start = _outermost(walk) if walk is not None else None
+    row = _walked_from(start, walk) if start is not None and walk is not None else None
+    if start is None or row is None or meta.narrows(field.model._base_manager):
+        return []
+    name = fresh(start.tree, start.node, f"{meta.plural(field.model)}_by_key")
+    one = meta.snake(field.model.__name__)
+    one = fresh(start.tree, start.node, one)
+    statement = (
+        f"{name} = {field.model.__name__}._base_manager.in_bulk()\n"
+        f"for {one} in {name}.values():\n"
+        f"    {one}.{field.name} = {name}.get({one}.{field.attname})"
+    )
+    read = f"{name}[{ast.unparse(row)}.pk]"
+    return [_plan((start, start.node), statement, read, replace(start, read, row))]
+
+
+def _outermost(walk: Spot) -> Spot | None:
+    """The call that enters the function which calls itself."""
+    inside, caller = walk.tree.function(walk.node), walk.caller()
+    while caller is not None and caller.tree.function(caller.node) is inside:
+        caller = caller.caller()
+    return caller
+
+
+def _walked_from(start: Spot, walk: Spot) -> ast.expr | None:
+    """The object that the walk begins with: whose method it is, or the only argument."""
+    function = walk.tree.function(walk.node)
+    if function is None or list(start.tree.loops(start.node)):
+        return None
+    for node in ast.walk(start.node):
+        if isinstance(node, ast.Attribute) and node.attr == function.name:
+            return node.value if walk.tree.class_around(walk.node) is not None else None
+        if isinstance(node, ast.Call) and called(node) == function.name and len(node.args) == 1:
+            return node.args[0]
+    return None
 
 
 def _children(subject: Subject, spot: Spot, place: tuple[Spot, ast.AST], field: Any) -> Plan | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import Any
+from typing import Any, Final
 
 from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Plan, Subject, before, replace
@@ -17,6 +17,9 @@ from nplusone_guard.analysis.advice.values import called, value_of
 from nplusone_guard.analysis.advice.wording import double_quoted
 from nplusone_guard.analysis.findings import Step
 
+#: Rows that ``iterator()`` takes at a time where nothing else is said.
+CHUNK_SIZE: Final = 2000
+
 
 def plans(subject: Subject) -> list[Plan]:
     """The ways to load a relation with the rows that it is read on."""
@@ -28,11 +31,55 @@ def plans(subject: Subject) -> list[Plan]:
     root = root_of(subject, parent, model)
     if root is None:
         return _by_hand(subject)
+    dropped = dropped_by_iterator(subject, root)
+    if dropped is not None:
+        return [dropped]
     found = [eager(subject, root, facts.accessor)]
     if singly_loaded(subject):
         found = [*_by_hand(subject), *found]
     peers = fetch_peers(subject, root)
     return [*found, peers] if peers is not None else found
+
+
+def dropped_by_iterator(subject: Subject, root: Root) -> Plan | None:
+    """Django 4.2 prefetches nothing for ``iterator()`` without a chunk size (≥ 5.0 raises)."""
+    lookup = "__".join((*root.way, subject.facts.accessor))
+    feed = root.feeds[0] if len(root.feeds) == 1 else None
+    call = whole_iterator(feed) if feed is not None else None
+    if feed is None or call is None or not _prefetches(feed, lookup):
+        return None
+    new = f"{feed.text}.{called(call)}(chunk_size={CHUNK_SIZE})"
+    line = feed.spot.line
+    return Plan(
+        kind="prefetch_related",
+        file=root.file,
+        line=line,
+        expression=f".{called(call)}(chunk_size={CHUNK_SIZE})",
+        read=reading(subject),
+        steps=(replace(feed.spot, new, call),),
+        text=f"{quoted(lookup)} is named in .prefetch_related(), but .{called(call)}() without "
+        f"chunk_size loads none of it: write .{called(call)}(chunk_size={CHUNK_SIZE})",
+        place="at",
+    )
+
+
+def _prefetches(feed: Feed, lookup: str) -> bool:
+    return any(
+        isinstance(node, ast.Call)
+        and called(node) == "prefetch_related"
+        and any(isinstance(one, ast.Constant) and one.value == lookup for one in node.args)
+        for node in ast.walk(feed.node)
+    )
+
+
+def whole_iterator(feed: Feed) -> ast.Call | None:
+    """``iterator()`` without a chunk size, right behind the queryset."""
+    parents = feed.spot.tree.parents
+    method = parents.get(feed.node)
+    call = parents.get(method) if isinstance(method, ast.Attribute) else None
+    if not isinstance(call, ast.Call) or called(call) not in {"iterator", "aiterator"}:
+        return None
+    return None if call.args or call.keywords else call
 
 
 def parent_spot(subject: Subject) -> Spot | None:
@@ -82,8 +129,14 @@ def eager(subject: Subject, root: Root, accessor: str, argument: str = "") -> Pl
         read=reading(subject),
         imports=imports,
         place=f"to {_queryset(subject, root)} at",
-        costs=0 if method == "select_related" else 1,
+        costs=0 if method == "select_related" else _times(subject, root),
     )
+
+
+def _times(subject: Subject, root: Root) -> int:
+    """How often the queryset is read: the one of an inner loop is read in each outer turn."""
+    parents = subject.case.find_parents(subject.group) if not root.way else None
+    return parents.read.count if parents is not None else 1
 
 
 def _beyond_generic(
@@ -259,8 +312,7 @@ def _limited(root: Root, model: Any) -> list[tuple[ast.Call, Spot]]:
 
 def _suits(feed: Feed, node: ast.Call, root: Root, model: Any) -> bool:
     found = value_of(feed.spot, node).model
-    wanted = root.model if node in ast.walk(feed.node) else model
-    return found is None or meta.same_rows(found, wanted)
+    return found is None or meta.same_rows(found, root.model) or meta.same_rows(found, model)
 
 
 def _edit(spot: Spot, node: ast.Call, names: list[str], root: Root) -> tuple[Step, str] | None:
@@ -291,7 +343,8 @@ def _in_raw(subject: Subject, root: Root, names: list[str]) -> Plan:
     steps = []
     for feed in root.feeds:
         call = feed.node
-        sql = call.args[0] if isinstance(call, ast.Call) and call.args else None
+        raw = feed.kind == "raw" and isinstance(call, ast.Call) and call.args
+        sql = call.args[0] if isinstance(call, ast.Call) and raw else None
         if isinstance(sql, ast.Constant) and isinstance(sql.value, str):
             wider = re.sub(
                 r"\s+FROM\b", f", {column} FROM", sql.value, count=1, flags=re.IGNORECASE

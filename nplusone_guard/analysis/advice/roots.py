@@ -116,13 +116,23 @@ def _of_name(spot: Spot, node: ast.Name, way: tuple[str, ...], depth: int) -> Ro
 def _of_rows(spot: Spot, rows: ast.expr, way: tuple[str, ...], depth: int) -> Root | None:
     """The rows of a related manager, or of what was prefetched, lead on to their own parent."""
     related = related_root(spot, rows)
-    if related is not None:
+    if related is not None and _is_whole(rows):
         owner, accessor = related
         return _by_source(spot, owner, (accessor, *way), depth)
     attribute = _plain_rows(rows)
     if isinstance(attribute, ast.Attribute) and value_of(spot, attribute.value).kind == "object":
         return _by_source(spot, attribute.value, (attribute.attr, *way), depth)
     return _root(feeds(spot.at(rows)), way)
+
+
+def _is_whole(rows: ast.expr) -> bool:
+    """Whether rows are read by ``.all()``: a filter makes objects that no prefetch has seen."""
+    node = _plain_rows(rows)
+    while isinstance(node, (ast.Call, ast.Attribute)):
+        if isinstance(node, ast.Call) and called(node) not in {"all", "iterator", "aiterator"}:
+            return False
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return True
 
 
 def _plain_rows(rows: ast.expr) -> ast.expr:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 
-from nplusone_guard.analysis.advice import meta
+from nplusone_guard.analysis.advice import lost, meta
 from nplusone_guard.analysis.advice.case import Plan, Subject, before, replace
+from nplusone_guard.analysis.advice.chains import query_of
 from nplusone_guard.analysis.advice.relations import quoted
 from nplusone_guard.analysis.advice.roots import root_of
 from nplusone_guard.analysis.advice.rows import inlined, rows_of
 from nplusone_guard.analysis.advice.values import called, value_of
 from nplusone_guard.analysis.findings import Step
+from nplusone_guard.capture.scope import WRITES
 
 
 def plans(subject: Subject) -> list[Plan]:
@@ -25,11 +27,51 @@ def plans(subject: Subject) -> list[Plan]:
                 return found
         if isinstance(node, ast.Call):
             name = called(node)
+            if name in {"get", "aget"} and (again := _again(subject, node)):
+                return again
             if name in {"refresh_from_db", "arefresh_from_db"}:
                 return _refreshed(subject, node)
             if name in {"prefetch_related_objects", "aprefetch_related_objects"}:
                 return _prefetched(subject, node)
     return []
+
+
+def _again(subject: Subject, call: ast.Call) -> list[Plan]:
+    """``Author.objects.get(pk=author.pk)``: the row is at hand, and nobody has changed it."""
+    spot, query = subject.spot, query_of(subject)
+    if spot is None or query is None or query.body or query.terminal is None:
+        return []
+    given = query.terminal.keywords
+    key = given[0].value if len(given) == 1 and given[0].arg in {"pk", "id"} else None
+    if query.terminal.args or not isinstance(key, ast.Attribute) or key.attr not in {"pk", "id"}:
+        return []
+    found = value_of(spot, key.value)
+    if found.kind != "object" or found.model is not query.model or _written(subject):
+        return []
+    same = ast.unparse(key.value)
+    why = lost.fresh_instance(subject, call, same)
+    return [
+        Plan(
+            kind="same-row",
+            file=spot.tree.file,
+            line=subject.site.line,
+            expression=same,
+            read=same,
+            steps=(replace(spot, same, query.node),),
+            costs=0,
+            text=f"{why}: read {same} in place of {ast.unparse(query.node)}",
+            place="",
+        )
+    ]
+
+
+def _written(subject: Subject) -> bool:
+    """Whether rows of that table are written in the scope, so that reading again tells more."""
+    table = subject.group.fingerprint.main_table
+    return any(
+        group.fingerprint.kind in WRITES and group.fingerprint.main_table == table
+        for group in subject.case.groups
+    )
 
 
 def _indexed(subject: Subject, node: ast.Subscript) -> list[Plan]:
@@ -73,7 +115,7 @@ def _refreshed(subject: Subject, call: ast.Call) -> list[Plan]:
     parent = spot.tree.parents.get(call)
     is_async = isinstance(parent, ast.Await)
     bulk = "await {}.ain_bulk" if is_async else "{}.in_bulk"
-    base = f"{found.model.__name__}.{meta.manager_name(found.model)}"
+    base = f"{found.model.__name__}.{meta.manager_name(found.model)}{_prefetching(subject)}"
     keys = f"[{ast.unparse(key)}.pk {rows.clause}]"
     statement = f"{name} = {bulk.format(base)}({keys})"
     read = f"{owner.id} = {name}[{owner.id}.pk]"
@@ -98,9 +140,16 @@ def _refreshed(subject: Subject, call: ast.Call) -> list[Plan]:
                 before(rows.spot, rows.loop, statement),
                 replace(spot, read, node),
             ),
+            why=lost.dropped_by(subject),
             place="before the loop at",
         )
     ]
+
+
+def _prefetching(subject: Subject) -> str:
+    """The look-ups that the rows had before they were read again."""
+    lookups = [quoted(one.facts.accessor) for one in lost.dropped(subject)]
+    return f".prefetch_related({', '.join(lookups)})" if lookups else ""
 
 
 def _kept(subject: Subject, name: str) -> bool:

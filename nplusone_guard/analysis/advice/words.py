@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.declared import place_of
 from nplusone_guard.analysis.findings import Advice, Origin, Site
 from nplusone_guard.analysis.location import Location
@@ -177,8 +178,13 @@ def _recursive(case: Case) -> str:
 
 
 def _write(case: Case) -> str:
-    special = _WRITES.get(case.facts.operation)
-    return special if special is not None else "write all the rows in one statement"
+    told = _WRITES.get(case.facts.operation, "write all the rows in one statement")
+    model = meta.model_of(case.facts.model)
+    if case.facts.operation not in _SAVING or model is None:
+        return told
+    updates = case.facts.operation == "save"
+    lost = meta.losses(model, ("pre_save", "post_save"), ["save"], auto_now=updates)
+    return f"{told} (skips {lost})" if lost else told
 
 
 def _duplicate(case: Case) -> str:
@@ -205,15 +211,14 @@ _OPERATIONS: Final[dict[str, Callable[[Case], str]]] = {
     "raw": _raw_queryset,
 }
 
+_SAVING: Final = frozenset("save create get_or_create update_or_create".split())
+
 _WRITES: Final[dict[str, str]] = {
-    "save": "collect the objects and write them with bulk_create() or bulk_update(), which skip "
-    "save() and signals",
-    "create": "collect the objects and write them with one bulk_create(), which skips save() and "
-    "signals",
+    "save": "collect the objects and write them with bulk_create() or bulk_update()",
+    "create": "collect the objects and write them with one bulk_create()",
     "get_or_create": "read what exists in one query, then bulk_create() the rest "
     "(ignore_conflicts= where a constraint allows)",
-    "update_or_create": "use one bulk_create(update_conflicts=True, …), which skips save() and "
-    "signals",
+    "update_or_create": "use one bulk_create(update_conflicts=True, …) where a constraint allows",
     "update": "use one update() over all the rows, with Case/When or bulk_update()",
     "delete": "use one delete() on a queryset of all the rows",
     "add": "give add() all the objects at once, or bulk_create() the through rows",

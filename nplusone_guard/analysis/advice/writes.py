@@ -11,10 +11,11 @@ from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Plan, Subject, after, before, replace
 from nplusone_guard.analysis.advice.chains import Query, conditions, parse, without
 from nplusone_guard.analysis.advice.relations import quoted
-from nplusone_guard.analysis.advice.rows import inlined, rows_of
+from nplusone_guard.analysis.advice.rows import Rows, inlined, rows_of
 from nplusone_guard.analysis.advice.trees import COMPREHENSIONS, Spot, binding_of, own_nodes
 from nplusone_guard.analysis.advice.values import value_of
 from nplusone_guard.analysis.findings import Step
+from nplusone_guard.capture.scope import WRITES
 
 _SAVED: Final = ("pre_save", "post_save")
 _DELETED: Final = ("pre_delete", "post_delete")
@@ -145,9 +146,30 @@ def _edits(write: Write, name: str, inside: str, item: str, last: str) -> tuple[
         return (*around, replace(spot, inside, write.node), *behind)
     parent = spot.tree.parents.get(write.node)
     if isinstance(parent, ast.Assign) and isinstance(parent.targets[0], ast.Name):
+        if not _only_kept(write, parent.targets[0].id):
+            return None
         kept = inside.replace(item, parent.targets[0].id)
         return (*around, replace(spot, item, write.node), after(spot, parent, kept), *behind)
     return None
+
+
+def _only_kept(write: Write, name: str) -> bool:
+    """Whether the loop does nothing with a new object that needs it to be saved."""
+    parents = write.spot.tree.parents
+    for node in own_nodes(write.loop):
+        if not isinstance(node, ast.Name) or node.id != name or not isinstance(node.ctx, ast.Load):
+            continue
+        user = parents.get(node)
+        if isinstance(user, ast.Attribute):
+            called_on = isinstance(parents.get(user), ast.Call) and user.attr != "append"
+            if user.attr in {"pk", "id"} or called_on:
+                return False
+        elif not isinstance(user, ast.Call) or ast.unparse(user.func).rpartition(".")[2] not in {
+            "append",
+            "add",
+        }:
+            return False
+    return True
 
 
 def _outermost(write: Write) -> ast.AST:
@@ -164,6 +186,9 @@ def _creating(write: Write) -> Plan | None:
     item = _instance(query)
     options = ", ignore_conflicts=True" if _conflicts_are_caught(write) else ""
     behind = f"{_base(query)}.bulk_create({{name}}{options})"
+    kept_in = _appended_to(write)
+    if kept_in and not options:
+        return _creating_those_in(write, query, kept_in, item, behind.format(name=kept_in))
     return _collected(
         write,
         meta.plural(query.model),
@@ -171,6 +196,58 @@ def _creating(write: Write) -> Plan | None:
         write.awaited(behind, "bulk_create"),
         "bulk_create",
         loses=_lost_by_saving(query.model),
+    )
+
+
+def _appended_to(write: Write) -> str:
+    """The list that the loop fills with the new objects, and with nothing else."""
+    call = write.spot.tree.parents.get(write.node)
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+        return ""
+    rows = call.func.value
+    around = write.spot.tree.parents.get(call)
+    if call.func.attr != "append" or not isinstance(rows, ast.Name):
+        return ""
+    bound = binding_of(write.spot.tree, rows.id, rows)
+    empty = bound is not None and isinstance(bound.value, ast.List) and not bound.value.elts
+    inside = bound is not None and any(
+        one is write.loop for one in write.spot.tree.above(bound.node)
+    )
+    function = write.spot.tree.function(write.call) or write.spot.tree.module
+    filled = [
+        one
+        for one in own_nodes(function)
+        if isinstance(one, ast.Attribute)
+        and isinstance(one.value, ast.Name)
+        and one.value.id == rows.id
+        and one.attr in {"append", "extend", "insert"}
+    ]
+    alone = empty and not inside and len(filled) == 1 and isinstance(around, ast.Expr)
+    return rows.id if alone else ""
+
+
+def _creating_those_in(
+    write: Write, query: Query, rows: str, item: str, behind: str
+) -> Plan | None:
+    """``made.append(Tag.objects.create(…))``: the list is there already."""
+    from django.db import connections
+
+    features = connections[write.subject.group.alias].features
+    if not features.can_return_rows_from_bulk_insert:
+        return None  # the objects would go without their keys
+    last = write.awaited(behind, "bulk_create")
+    return Plan(
+        kind="bulk_create",
+        file=write.spot.tree.file,
+        line=int(getattr(write.loop, "lineno", 0)),
+        expression=last,
+        read=f"{rows}.append({item})",
+        steps=(
+            replace(write.spot, item, write.node),
+            after(write.spot, write.loop, last),
+        ),
+        loses=_lost_by_saving(query.model),
+        place="behind the loop at",
     )
 
 
@@ -265,7 +342,8 @@ def _known_before(write: Write, query: Query) -> Plan | None:
     parent = write.spot.tree.parents.get(write.node)
     rows = rows_of(write.subject)
     names = [one for one in query.links[-1].keywords if one.arg != "defaults"]
-    if write.name != "get_or_create" or rows is None or len(names) != 1 or _defaults(write):
+    defaults = _defaults(write)
+    if write.name != "get_or_create" or rows is None or len(names) != 1 or defaults is None:
         return None
     if not isinstance(parent, ast.Assign) or not _ignores_created(write, parent.targets[0]):
         return None
@@ -277,7 +355,13 @@ def _known_before(write: Write, query: Query) -> Plan | None:
     bulk_create, in_bulk = "bulk_create", "in_bulk"
     if write.is_async:
         wait, bulk_create, in_bulk = "await ", "abulk_create", "ain_bulk"
-    made = f"[{query.model.__name__}({field}=key) for key in {keys}]"
+    item = f"{query.model.__name__}({field}=key)"
+    made = f"[{item} for key in {keys}]"
+    if defaults:
+        item = _with_defaults(write, rows, f"{query.model.__name__}({field}={ast.unparse(key)}")
+        made = f"[{item} {rows.clause}]"
+    if not item:
+        return None
     statement = (
         f"{keys} = [{ast.unparse(key)} {rows.clause}]\n"
         f"{wait}{base}.{bulk_create}({made}, ignore_conflicts=True)\n"
@@ -299,6 +383,19 @@ def _known_before(write: Write, query: Query) -> Plan | None:
         loses=_lost_by_saving(query.model),
         place="before the loop at",
     )
+
+
+def _with_defaults(write: Write, rows: Rows, start: str) -> str:
+    """A new row in terms of the loop; empty where its defaults cannot be said so."""
+    given = next(one.value for one in write.call.keywords if one.arg == "defaults")
+    assert isinstance(given, ast.Dict)
+    parts = [start]
+    for name, value in zip(given.keys, given.values, strict=True):
+        meant = inlined(write.spot, value, rows)
+        if meant is None or not isinstance(name, ast.Constant):
+            return ""
+        parts.append(f"{name.value!s}={ast.unparse(meant)}")
+    return f"{', '.join(parts)})"
 
 
 def _ignores_created(write: Write, target: ast.expr) -> bool:
@@ -405,6 +502,8 @@ def _changed_fields(write: Write, model: Any) -> list[str]:
     for one in write.call.keywords:
         if one.arg == "update_fields" and isinstance(one.value, (ast.List, ast.Tuple)):
             return [str(part.value) for part in one.value.elts if isinstance(part, ast.Constant)]
+    if _may_change_elsewhere(write, write.owner.id):
+        return []
     found = [
         node.attr
         for node in own_nodes(write.loop)
@@ -415,6 +514,26 @@ def _changed_fields(write: Write, model: Any) -> list[str]:
     ]
     fields = (meta.field_of(model, name) for name in found)
     return list(dict.fromkeys(str(field.name) for field in fields if field is not None))
+
+
+def _may_change_elsewhere(write: Write, name: str) -> bool:
+    """Whether a method or a function gets the object, and may set fields of its own choice."""
+    parents = write.spot.tree.parents
+    for node in own_nodes(write.loop):
+        if not isinstance(node, ast.Name) or node.id != name:
+            continue
+        user = parents.get(node)
+        if isinstance(user, ast.Attribute):
+            call = parents.get(user)
+            methods = isinstance(call, ast.Call) and call.func is user
+            if methods and user.attr not in _HARMLESS and not user.attr.startswith("get_"):
+                return True
+        elif isinstance(user, ast.Call) and ast.unparse(user.func) not in {"str", "repr", "print"}:
+            return True
+    return False
+
+
+_HARMLESS: Final = frozenset("save asave full_clean clean_fields refresh_from_db".split())
 
 
 def _deleting(write: Write) -> Plan | None:
@@ -606,9 +725,63 @@ def _lost_m2m(write: Write) -> str:
 
 
 def _validating(write: Write) -> Plan | None:
-    """Fields are checked in the loop; what is unique is the database's to check."""
-    if write.call.args or write.call.keywords:
+    """Ask once which values are taken; without that, say what is lost."""
+    if write.call.args or write.call.keywords or write.is_async:
         return None
+    return _validating_once(write) or _not_validating(write)
+
+
+def _validating_once(write: Write) -> Plan | None:
+    """For new objects of a model with one unique field, while the loop saves none of them."""
+    made, rows = write.owner, rows_of(write.subject)
+    model = value_of(write.spot, made.func).model if isinstance(made, ast.Call) else None
+    if not isinstance(made, ast.Call) or model is None or rows is None or write.statement is None:
+        return None
+    field = meta.only_unique_field(model)
+    given = next((one.value for one in made.keywords if one.arg == field), None)
+    key = inlined(write.spot, given, rows) if field and given is not None else None
+    if key is None or made.args or _writes_to(write, model):
+        return None
+    name = write.subject.fresh(f"taken_{field}s")
+    base = f"{model.__name__}._base_manager"
+    statement = (
+        f"{name} = set({base}.filter({field}__in=[{ast.unparse(key)} {rows.clause}])"
+        f".values_list({quoted(field)}, flat=True))"
+    )
+    one = write.subject.fresh(meta.snake(model.__name__))
+    read = (
+        f"{one} = {ast.unparse(made)}\n"
+        f"{one}.full_clean(validate_unique=False, validate_constraints=False)\n"
+        f"if {one}.{field} in {name}:\n"
+        f"    error = {one}.unique_error_message({model.__name__}, ({quoted(field)},))\n"
+        f"    raise ValidationError({{{quoted(field)}: error}})"
+    )
+    return Plan(
+        kind="full_clean",
+        file=rows.spot.tree.file,
+        line=int(getattr(rows.loop, "lineno", 0)),
+        expression=statement,
+        read=read,
+        steps=(
+            *rows.steps,
+            before(rows.spot, rows.loop, statement),
+            replace(write.spot, read, write.statement),
+        ),
+        imports=("from django.core.exceptions import ValidationError",),
+        place="before the loop at",
+    )
+
+
+def _writes_to(write: Write, model: Any) -> bool:
+    """Whether rows of the model are written meanwhile, so that more values are taken."""
+    return any(
+        group.fingerprint.kind in WRITES and group.fingerprint.main_table == model._meta.db_table
+        for group in write.subject.case.groups
+    )
+
+
+def _not_validating(write: Write) -> Plan:
+    """Another result, which the words have to say; so there is no edit to follow blindly."""
     new = (
         f"{ast.unparse(write.owner)}.full_clean(validate_unique=False, validate_constraints=False)"
     )
@@ -618,9 +791,10 @@ def _validating(write: Write) -> Plan | None:
         line=write.call.lineno,
         expression=new,
         read=new,
-        steps=(replace(write.spot, new, write.node),),
         costs=0,
-        loses="the check for duplicates, which unique constraints still do",
+        text=f"full_clean() asks by itself whether each value is taken: ask once for all rows "
+        f"before the loop; or {new}, which changes the result (a value that is taken no longer "
+        "raises ValidationError here, but IntegrityError when it is saved),",
         place="at",
     )
 

@@ -56,6 +56,8 @@ class Facts:
     #: The whole look-up of a prefetch, from the rows that it was begun with; a ``to_attr``
     #: stands in it as such.
     prefetch_to = ""
+    #: Digests, as of ``parent_key``, of the first objects that a prefetch was for.
+    prefetched_for: frozenset[int] = frozenset()
 
     @property
     def lasting(self) -> bool:
@@ -69,7 +71,7 @@ class Facts:
     def forget_values(self) -> None:
         """Let go of the objects and values that were only needed while looking."""
         if self.parent is not None:
-            self.parent_key = hash((type(self.parent), str(primary_key(self.parent))))
+            self.parent_key = row_digest(self.parent)
             self.parent = None
         self.fks = tuple(replace(one, value=None) for one in self.fks)
 
@@ -89,6 +91,11 @@ class ForeignKeyCondition:
 
 #: Reads one frame into facts; ``deep`` at the second sighting.
 Reader = Callable[[FrameType, Facts, bool], None]
+
+
+def row_digest(instance: Any) -> int:
+    """What equal rows share: their type and primary key."""
+    return hash((type(instance), str(primary_key(instance))))
 
 
 def primary_key(instance: Any) -> Any:

@@ -9,7 +9,16 @@ from types import FrameType
 from typing import Any, Final
 
 from nplusone_guard.capture import callpath
-from nplusone_guard.capture.landmarks.facts import Facts, ForeignKeyCondition, Reader, label
+from nplusone_guard.capture.landmarks.facts import (
+    Facts,
+    ForeignKeyCondition,
+    Reader,
+    label,
+    row_digest,
+)
+
+#: Objects of a prefetch that are remembered: a loop's first two are looked for among them.
+_SAMPLE: Final = 16
 
 
 def read(frame: FrameType | None, path: callpath.Path, *, deep: bool) -> Facts:
@@ -211,6 +220,7 @@ def _prefetch(frame: FrameType, facts: Facts, deep: bool) -> None:
         accessor,
         _fk_of_manager(local["prefetcher"]),
     )
+    facts.prefetched_for = frozenset(map(row_digest, instances[:_SAMPLE]))
 
 
 def _prefetch_key(frame: FrameType) -> Hashable:
