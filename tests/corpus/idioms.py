@@ -238,6 +238,96 @@ def rows_of_a_slicing_function_without_relation(n):
     return [entry.headline for entry in newest_entries(limit=n)]
 
 
+@loop("lazy-relation", relation="corpus.Entry.author", assigned="optional")
+def rows_narrowed_in_a_branch(n):
+    entries = Entry.objects.order_by("pk")
+    if n < 0:
+        entries = entries.filter(status="draft")  # assigned
+    return [entry.author.name for entry in entries]  # loop origin site
+
+
+@healthy(twin=rows_narrowed_in_a_branch)
+def joined_rows_narrowed_in_a_branch(n):
+    entries = Entry.objects.select_related("author").order_by("pk")
+    if n < 0:
+        entries = entries.filter(status="draft")
+    return [entry.author.name for entry in entries]
+
+
+@loop("lazy-relation", relation="corpus.Entry.author", assigned="optional")
+def rows_of_either_branch(n):
+    if n < 0:
+        entries = Entry.objects.filter(status="draft")
+    else:
+        entries = Entry.objects.order_by("pk")  # assigned
+    return [entry.author.name for entry in entries]  # loop origin site
+
+
+@healthy(twin=rows_of_either_branch)
+def joined_rows_of_either_branch(n):
+    if n < 0:
+        entries = Entry.objects.filter(status="draft").select_related("author")
+    else:
+        entries = Entry.objects.select_related("author").order_by("pk")
+    return [entry.author.name for entry in entries]
+
+
+@loop("lazy-relation", relation="corpus.Author.country")
+def parents_of_either_branch(n):
+    countries = []
+    for entry in Entry.objects.select_related("author", "editor"):  # loop origin
+        person = entry.author
+        if entry.rating % 2:
+            person = entry.editor
+        countries.append(person.country.name)  # site
+    return countries
+
+
+@healthy(twin=parents_of_either_branch)
+def joined_parents_of_either_branch(n):
+    entries = Entry.objects.select_related("author__country", "editor__country")
+    return [(entry.editor if entry.rating % 2 else entry.author).country.name for entry in entries]
+
+
+@loop("query-in-loop", tag="filtered")
+@loop("query-in-loop", tag="inner", origin="optional")
+def filters_inside_filters(n):
+    titles = []
+    for author in Author.objects.order_by("pk"):  # loop:filtered origin:filtered
+        # site:filtered loop:inner origin:inner
+        for entry in author.entries.filter(rating__gte=0):
+            # site:inner
+            titles += [chapter.title for chapter in entry.chapter_set.filter(number=1)]
+    return titles
+
+
+@healthy(twin=filters_inside_filters)
+def filters_inside_a_prefetch(n):
+    first = Prefetch("chapter_set", Chapter.objects.filter(number=1), to_attr="first_chapters")
+    entries = Entry.objects.filter(rating__gte=0).prefetch_related(first)
+    authors = Author.objects.prefetch_related(Prefetch("entries", entries, to_attr="rated"))
+    return [
+        chapter.title
+        for author in authors
+        for entry in author.rated
+        for chapter in entry.first_chapters
+    ]
+
+
+@loop("query-in-loop")
+def filters_by_names_per_row(n):
+    counts, wanted = [], {"status": "live"}
+    for author in Author.objects.order_by("pk"):  # loop origin
+        counts.append(author.entries.filter(**wanted).count())  # site
+    return counts
+
+
+@healthy(twin=filters_by_names_per_row)
+def filters_by_names_at_once(n):
+    wanted = {"status": "live"}
+    return Entry.objects.filter(**wanted).count()
+
+
 class Listing:
     def get_queryset(self):
         return Entry.objects.order_by("pk")

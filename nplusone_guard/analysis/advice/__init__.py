@@ -24,6 +24,7 @@ from nplusone_guard.analysis.advice.case import Candidate as Candidate
 from nplusone_guard.analysis.advice.case import Case as Case
 from nplusone_guard.analysis.advice.case import Parents as Parents
 from nplusone_guard.analysis.advice.case import Plan, Subject, append
+from nplusone_guard.analysis.advice.declared import OR_BY_OPTION
 from nplusone_guard.analysis.advice.feeds import Feed
 from nplusone_guard.analysis.advice.wording import double_quoted, one_line
 from nplusone_guard.analysis.findings import Advice, Option, Step
@@ -257,7 +258,10 @@ def _sentence(case: Case, told: _Told) -> str:
     if plan.text:
         text = double_quoted(plan.text) + (f" {plan.place} {where}" if plan.place else "")
     elif plan.place.startswith("to "):
-        text = f"add {expression} {plan.place} {where}"
+        place = plan.place
+        if "prefetch_related" in expression:
+            place = place.replace(OR_BY_OPTION, "")
+        text = f"add {expression} {place} {where}"
     elif plan.place.startswith("behind "):
         text = f"{read} in the loop, and {plan.place} {where}: {expression}"
         read = ""

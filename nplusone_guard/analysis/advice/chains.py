@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Subject
-from nplusone_guard.analysis.advice.trees import Spot, binding_of
+from nplusone_guard.analysis.advice.trees import Spot, binding_of, possible_bindings
 from nplusone_guard.analysis.advice.values import ASYNC_METHODS, Value, value_of
 
 #: Methods that send the query, and answer with something else than rows.
@@ -204,6 +204,8 @@ def _followed(query: Query, known: Known, depth: int) -> Query:
         return query
     bound = binding_of(query.spot.tree, root.id, root)
     if bound is None or bound.how != "value" or bound.value is None:
+        return query
+    if len(possible_bindings(query.spot.tree, root.id, root)) > 1:
         return query
     loops = list(query.spot.tree.loops(root))
     mine = [one for one in loops if any(up is one for up in query.spot.tree.above(bound.node))]

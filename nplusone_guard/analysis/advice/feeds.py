@@ -19,6 +19,7 @@ from nplusone_guard.analysis.advice.trees import (
     Spot,
     binding_of,
     own_nodes,
+    possible_bindings,
 )
 from nplusone_guard.analysis.advice.values import (
     ASYNC_METHODS,
@@ -141,7 +142,22 @@ def _name(spot: Spot, node: ast.Name, depth: int) -> Iterator[Feed]:
         yield from _feeds(spot, iterable, depth)
     elif bound.value is not None:
         filled = list(_filled(spot, node.id, node, depth))
-        yield from filled or _feeds(spot.at(bound.value), bound.value, depth)
+        yield from filled or _assigned(spot, node, depth)
+
+
+def _assigned(spot: Spot, node: ast.Name, depth: int) -> Iterator[Feed]:
+    """What the name was assigned; of what a branch makes of it, that which it is made of."""
+    values = [one.value for one in possible_bindings(spot.tree, node.id, node)]
+    own = [one for one in values if one is not None and not _begins_with(one, node.id)]
+    for value in own or values[:1]:
+        if value is not None:
+            yield from _feeds(spot.at(value), value, depth)
+
+
+def _begins_with(node: ast.expr, name: str) -> bool:
+    while isinstance(node, (ast.Call, ast.Attribute, ast.Subscript)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return isinstance(node, ast.Name) and node.id == name
 
 
 def _filled(spot: Spot, name: str, at: ast.AST, depth: int) -> Iterator[Feed]:
@@ -264,6 +280,11 @@ def _all_of(field: str) -> Any:
     return reader
 
 
+def _either(spot: Spot, node: ast.IfExp, depth: int) -> Iterator[Feed]:
+    yield from _feeds(spot, node.body, depth)
+    yield from _feeds(spot, node.orelse, depth)
+
+
 _READERS: Final[dict[type[ast.AST], Any]] = {
     ast.Name: _name,
     ast.Attribute: _attribute,
@@ -274,7 +295,7 @@ _READERS: Final[dict[type[ast.AST], Any]] = {
     ast.Yield: _below("value"),
     ast.NamedExpr: _below("value"),
     ast.Starred: _below("value"),
-    ast.IfExp: _below("body"),
+    ast.IfExp: _either,
     ast.BoolOp: _all_of("values"),
     ast.List: _all_of("elts"),
     ast.Tuple: _all_of("elts"),

@@ -169,6 +169,8 @@ def _by_record(subject: Subject) -> list[Plan]:
     served = facts.operation in {"filter", "count", "exists"} and facts.plain
     if not (served and facts.accessor and facts.parent_model):
         return []
+    if any(one is not subject and one.site == subject.site for one in subject.case.subjects):
+        return []  # the same line asks in another way, too, which no prefetch answers
     root = root_of(subject, None, meta.model_of(facts.parent_model))
     if root is None:
         return []

@@ -156,9 +156,10 @@ def _plain_for(loop: ast.AsyncFor, read: str) -> str:
 def _parent(subject: Subject, spot: Spot, place: tuple[Spot, ast.AST], field: Any) -> Plan | None:
     name = fresh(spot.tree, place[1], f"{meta.plural(field.model)}_by_key")
     statement = f"{name} = {_all(field.model)}.in_bulk()"
+    walk = place[1] if isinstance(place[1], ast.While) else spot.tree.function(spot.node)
     nodes = [
         node
-        for node in ast.walk(place[1])
+        for node in ast.walk(walk or place[1])
         if isinstance(node, ast.Attribute)
         and node.attr == field.name
         and isinstance(node.ctx, ast.Load)

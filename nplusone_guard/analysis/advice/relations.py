@@ -119,12 +119,15 @@ def eager(subject: Subject, root: Root, accessor: str, argument: str = "") -> Pl
     if generic is not None:
         argument, imports = generic
     method = "prefetch_related" if argument else method_of(root, way)
-    given = argument or quoted(lookup)
+    calls = [(method, argument or quoted(lookup))]
+    for other in root.others if not argument else ():
+        told = shortest(root.model, (*other, *accessor.split("__")))
+        calls.append((method_of(root, told), quoted("__".join(told))))
     return Plan(
         kind="prefetch" if argument else method,
         file=root.file,
         line=root.line,
-        calls=((method, given),),
+        calls=tuple(calls),
         feeds=root.feeds,
         read=reading(subject),
         imports=imports,
@@ -165,6 +168,10 @@ def _beyond_generic(
 
 def _queryset(subject: Subject, root: Root) -> str:
     kind, name = (root.declared.kind, root.declared.name) if root.declared else ("", "")
+    parents = subject.case.parents
+    if not kind and not root.feeds and parents is not None:
+        site = parents.origin.assigned or parents.origin.site
+        kind = site.kind if (site.file, site.line) == (root.file, root.line) else ""
     return place_of(kind, name, subject.candidate.location.loop)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +11,15 @@ from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Case, Parents, Subject, spot_of_group
 from nplusone_guard.analysis.advice.declared import CLASSES
 from nplusone_guard.analysis.advice.feeds import Feed, feeds
-from nplusone_guard.analysis.advice.trees import FUNCTIONS, Bound, Spot, binding_of
+from nplusone_guard.analysis.advice.trees import (
+    FUNCTIONS,
+    Bound,
+    Spot,
+    binding_of,
+    own_nodes,
+    possible_bindings,
+    tree_of,
+)
 from nplusone_guard.analysis.advice.values import (
     called,
     given_by_caller,
@@ -41,6 +50,8 @@ class Root:
     line: int
     #: The class that a framework reads for, in place of code of the user's.
     declared: callpath.Spot | None = None
+    #: Ways that other branches take from the same rows.
+    others: tuple[tuple[str, ...], ...] = ()
 
     @property
     def editable(self) -> bool:
@@ -106,11 +117,34 @@ def _of_name(spot: Spot, node: ast.Name, way: tuple[str, ...], depth: int) -> Ro
     if bound.how == "param":
         return _of_parameter(spot, node, bound, way, depth)
     assert bound.value is not None
+    branches = possible_bindings(spot.tree, node.id, node)
+    if len(branches) > 1:
+        return _of_branches(spot, [one.value for one in branches], way, depth)
     if bound.how == "value":
         if isinstance(bound.value, (ast.Attribute, ast.Name)):
             return _by_source(spot, bound.value, way, depth)
         return _of_rows(spot, bound.value, way, depth)
     return _of_rows(spot, unpacked(bound.value, bound.path), way, depth)
+
+
+def _of_branches(
+    spot: Spot, values: Sequence[ast.expr | None], way: tuple[str, ...], depth: int
+) -> Root | None:
+    """``row = entry`` in one branch and ``row = entry.parent`` in another: both ways."""
+    roots = [
+        _by_source(spot, value, way, depth)
+        for value in values
+        if isinstance(value, (ast.Attribute, ast.Name))
+    ]
+    found = [one for one in roots if one is not None]
+    if len(found) != len(values) or len({tuple(map(id, _nodes(one))) for one in found}) != 1:
+        return None
+    ways = [one.way for one in found]
+    return replace(found[0], others=tuple(dict.fromkeys(ways[1:])))
+
+
+def _nodes(root: Root) -> list[ast.AST]:
+    return [feed.node for feed in root.feeds]
 
 
 def _of_rows(spot: Spot, rows: ast.expr, way: tuple[str, ...], depth: int) -> Root | None:
@@ -270,7 +304,28 @@ def _of_read(
 def _of_class(way: tuple[str, ...], model: Any, declared: callpath.Spot | None) -> Root | None:
     if declared is None:
         return None
-    return Root((), way, model, declared.file, declared.line, declared)
+    found = _written_in_class(declared, model) if not way or model is not None else ()
+    return Root(found, way, model, declared.file, declared.line, declared)
+
+
+def _written_in_class(declared: callpath.Spot, model: Any) -> tuple[Feed, ...]:
+    """``queryset = …`` of a view, or what its ``get_queryset()`` returns, where it is written."""
+    tree = tree_of(declared.file) if declared.kind == "view" else None
+    for node in tree.nodes_on(declared.line) if tree is not None else ():
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "queryset":
+            return _querysets([Spot(tree, node.value)], model)  # type: ignore[arg-type]
+        if isinstance(node, FUNCTIONS) and node.name == "get_queryset":
+            values = [one.value for one in own_nodes(node) if isinstance(one, ast.Return)]
+            given = [Spot(tree, one) for one in values if one is not None]  # type: ignore[arg-type]
+            return _querysets(given, model)
+    return ()
+
+
+def _querysets(given: list[Spot], model: Any) -> tuple[Feed, ...]:
+    """The querysets that rows of a model come from; nothing where one of them does not show."""
+    found = [feeds(one, model) for one in given]
+    usable = [one for each in found for one in each if one.kind == "queryset"]
+    return tuple(usable) if found and all(found) and len(usable) == sum(map(len, found)) else ()
 
 
 def _declared(read: Group) -> callpath.Spot | None:

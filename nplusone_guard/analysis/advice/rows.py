@@ -16,6 +16,7 @@ from nplusone_guard.analysis.advice.trees import (
     Spot,
     binding_of,
     names_in,
+    possible_bindings,
     targets,
 )
 from nplusone_guard.analysis.advice.values import called, given_by_caller, value_of
@@ -136,6 +137,8 @@ def inlined(spot: Spot, node: ast.expr, rows: Rows, depth: int = 0) -> ast.expr 
 def _meant(spot: Spot, name: str, at: ast.expr, rows: Rows) -> Spot | None:
     """What a name stands for; ``None`` where it is the same in every turn."""
     bound, stored = binding_of(spot.tree, name, at), _stored(rows)
+    if len(possible_bindings(spot.tree, name, at)) > 1:
+        return _LOST if name in stored else None
     if bound is not None and bound.how == "value" and bound.value is not None:
         return spot.at(bound.value) if name in stored else None
     if bound is not None and bound.how == "param":

@@ -219,6 +219,32 @@ def binding_of(tree: Tree, name: str, at: ast.AST) -> Bound | None:
     return None
 
 
+def possible_bindings(tree: Tree, name: str, at: ast.AST) -> list[Bound]:
+    """The assignments that a name may have its value from, where branches assign it, too."""
+    last, function = binding_of(tree, name, at), tree.function(at)
+    if last is None or last.how != "value" or function is None:
+        return [last] if last is not None else []
+    around = {id(one) for one in tree.above(at)}
+    bound = [one for other, one in tree.bindings(function) if other == name]
+    found: list[Bound] = []
+    for one in reversed(bound[: bound.index(last) + 1] if last in bound else [last]):
+        if one.how == "value":
+            found.append(one)
+        if not _is_conditional(tree, one.node, around):
+            break
+    return found
+
+
+def _is_conditional(tree: Tree, node: ast.AST, around: Collection[int]) -> bool:
+    """Whether a statement is in a block that need not be run before what ``around`` is above."""
+    for one in tree.above(node):
+        if isinstance(one, FUNCTIONS):
+            return False
+        if isinstance(one, (ast.If, ast.Try, ast.For, ast.While)) and id(one) not in around:
+            return True
+    return False
+
+
 def _of_lambda(node: ast.Lambda, name: str) -> Bound | None:
     names = [one.arg for one in [*node.args.posonlyargs, *node.args.args]]
     defaults = dict(zip(reversed(names), reversed(node.args.defaults), strict=False))
