@@ -61,6 +61,19 @@ def test_the_origin_of_a_changelist_is_its_admin(browse):
     assert shown(finding.origin.site) == CHANGELIST
 
 
+def test_advice_names_the_hook_of_the_admin(browse):
+    (finding,) = browse("/looping/shop/customer/").findings
+    assert 'select_related("city") to get_queryset() of CustomerAdmin (or its list_' in (
+        finding.advice.text
+    )
+
+
+def test_no_option_of_the_admin_loads_collections(browse):
+    report = browse("/looping/shop/order/")
+    (finding,) = [one for one in report.findings if one.loop.function == "OrderAdmin changelist"]
+    assert '.prefetch_related("lines") to get_queryset() of OrderAdmin at' in finding.advice.text
+
+
 def test_str_as_the_only_column(browse):
     assert found(browse("/looping/shop/customer/")) == {
         (

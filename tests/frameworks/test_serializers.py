@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from django.conf import settings
 from django.test import override_settings
@@ -186,6 +188,21 @@ def test_the_origin_is_the_queryset_of_the_view(ask):
     (finding,) = ask("/api/orders/?as=NestedSerializer").findings
     assert shown(finding.origin.site) == place("OrderViewSet.list", "order_queryset")
     assert finding.origin.model == "shop.Order"
+
+
+@pytest.mark.parametrize(
+    ("path", "old"),
+    [
+        ("/api/orders/?as=NestedSerializer", "Order.objects.order_by('pk')"),
+        # Of the branches that assign the name, the one that they all begin with.
+        ("/api/recent/", "Order.objects.order_by('pk')"),
+    ],
+)
+def test_advice_changes_the_queryset_where_the_view_declares_or_makes_it(ask, path, old):
+    (option, *_) = ask(path).findings[0].advice.options
+    (step,) = option.steps
+    assert (Path(step.file).name, step.action, step.old) == ("api.py", "append", old)
+    assert step.new == '.select_related("customer__city")'
 
 
 def test_the_line_of_a_function_that_is_a_view_is_the_origin(ask):

@@ -171,6 +171,24 @@ def test_middleware_of_a_package(tables, setting):
     assert (finding.loop.package, finding.loop.line) == ("shop_tables", 14)
 
 
+def test_advice_for_what_a_package_does_by_itself_is_no_edit_of_the_package(tables):
+    (finding,) = middleware_report().findings
+    assert finding.advice.text == (
+        "no code of the project asks: override or configure what shop_tables does at "
+        "tables.py:14, or leave it out (EXCLUDE); its own code would have to ask Entry once "
+        "before the loop, grouped by the values that change, and look them up"
+    )
+    assert not any(option.steps for option in finding.advice.options)
+
+
+def test_advice_for_a_package_that_is_called_changes_what_the_project_gives_it(tables):
+    with watch() as recording:
+        tables.names(m.Entry.objects.all())
+    (option, *_) = recording.report.findings[0].advice.options
+    (step,) = option.steps
+    assert (step.file, step.old) == (__file__, "m.Entry.objects.all()")
+
+
 @pytest.mark.parametrize("setting", [{"EXCLUDE": ["shop_tables"]}, {"INCLUDE": ["other"]}])
 def test_middleware_of_a_package_left_out_by_the_settings(tables, setting):
     report = middleware_report(**setting)

@@ -93,6 +93,14 @@ def test_advice_changes_the_view(ask):
     assert step.new == '.select_related("author")'
 
 
+def test_advice_names_the_hook_of_a_view_that_has_no_code(ask):
+    (finding,) = ask("/entries/from-urls/").findings
+    assert finding.advice.text.startswith(
+        'add .select_related("author") to the queryset that the view gives (its queryset= or '
+        "get_queryset()) to the template at entry_list.html:"
+    )
+
+
 @pytest.fixture
 def busy_author(rendering):
     """One author, who has written everything."""

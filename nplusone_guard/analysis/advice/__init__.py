@@ -42,9 +42,25 @@ def advise(case: Case) -> Advice:
         contain("analysis.advice", error, case.scope.errors)
         options = []
     if not options:
-        return _in_words(case)
+        return _for_package(case, _in_words(case))
     first = options[0]
-    return Advice(_sentence(case, first), first[0].saves, first[0].of, tuple(o for o, _ in options))
+    told = tuple(option for option, _ in options)
+    advice = Advice(_sentence(case, first), first[0].saves, first[0].of, told)
+    return _for_package(case, advice)
+
+
+def _for_package(case: Case, advice: Advice) -> Advice:
+    """Where an installed package asks by itself, its code is not the user's to edit."""
+    site = case.main.location.site
+    if not site.package:
+        return advice
+    where = f"{os.path.basename(site.file.replace(chr(92), '/'))}:{site.line}"
+    text = (
+        f"no code of the project asks: override or configure what {site.package} does at "
+        f"{where}, or leave it out (EXCLUDE); its own code would have to {advice.text}"
+    )
+    options = tuple(replace(option, steps=()) for option in advice.options)
+    return replace(advice, text=text, options=options)
 
 
 def _in_words(case: Case) -> Advice:
