@@ -6,18 +6,19 @@ That the edits do what they say is shown by `test_applied`.
 from __future__ import annotations
 
 import ast
+from contextlib import suppress
 from pathlib import Path
 
 import django
 import pytest
-from django.db.models import F, Prefetch
+from django.db.models import Count, F, Prefetch
 from django.db.models.signals import post_save
 
 from nplusone_guard.analysis import advice
 from nplusone_guard.capture import faults
 from nplusone_guard.guard import watch
 from tests.corpus.data import populate
-from tests.corpus.models import Author, Entry, Note, Profile, Remark, Tag
+from tests.corpus.models import Author, Entry, Note, Option, Profile, Remark, Tag
 
 pytestmark = pytest.mark.django_db
 
@@ -246,6 +247,83 @@ def reverse_one_to_one():
 def test_a_look_up_by_the_parent_is_the_accessor_by_its_real_name():
     (option, *_) = advised(reverse_one_to_one).options
     assert (option.expression, option.read) == ('.select_related("profile")', "author.profile")
+
+
+def by_prefix():
+    for author in Author.objects.order_by("pk"):
+        list(author.entries.filter(headline__startswith="head"))
+
+
+def test_python_does_not_stand_in_for_like_where_that_ignores_case():
+    """On SQLite "head" finds "Headline 0"; ``str.startswith()`` would not."""
+    assert [option.kind for option in advised(by_prefix).options] == ["prefetch"]
+
+
+def by_text_for_a_number():
+    for author in Author.objects.order_by("pk"):
+        author.entries.filter(rating="1").count()
+
+
+def test_python_does_not_stand_in_for_a_database_that_reads_numbers_off_text():
+    options = advised(by_text_for_a_number).options
+    assert [option.kind for option in options] == ["annotate"]
+
+
+def beside_an_aggregate():
+    for author in Author.objects.annotate(blog_count=Count("blogs")):
+        author.entries.count()
+
+
+def test_a_count_beside_an_aggregate_joins_nothing():
+    (option, *_) = advised(beside_an_aggregate).options
+    assert option.expression == (
+        ".annotate(entries_count=Coalesce(Subquery(Entry.objects.filter("
+        'author=OuterRef("pk")).order_by().values("author").annotate(total=Count("pk"))'
+        '.values("total")), 0))'
+    )
+
+
+def missing_rows():
+    found = []
+    for author in Author.objects.order_by("pk"):
+        try:
+            found.append(author.entries.get(status="gone"))
+        except (Entry.DoesNotExist, ValueError):
+            found.append(None)
+
+
+def missing_rows_suppressed():
+    for author in Author.objects.order_by("pk"):
+        with suppress(Entry.DoesNotExist):
+            author.entries.get(status="gone")
+
+
+@pytest.mark.parametrize(
+    ("function", "new"),
+    [
+        (missing_rows, "(Entry.DoesNotExist, ValueError, IndexError)"),
+        (missing_rows_suppressed, "suppress(Entry.DoesNotExist, IndexError)"),
+    ],
+)
+def test_handlers_of_missing_rows_take_what_is_raised_instead(function, new):
+    (option, *_) = advised(function).options
+    (handler,) = [step for step in option.steps if "DoesNotExist" in step.old]
+    assert handler.new == new
+
+
+def validated_for_update():
+    for option in Option.objects.order_by("pk"):
+        option.full_clean()
+
+
+def test_validation_that_cannot_be_done_at_once_says_what_changes():
+    found = advised(validated_for_update)
+    assert found.text.startswith(
+        "full_clean() asks by itself whether each value is taken: ask once for all rows before "
+        "the loop; or option.full_clean(validate_unique=False, validate_constraints=False), which "
+        "changes the result"
+    )
+    assert found.options[0].steps == ()
 
 
 # --- bypassed -----------------------------------------------------------------------------

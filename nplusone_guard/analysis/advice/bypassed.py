@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from nplusone_guard.analysis.advice import lost, queries
-from nplusone_guard.analysis.advice.case import Plan, Subject, replace
+from nplusone_guard.analysis.advice.case import Plan, Subject
 from nplusone_guard.analysis.advice.feeds import Feed
 from nplusone_guard.analysis.advice.queries import Ask, ask_of, picked
 from nplusone_guard.analysis.advice.trees import own_nodes
@@ -62,18 +62,7 @@ def _in_python(ask: Ask) -> Plan | None:
 
 
 def _read(ask: Ask, read: str) -> Plan:
-    query = ask.relative.query
-    return Plan(
-        kind="prefetched",
-        file=query.spot.tree.file,
-        line=query.where().line,
-        expression=read,
-        read=read,
-        steps=(replace(query.where(), read),),
-        costs=0,
-        text=f"{told(ask.subject)}: read {read}",
-        place="",
-    )
+    return lost.read_in_python(ask, read, told(ask.subject))
 
 
 def _in_the_prefetch(ask: Ask) -> Plan | None:

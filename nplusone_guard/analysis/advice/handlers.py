@@ -1,4 +1,4 @@
-"""``except Author.DoesNotExist`` around a look-up that no longer raises it."""
+"""``except Author.DoesNotExist``, or ``suppress()`` of it, around a look-up that no longer raises it."""
 
 from __future__ import annotations
 
@@ -36,6 +36,11 @@ def _in_function(spot: Spot, node: ast.AST, raised: str) -> Iterator[Step]:
             for handler in one.handlers:
                 if handler.type is not None and _takes_missing(handler.type):
                     yield replace(spot, _with(one, handler.type, raised), handler.type)
+        for item in one.items if isinstance(one, ast.With) else ():
+            call = item.context_expr
+            if isinstance(call, ast.Call) and any(_name(each) in _MISSING for each in call.args):
+                kinds = ", ".join(map(ast.unparse, call.args))
+                yield replace(spot, f"{ast.unparse(call.func)}({kinds}, {raised})", call)
         below = one
 
 

@@ -172,12 +172,12 @@ def in_attribute(ask: Ask, attribute: str) -> list[Plan]:
     calls = [_prefetch_to(feed, attribute) for feed in ask.root.feeds]
     rows = f"{ask.parent}.{attribute}"
     if calls and all(call is not None and _holds_the_same(ask, call) for call in calls):
-        return [_read(ask, rows, why)] if ask.operation in {"filter", "iterator"} else []
+        return [read_in_python(ask, rows, why)] if ask.operation in {"filter", "iterator"} else []
     if calls and all(call is not None and not _links_of(call) for call in calls):
         read = picked(changed(ask, loaded_as=rows))
         if ask.whole and ask.operation in {"filter", "iterator"}:
             read = rows
-        return [_read(ask, read, why)] if read is not None else []
+        return [read_in_python(ask, read, why)] if read is not None else []
     return [changed(plan, why=why) for plan in queries.plans(subject)]
 
 
@@ -230,7 +230,8 @@ def _holds_the_same(ask: Ask, call: ast.Call) -> bool:
     return bool(ask.links) and _links_of(call) == [link.text for link in ask.links]
 
 
-def _read(ask: Ask, read: str, why: str) -> Plan:
+def read_in_python(ask: Ask, read: str, why: str) -> Plan:
+    """What the query gives, from rows that are loaded already."""
     query = ask.relative.query
     return Plan(
         kind="prefetched",

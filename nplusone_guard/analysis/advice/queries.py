@@ -593,7 +593,23 @@ def _can_replace_async(ask: Ask) -> bool:
 def picked(ask: Ask) -> str | None:
     """What the query gives, from the loaded rows; ``None`` where Python cannot say it."""
     shape = _SHAPES.get(ask.operation)
-    return shape(ask) if shape is not None and not ask.of_the_database else None
+    if shape is None or ask.of_the_database or _ignores_case(ask):
+        return None
+    return shape(ask)
+
+
+def _ignores_case(ask: Ask) -> bool:
+    """Whether the database compares text by LIKE, to which "a" and "A" are one (SQLite)."""
+    from django.db import connections
+
+    if connections[ask.subject.group.alias].vendor != "sqlite":
+        return False
+    links = [*ask.links, *([ask.terminal] if ask.terminal is not None else [])]
+    names = (one.arg or "" for link in links if link.name in CONDITIONS for one in link.keywords)
+    return any(name.rpartition("__")[2] in _BY_LIKE for name in names)
+
+
+_BY_LIKE: Final = frozenset("contains startswith endswith".split())
 
 
 def _source(ask: Ask) -> tuple[str, str]:
