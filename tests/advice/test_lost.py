@@ -118,7 +118,7 @@ def attribute_never_read():
 
 def test_an_attribute_that_is_never_read():
     assert told(attribute_never_read) == (
-        '"entries" is prefetched at +1 into to_attr="drafts", which is never read, and '
+        '"entries" is prefetched at +1 into to_attr="drafts", which this code never reads, and '
         '.filter(status="draft") at +2 asks the database again: read author.drafts'
     )
 

@@ -189,7 +189,7 @@ def _use(ask: Ask, attribute: str) -> str:
         for tree in trees.values()
         for node in ast.walk(_around(tree, ask))
     )
-    return "but" if read else "which is never read, and"
+    return "but" if read else "which this code never reads, and"
 
 
 def _around(tree: object, ask: Ask) -> ast.AST:
