@@ -177,6 +177,12 @@ def _at_least(least: int) -> Callable[[Key, object, Say], object]:
     return read_number
 
 
+def _share(key: Key, value: object, say: Say) -> object:
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
+        say(_bad(key, value))  # No number at all (nan) is not between them, either.
+    return value
+
+
 def _directory(key: Key, value: object, say: Say) -> object:
     if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
         say(_bad(key, value))
@@ -363,6 +369,14 @@ KEYS: Final = (
         default="`[]`",
         about="Installed packages whose own loops do not count.",
         read=_excluded_modules,
+    ),
+    Key(
+        name="SAMPLE",
+        field="sample",
+        allowed="a number from 0 to 1",
+        default="`1.0`",
+        about="The share of requests that the middleware watches, picked at random.",
+        read=_share,
     ),
     Key(
         name="EXCLUDE_PATHS",

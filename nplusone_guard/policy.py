@@ -73,6 +73,8 @@ class Policy:
     max_timeline: int = 1_000
     #: Paths in reports are shown relative to this directory (default: the working directory).
     base_dir: str | None = None
+    #: The share of requests that the middleware watches, 0 to 1.
+    sample: float = 1.0
     #: URL paths the middleware leaves alone: beginnings, or globs.
     exclude_paths: tuple[str, ...] = ()
     #: Whether each task of Celery and of Django Tasks is a scope.

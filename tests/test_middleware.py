@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import random
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from nplusone_guard import middleware
 from nplusone_guard.capture import faults
 from nplusone_guard.capture.scope import current_scope
 from nplusone_guard.exceptions import NPlusOneDetected
+from nplusone_guard.guard import watch
 from nplusone_guard.policy import Policy
 from tests.webapp import GUARD, views
 
@@ -164,6 +166,96 @@ def test_without_the_application_it_is_off_and_says_so(caplog):
     ):
         middleware.GuardMiddleware(lambda request: HttpResponse())
     assert caplog.messages == ['GuardMiddleware is off: add "nplusone_guard" to INSTALLED_APPS.']
+
+
+# --- a sample of the requests --------------------------------------------------------------
+
+
+@both
+@pytest.mark.usefixtures("users")
+def test_a_request_is_in_the_sample_by_chance(send, guarded, delivered, monkeypatch):
+    chances = iter([0.0, 0.19, 0.2, 0.9, 0.1])
+    monkeypatch.setattr(middleware, "_chance", lambda: next(chances))
+    watched = []
+    with guarded(SAMPLE=0.2):
+        for _ in range(5):
+            before = len(delivered)
+            assert send("/loop/").content == b"user0,user1,user2"
+            watched.append(len(delivered) > before)
+    assert watched == [True, True, False, False, True]
+    assert delivered.summary() == [("GET /loop/", 4, ["query-in-loop"])] * 3
+
+
+@pytest.mark.parametrize(
+    ("share", "watched"), [(0, {0}), (0.5, set(range(1, 400))), (1, {400}), (1.0, {400})]
+)
+def test_of_many_requests_a_share_is_watched(guarded, delivered, share, watched):
+    with guarded(SAMPLE=share):
+        answer = middleware.GuardMiddleware(lambda request: HttpResponse())
+        for _ in range(400):
+            answer(RequestFactory().get("/"))
+    assert len(delivered) in watched
+
+
+def test_the_applications_own_random_numbers_stay_as_they_are(guarded):
+    random.seed(7)
+    before = random.getstate()
+    with guarded(SAMPLE=0.5):
+        middleware.GuardMiddleware(lambda request: HttpResponse())(RequestFactory().get("/"))
+    assert random.getstate() == before
+
+
+@both
+@pytest.mark.usefixtures("users")
+@pytest.mark.parametrize("share", [0, 1])
+def test_a_request_outside_the_sample_has_no_scope(send, guarded, monkeypatch, share):
+    scopes = []
+
+    def load():
+        scopes.append(current_scope.get())
+        return [b"loaded"]
+
+    monkeypatch.setattr(views, "load_one_by_one", load)
+    with guarded(SAMPLE=share):
+        send("/loop/")
+    assert [scope is not None for scope in scopes] == [bool(share)]
+
+
+@both
+@pytest.mark.usefixtures("users")
+def test_inside_a_scope_nothing_is_left_to_chance(send, guarded):
+    with guarded("raise", SAMPLE=0), watch():
+        for _ in range(2):
+            with pytest.raises(NPlusOneDetected):
+                send("/loop/")
+
+
+@both
+@pytest.mark.usefixtures("users")
+@pytest.mark.parametrize("share", [2, float("nan"), "0.1", None])
+def test_a_share_that_is_none_watches_nothing_and_breaks_nothing(send, guarded, delivered, share):
+    with guarded(SAMPLE=share):
+        assert send("/loop/").content == b"user0,user1,user2"
+    assert delivered == []
+    middleware._logged.clear()
+
+
+@both
+@pytest.mark.usefixtures("users")
+def test_a_fault_while_picking_leaves_the_response_untouched(
+    send, guarded, delivered, monkeypatch, caplog
+):
+    def fail():
+        raise OSError("no random numbers")
+
+    faults.forget_logged()
+    monkeypatch.setattr(middleware, "_chance", fail)
+    with guarded(SAMPLE=0.5):
+        for _ in range(2):
+            assert send("/loop/").content == b"user0,user1,user2"
+    assert delivered == []
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    faults.forget_logged()
 
 
 # --- mode raise ----------------------------------------------------------------------------
