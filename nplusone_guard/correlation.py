@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
-import uuid
 from collections.abc import Callable
 from typing import Final
 
@@ -33,7 +33,7 @@ _TRACEPARENT: Final = re.compile(
 
 def generate() -> str:
     """A new id: 32 hexadecimal digits, as a trace id has."""
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()  # a quarter of what a UUID takes
 
 
 def accept(value: object) -> str:

@@ -99,9 +99,7 @@ class Judge:
         by_shape: dict[tuple[str, str], list[Group]] = defaultdict(list)
         for group in self.groups:
             if not group.fingerprint.truncated:
-                # Without the OFFSET: the first of several indexed rows has none.
-                text = group.fingerprint.text.removesuffix(" OFFSET ?")
-                by_shape[group.alias, text].append(group)
+                by_shape[_shape_of(group)].append(group)
         found = [
             candidate
             for groups in by_shape.values()
@@ -412,6 +410,14 @@ def judge(scope: Scope) -> Verdicts:
 
 
 def _says_nothing(scope: Scope) -> bool:
-    """Whether a scope has too few queries for any verdict, and nobody sees their shapes."""
-    queries = sum(group.count for group in scope.groups.values())
-    return queries < 2 and not scope.policy.details and not scope.ignores_opened
+    """Whether nothing was sent twice, without which there is no verdict, and nobody sees shapes."""
+    if scope.policy.details or scope.ignores_opened:
+        return False
+    groups = scope.all_groups()
+    return sum(group.count for group in groups) == len(set(map(_shape_of, groups)))
+
+
+def _shape_of(group: Group) -> tuple[str, str]:
+    """What the queries of a loop have in common, at the least."""
+    # Without the OFFSET: the first of several indexed rows has none.
+    return group.alias, group.fingerprint.text.removesuffix(" OFFSET ?")
