@@ -93,6 +93,8 @@ def _log(
         "report_name": report.name,
         "report_kind": report.kind,
         "query_count": report.query_count,
+        "query_time": report.query_time,
+        "wall_time": report.wall_time,
         "finding_ids": ids,
         "correlation_id": report.correlation_id,
     }

@@ -66,6 +66,7 @@ def test_a_report_is_one_record(records):
     assert record.report_name == "wellness_report"
     assert record.report_kind == "block"
     assert record.query_count == 22
+    assert (record.query_time, record.wall_time) == (loop().query_time, loop().wall_time)
     assert record.finding_ids == ["3f9c2a1b7d04"]
 
 
