@@ -1,8 +1,10 @@
 """Settings of the example project, for development only.
 
 Read from the environment: ``DATABASE_URL`` (default: an SQLite file beside
-``manage.py``), ``DEBUG`` (default: on), ``SECRET_KEY`` and ``GUARD_MODE`` (the guard's
-``MODE``; default: its own).
+``manage.py``), ``DEBUG`` (default: on), ``SECRET_KEY``, ``GUARD_MODE`` and ``GUARD_SAMPLE``
+(the guard's ``MODE`` and ``SAMPLE``; default: its own), ``GUARD_LOG`` (a file for a line of JSON
+a report), ``CELERY_BROKER_URL``, and ``CELERY_FOLDER`` (a directory for messages and results, in
+place of a broker).
 """
 
 from __future__ import annotations
@@ -61,6 +63,23 @@ MIDDLEWARE = [
 NPLUSONE_GUARD = {}
 if os.environ.get("GUARD_MODE"):
     NPLUSONE_GUARD["MODE"] = os.environ["GUARD_MODE"]
+if os.environ.get("GUARD_SAMPLE"):
+    NPLUSONE_GUARD["SAMPLE"] = float(os.environ["GUARD_SAMPLE"])
+
+if os.environ.get("GUARD_LOG"):
+    LOGGING = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"lines": {"()": "config.report_lines.ReportLines"}},
+        "handlers": {
+            "reports": {
+                "class": "logging.FileHandler",
+                "filename": os.environ["GUARD_LOG"],
+                "formatter": "lines",
+            }
+        },
+        "loggers": {"nplusone_guard": {"handlers": ["reports"], "level": "INFO"}},
+    }
 
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -68,6 +87,15 @@ ASGI_APPLICATION = "config.asgi.application"
 
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "memory://")
 CELERY_RESULT_BACKEND = os.environ.get("CELERY_RESULT_BACKEND", "cache+memory://")
+if os.environ.get("CELERY_FOLDER"):
+    CELERY_BROKER_URL = "filesystem://"
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": os.environ["CELERY_FOLDER"],
+        "data_folder_out": os.environ["CELERY_FOLDER"],
+        "control_folder": os.path.join(os.environ["CELERY_FOLDER"], "control"),
+        "polling_interval": 0.02,
+    }
+    CELERY_RESULT_BACKEND = f"file://{os.environ['CELERY_FOLDER']}"
 
 TEMPLATES = [
     {

@@ -49,7 +49,8 @@ def full() -> Survey:
         )
     ]
     growth = [
-        Grown("function", variant, tenants, queries, 0.5)
+        Grown(via, variant, tenants, queries, 0.5)
+        for via in ("function", "task")
         for tenants in (20, 2_000)
         for variant, queries in (("before", tenants + 1), ("claimed", tenants + 2), ("fixed", 2))
     ]
@@ -62,7 +63,8 @@ def full() -> Survey:
         for code, passed, queries in (("claimed", False, 22), ("fixed", True, 2))
     }
     loads = [
-        Load("gunicorn", mode, 10, [0.1, 0.2, slow]) for mode, slow in (("off", 0.6), ("log", 0.3))
+        Load("gunicorn", mode, 10, [[0.1, 0.2, slow]], processor=took)
+        for mode, slow, took in (("off", 0.6, 0.030), ("log", 0.3, 0.048), ("sampled", 0.6, 0.031))
     ]
     loads[1].errors.append("ValueError: HTTP/1.1 500")
     return Survey(gains, growth, answers, checks, loads)

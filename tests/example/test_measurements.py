@@ -154,7 +154,7 @@ def test_the_report_takes_as_many_queries_however_it_is_called(large):
     runs = outcome(large, "measure_wellness --sizes 20,200 --json")["runs"]
     assert [(run["via"], run["tenants"], run["variant"], run["queries"]) for run in runs] == [
         (via, tenants, variant, queries)
-        for via in ("function", "command")
+        for via in ("function", "task", "command")
         for tenants in (20, 200)
         for variant, queries in (("before", tenants + 1), ("claimed", tenants + 2), ("fixed", 2))
     ]

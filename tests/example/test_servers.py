@@ -47,17 +47,19 @@ def test_a_page_is_a_small_answer_in_place_of_a_large_one(served, server):
         assert before["memory"] > fixed["memory"] >= 0
 
 
-def test_under_load_every_request_is_answered_guard_off_and_on(served, server):
+def test_under_load_every_request_is_answered_guard_off_on_and_sampled(served, server):
     done = served(
         "load_test", f"--server={server}", "--requests=40", "--at-once=8", "--workers=1", "--json"
     )
     found = json.loads(done.stdout)
-    assert done.stderr == "  requests               80\n"
+    assert done.stderr == "  requests              120\n"
     assert found["path"] == "/api/y_helpdesk/?action=loadPeoples&page=1&page_size=25"
     assert [(one["guard"], one["requests"], one["errors"]) for one in found["loads"]] == [
         ("off", 40, 0),
         ("log", 40, 0),
+        ("sampled", 40, 0),
     ]
+    assert list(found["against_off"]) == ["log", "sampled"]
     for one in found["loads"]:
         assert 0 < one["p50_seconds"] <= one["p95_seconds"] <= one["p99_seconds"]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from html import escape
 from math import log10
 
@@ -37,35 +38,50 @@ def bars(title: str, rows: Sequence[tuple[str, float, str, str]]) -> str:
     return _svg(title, y + GAP, lines)
 
 
-def growth(title: str, series: dict[str, Sequence[tuple[int, int]]]) -> str:
-    """Lines over ``(tenants, queries)``, both axes logarithmic, with each point's number."""
-    left, top, wide, high = 60, 20, WIDTH - 180, 220
+def growth(
+    title: str,
+    unit: str,
+    series: dict[str, Sequence[tuple[int, float]]],
+    shown: Callable[[float], str],
+    lowest: float,
+) -> str:
+    """Lines over ``(tenants, value)``, both axes logarithmic, with the value of each last point.
+
+    The vertical axis begins at ``lowest``, which is above 0 and below every value.
+    """
+    left, top, wide, high = 60, 20, WIDTH - 220, 220
     points = [point for line in series.values() for point in line]
-    least, most = log10(min(x for x, _ in points)), log10(max(x for x, _ in points))
-    tallest = log10(max(y for _, y in points))
-
-    def place(point: tuple[int, int]) -> tuple[float, float]:
-        across = (log10(point[0]) - least) / ((most - least) or 1)
-        return left + wide * across, top + high * (1 - log10(point[1]) / (tallest or 1))
-
+    across = _Scale(min(x for x, _ in points), max(x for x, _ in points))
+    up = _Scale(lowest, max(y for _, y in points))
     lines = [
         _text(left - 10, top + high + 34, "tenants"),
-        _text(0, top - 6, "queries"),
+        _text(0, top - 6, unit),
         f'<path class="axis" d="M{left} {top}V{top + high}H{left + wide}"/>',
     ]
     for x in sorted({x for x, _ in points}):
-        lines.append(_text(place((x, 1))[0] - 10, top + high + 18, f"{x:,}"))
+        lines.append(_text(left + wide * across(x) - 10, top + high + 18, f"{x:,}"))
     for number, (name, line) in enumerate(series.items()):
-        places = [place(point) for point in line]
+        places = [(left + wide * across(x), top + high * (1 - up(y))) for x, y in line]
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
         lines.append(f'<path class="line {name}" d="M{path}"/>')
         end = places[-1]
         # The lines of `before` and `claimed` all but coincide: their labels must not.
-        lines.append(
-            _text(end[0] + 8, end[1] + 4 + 16 * (number == 0), f"{name} {line[-1][1]:,}", name)
-        )
+        label = f"{name} {shown(line[-1][1])}"
+        lines.append(_text(end[0] + 8, end[1] + 4 + 16 * (number == 0), label, name))
         lines += [f'<circle class="{name}" cx="{x:.1f}" cy="{y:.1f}" r="4"/>' for x, y in places]
     return _svg(title, top + high + 44, lines)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """Where a value is between two others, 0 to 1, by their logarithms."""
+
+    least: float
+    most: float
+
+    def __call__(self, value: float) -> float:
+        span = log10(self.most) - log10(self.least)
+        return (log10(value) - log10(self.least)) / (span or 1)
 
 
 def timeline(title: str, report: Report) -> str:

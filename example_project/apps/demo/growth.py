@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from io import StringIO
 from typing import Any
 
 from django.core.management import call_command
+from django.core.management.base import CommandError
 
 from apps.demo.measuring import measure
+from apps.demo.worker import working
 from apps.journal.windows import Window
 from background_tasks.journal_wellness_tasks import VARIANTS
 
@@ -47,22 +50,49 @@ def as_command(variant: str, tenants: int) -> tuple[int, float]:
     return json.loads(out.getvalue())["measured"]["queries"], seconds
 
 
-WAYS: dict[str, Callable[[str, int], tuple[int, float]]] = {
-    "function": as_function,
-    "command": as_command,
+#: Queries and seconds of the report by a variant, over so many tenants.
+Call = Callable[[str, int], tuple[int, float]]
+
+
+@contextmanager
+def as_task() -> Iterator[Call]:
+    """Queries and seconds of the report as a Celery task, as the guard in the worker counts them."""
+    with working() as worker:
+        yield worker.report
+
+
+WAYS: dict[str, Callable[[], AbstractContextManager[Call]]] = {
+    "function": lambda: nullcontext(as_function),
+    "task": as_task,
+    "command": lambda: nullcontext(as_command),
 }
 
 
+def measure_all(
+    sizes: Sequence[int], advance: Callable[[int], None]
+) -> tuple[list[Grown], list[str]]:
+    """The runs of each way that there is, and of each that there is not, why."""
+    runs: list[Grown] = []
+    missing = []
+    for way in WAYS:
+        try:
+            runs += measure_growth(sizes, way, advance)
+        except CommandError as error:
+            missing.append(f"The wellness report as {way}: {error}")
+    return runs, missing
+
+
 def measure_growth(
-    sizes: Iterable[int], ways: Iterable[str], advance: Callable[[int], None]
-) -> list[Grown]:
-    """Each way, size and variant once, after one small run of each that warms up."""
-    runs = []
-    for way in ways:
+    sizes: Iterable[int], way: str, advance: Callable[[int], None]
+) -> Iterator[Grown]:
+    """Each size and variant once, called in one of ``WAYS``, after one small run that warms up.
+
+    Raises ``CommandError`` where the report cannot be called in that way here.
+    """
+    with WAYS[way]() as call:
         for variant in VARIANTS:
-            WAYS[way](variant, 1)
+            call(variant, 1)
         for tenants in sizes:
             for variant in VARIANTS:
-                runs.append(Grown(way, variant, tenants, *WAYS[way](variant, tenants)))
+                yield Grown(way, variant, tenants, *call(variant, tenants))
                 advance(1)
-    return runs

@@ -8,6 +8,9 @@ from html import escape
 from apps.demo import charts
 from apps.demo.claims import HEAD, Claim, duration
 from apps.demo.comparison import TITLES, Compared
+from apps.demo.growth import Grown
+from apps.demo.load import Load
+from apps.demo.load_runs import SAMPLE
 from apps.demo.survey import Survey
 from background_tasks.journal_wellness_tasks import VARIANTS
 
@@ -101,19 +104,36 @@ def _figure(svg: str, caption: str) -> str:
 def _growth(survey: Survey) -> Iterable[str]:
     if not survey.growth:
         return
-    series = {
-        variant: [(run.tenants, run.queries) for run in survey.growth if run.variant == variant]
-        for variant in VARIANTS
+    first = [run for run in survey.growth if run.via == survey.growth[0].via]
+    queries = {
+        v: [(run.tenants, run.queries) for run in first if run.variant == v] for v in VARIANTS
     }
-    times = ", ".join(
-        f"{run.variant} {duration(run.seconds)}"
-        for run in survey.growth
-        if run.tenants == max(one.tenants for one in survey.growth)
-    )
+    seconds = {
+        v: [(run.tenants, run.seconds) for run in first if run.variant == v] for v in VARIANTS
+    }
     yield _figure(
-        charts.growth("Queries by tenants, of each variant", series),
-        f"Queries by tenants, both axes logarithmic. At the right end: {times}.",
+        charts.growth("Queries by tenants, of each variant", "queries", queries, "{:,}".format, 1),
+        f"Queries by tenants, called as a {first[0].via}; both axes logarithmic.",
     )
+    lowest = min(run.seconds for run in first) / 2
+    yield _figure(
+        charts.growth("Time by tenants, of each variant", "time", seconds, duration, lowest),
+        f"Time by tenants, called as a {first[0].via}; both axes logarithmic.",
+    )
+    yield _table(("called as", "tenants", *VARIANTS), _ways(survey.growth), "stack")
+
+
+def _ways(runs: Sequence[Grown]) -> Iterable[str]:
+    """A row for each way and size, with queries and time of each variant."""
+    cells: dict[tuple[str, int], list[str]] = {}
+    for run in runs:
+        cell = f"{run.queries:,} queries, {duration(run.seconds)}"
+        cells.setdefault((run.via, run.tenants), []).append(
+            f'<td data-label="{run.variant}">{escape(cell)}</td>'
+        )
+    for (via, tenants), row in cells.items():
+        size = f'<td data-label="tenants">{tenants:,}</td>'
+        yield f"<tr><td><strong>{escape(via)}</strong></td>{size}{''.join(row)}</tr>"
 
 
 def _variant(one: Compared, text: str) -> str:
@@ -178,14 +198,34 @@ def _load(survey: Survey) -> Iterable[str]:
     rows = [
         (f"p{n}", load.percentile(n), f"{duration(load.percentile(n))}, {load.guard}", kind)
         for n in (50, 95, 99)
-        for load, kind in zip(survey.loads, ("before", "fixed"), strict=True)
+        for load, kind in zip(survey.loads, ("before", "claimed", "fixed"), strict=True)
     ]
     first = survey.loads[0]
     yield _figure(
         charts.bars("Response times under load", rows),
-        f"{first.requests:,} requests to each, {first.at_once} at once, {first.server}: "
-        "the guard off (grey) and logging (green).",
+        f"{first.requests:,} requests to each, {first.at_once} at once, {first.server}: the guard "
+        f"off (grey), logging (orange), and logging {SAMPLE:.0%} of the requests (green).",
     )
+    yield _table(
+        ("guard", "errors", "processor time each", "memory before", "after"),
+        (_loaded(load) for load in survey.loads),
+        "stack",
+    )
+
+
+def _loaded(load: Load) -> str:
+    memory = [load.memory_before, load.memory_after]
+    cells = (
+        ("errors", f"{len(load.errors):,}"),
+        ("CPU", "-" if load.processor_each is None else duration(load.processor_each)),
+        *zip(
+            ("memory before", "after"),
+            ("-" if one is None else f"{one:.0f} MiB" for one in memory),
+            strict=True,
+        ),
+    )
+    shown = "".join(f'<td data-label="{label}">{escape(cell)}</td>' for label, cell in cells)
+    return f"<tr><td><strong>{escape(load.guard)}</strong></td>{shown}</tr>"
 
 
 def _checks(survey: Survey) -> Iterable[str]:

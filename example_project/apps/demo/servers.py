@@ -21,7 +21,7 @@ from django.core.management.base import CommandError
 
 #: How each is started; both take the application's directory and one address.
 COMMANDS = {
-    "gunicorn": "-m gunicorn config.wsgi:application --preload --chdir {directory} --bind {host}:{port} "
+    "gunicorn": "-m gunicorn config.wsgi:application --preload --pythonpath {directory} --bind {host}:{port} "
     "--workers {workers} --log-level warning",
     "uvicorn": "-m uvicorn config.asgi:application --app-dir {directory} --host {host} "
     "--port {port} --workers {workers} --log-level warning --no-access-log",
@@ -46,6 +46,12 @@ class Server:
         """MiB that its processes held at most since ``reset_peak``."""
         return _status(self.pid, "VmHWM")
 
+    def processor(self) -> float | None:
+        """Seconds that its processes have computed so far."""
+        ticks = [_ticks(pid) for pid in _family(self.pid)]
+        known = [value for value in ticks if value is not None]
+        return sum(known) / os.sysconf("SC_CLK_TCK") if known else None
+
     def reset_peak(self) -> None:
         """Let ``peak`` begin anew."""
         for pid in _family(self.pid):
@@ -63,10 +69,10 @@ def require(server: str) -> None:
 
 
 @contextmanager
-def serving(server: str, *, guard: str, workers: int = 1) -> Iterator[Server]:
+def serving(server: str, *, guard: str, sample: float = 1.0, workers: int = 1) -> Iterator[Server]:
     """The project behind one of ``COMMANDS``, with the guard in mode ``guard``.
 
-    Raises ``CommandError`` where the server does not start, with the end of its log.
+    The guard watches ``sample`` of the requests, 0 to 1. Raises ``CommandError`` where the server does not start, with the end of its log.
     """
     require(server)
     port = _free_port()
@@ -77,7 +83,7 @@ def serving(server: str, *, guard: str, workers: int = 1) -> Iterator[Server]:
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(  # noqa: S603 -- a program of the table above
             [sys.executable, *words],
-            env={**os.environ, "DEBUG": "0", "GUARD_MODE": guard},
+            env={**os.environ, "DEBUG": "0", "GUARD_MODE": guard, "GUARD_SAMPLE": str(sample)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -87,7 +93,7 @@ def serving(server: str, *, guard: str, workers: int = 1) -> Iterator[Server]:
             _wait(process, port, log)
             yield Server(port, process.pid)
         finally:
-            _stop(process)
+            stop(process)
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log) -> None:
@@ -101,7 +107,8 @@ def _wait(process: subprocess.Popen[bytes], port: int, log) -> None:
     raise CommandError(f"The server did not start: {' '.join(map(str, process.args))}\n{said}")
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process that was started in a session of its own, with all that it started."""
     process.terminate()
     try:
         process.wait(timeout=10)
@@ -138,4 +145,12 @@ def _field(pid: int, field: str) -> int | None:
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith(f"{field}:"):
                 return int(line.split()[1])
+    return None
+
+
+def _ticks(pid: int) -> int | None:
+    with contextlib.suppress(OSError):
+        # Behind the name of the program, which may hold spaces and brackets of its own.
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return int(words[11]) + int(words[12])
     return None

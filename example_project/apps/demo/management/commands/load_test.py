@@ -1,28 +1,31 @@
-"""``manage.py load_test``: the report's load test, against real servers, guard off and on."""
+"""``manage.py load_test``: the report's load test against real servers, guard off, on and sampled."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import CommandParser
 
 from apps.demo.base import ExampleCommand
+from apps.demo.claims import P95_SECONDS, duration
 from apps.demo.data import database_name
 from apps.demo.load import Load
-from apps.demo.load_runs import run_load
-from apps.demo.measuring import milliseconds
+from apps.demo.load_runs import LIMIT, MODES, run_load
 from apps.demo.options import choice, whole_number
 from apps.demo.paging_gains import PATHS
 from apps.demo.progress import Progress
 from apps.demo.servers import COMMANDS
+from apps.demo.text import paragraph
 
 
 class Command(ExampleCommand):
     help = (
-        "Load the escalation form's loadPeoples through a real server, with the guard off and "
-        "with the guard logging, in turns. Exit status 1 where a request failed. With --json: an "
-        "object with format, database, path and loads."
+        "Load the escalation form's loadPeoples through a real server, with the guard off, with "
+        "the guard logging, and with the guard logging a tenth of the requests, in turns. Exit "
+        "status 1 where a request failed. With --json: an object with format, database, path, "
+        "loads, and against_off, how many times the time of the guard off the others take."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -40,7 +43,7 @@ class Command(ExampleCommand):
         at_once = whole_number(options, "at_once", least=1, most=1_000)
         workers = whole_number(options, "workers", least=1, most=64)
         self.enlarge()
-        progress = Progress(self.stderr, "requests", 2 * requests)
+        progress = Progress(self.stderr, "requests", len(MODES) * requests)
         loads = run_load(server, path, requests, at_once, workers, progress.advance)
         progress.finish()
         self.show(loads, path, as_json=options["json"])
@@ -54,25 +57,57 @@ class Command(ExampleCommand):
                 "database": database_name(),
                 "path": path,
                 "loads": [load.as_dict() for load in loads],
+                "against_off": {load.guard: against(load, loads[0]) for load in loads[1:]},
             }
             self.stdout.write(json.dumps(whole, indent=2))
             return
         first = loads[0]
         self.stdout.write(
-            f"{first.requests:,} requests, {first.at_once} at once, {first.server}, "
+            f"{first.requests:,} requests to each, {first.at_once} at once, {first.server}, "
             f"{database_name()}\nGET {path}\n"
         )
         self.stdout.write(
-            f"  {'guard':<7}{'p50':>12}{'p95':>12}{'p99':>12}{'errors':>8}{'memory before, after':>24}"
+            f"  {'guard':<8}{'p50':>10}{'p95':>10}{'p99':>10}{'errors':>8}{'CPU each':>10}"
+            f"{'memory, MiB':>18}"
         )
         for load in loads:
             self.stdout.write(row(load))
+        self.stdout.write("")
+        for line in verdicts(loads):
+            self.stdout.write(paragraph(line))
 
 
 def row(load: Load) -> str:
-    times = "".join(f"{milliseconds(load.percentile(n)):>12}" for n in (50, 95, 99))
+    times = "".join(f"{duration(load.percentile(n)):>10}" for n in (50, 95, 99))
+    each = "-" if load.processor_each is None else duration(load.processor_each)
     memory = "-"
     if load.memory_before is not None and load.memory_after is not None:
-        memory = f"{load.memory_before:.0f}, {load.memory_after:.0f} MiB"
+        memory = f"{load.memory_before:.0f} -> {load.memory_after:.0f}"
     error = f"\n  {load.errors[0]}" if load.errors else ""
-    return f"  {load.guard:<7}{times}{len(load.errors):>8,}{memory:>24}{error}"
+    return f"  {load.guard:<8}{times}{len(load.errors):>8,}{each:>10}{memory:>18}{error}"
+
+
+def against(load: Load, off: Load) -> dict[str, float | None]:
+    dearer = load.dearer_than(off)
+    return {
+        "p50": round(load.slower_than(off), 3),
+        "processor": None if dearer is None else round(dearer, 3),
+    }
+
+
+def verdicts(loads: list[Load]) -> Iterator[str]:
+    """The targets, each with what was measured."""
+    off, *others = loads
+    errors = sum(len(load.errors) for load in loads)
+    yield f"{'FAILS' if errors else 'holds'}  no errors: {errors:,}"
+    slow = [load for load in loads if not load.percentile(95) < P95_SECONDS]
+    worst = max(load.percentile(95) for load in loads)
+    yield f"{'FAILS' if slow else 'holds'}  p95 below 500 ms: {duration(worst)} at most"
+    for load in others:
+        dearer = load.dearer_than(off)
+        ratio = load.slower_than(off) if dearer is None else dearer
+        yield (
+            f"{'holds' if ratio <= LIMIT else 'FAILS'}  {load.guard}, at most {LIMIT}x the guard "
+            f"off: {'' if dearer is None else f'{dearer:.3f}x the processor time, '}"
+            f"{load.slower_than(off):.3f}x the median time"
+        )

@@ -9,18 +9,19 @@ from django.core.management.base import CommandError, CommandParser
 
 from apps.demo.base import ExampleCommand
 from apps.demo.data import database_name, stored
-from apps.demo.growth import SIZES, WAYS, Grown, measure_growth
+from apps.demo.growth import SIZES, WAYS, Grown, measure_all
 from apps.demo.measuring import milliseconds
 from apps.demo.progress import Progress
+from apps.demo.text import paragraph
 from background_tasks.journal_wellness_tasks import VARIANTS
 
 
 class Command(ExampleCommand):
     help = (
-        "Build the wellness report at several sizes, by each variant, as a function and as a "
-        "management command, and show queries and time. Adds example data up to 2,000 tenants. "
-        "With --json: an object with format, database and runs, a list of {via, variant, tenants, "
-        "queries, seconds}."
+        "Build the wellness report at several sizes, by each variant, as a function, as a Celery "
+        "task on a worker and as a management command, and show queries and time. Adds example "
+        "data up to 2,000 tenants. With --json: an object with format, database, missing, and "
+        "runs, a list of {via, variant, tenants, queries, seconds}."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -34,18 +35,21 @@ class Command(ExampleCommand):
         if max(sizes) > stored().tenants:
             raise CommandError(f"--sizes: the database holds {stored().tenants:,} tenants.")
         progress = Progress(self.stderr, "reports", len(sizes) * len(VARIANTS) * len(WAYS))
-        runs = measure_growth(sizes, WAYS, progress.advance)
+        runs, missing = measure_all(sizes, progress.advance)
         progress.finish()
         if options["json"]:
             whole = {
                 "format": 1,
                 "database": database_name(),
+                "missing": missing,
                 "runs": [run.as_dict() for run in runs],
             }
             self.stdout.write(json.dumps(whole, indent=2))
             return
         self.stdout.write(f"The wellness report, {database_name()}\n")
         self.stdout.write(table(runs))
+        for reason in missing:
+            self.stdout.write(paragraph(f"Not measured. {reason}"))
 
 
 def table(runs: list[Grown]) -> str:
