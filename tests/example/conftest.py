@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -63,6 +64,11 @@ def probe(program: str, url: str, **environment: str) -> Any:
     done = start(str(Path(__file__).with_name(program)), DATABASE_URL=url, **environment)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def samples(page: Path) -> list[str]:
+    """The blocks of ``page`` that show output."""
+    return re.findall(r"^```text\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
 #: What is run on data of the performance report's size, in this order.

@@ -8,7 +8,7 @@ import sqlite3
 
 import pytest
 
-from tests.example.conftest import EXAMPLE, TASKS, manage, start
+from tests.example.conftest import EXAMPLE, ROOT, TASKS, manage, samples, start
 
 #: What each bad value is answered with.
 REFUSED = {
@@ -59,6 +59,10 @@ def report_of(done, variant):
     command = done[f"wellness_report --variant {variant} --json"]
     assert (command.returncode, command.stderr) == (0, "")
     return json.loads(command.stdout)
+
+
+def without_times(text: str) -> str:
+    return re.sub(r"[\d.,]+ ms", "# ms", text)
 
 
 def line_of(text: str, *, after: str) -> int:
@@ -140,8 +144,7 @@ wellness report, fixed: 2 queries in # ms, no query loop
 
 @pytest.mark.parametrize("variant", SECTIONS)
 def test_demo_shows_each_variant_with_its_code_its_figures_and_what_the_guard_says(demo, variant):
-    text = re.sub(r"[\d.,]+ ms", "# ms", demo.stdout)
-    shown = re.split(r"\n(?=[123]\. |Side by side)", text)[list(SECTIONS).index(variant) + 1]
+    shown = re.split(r"\n(?=[123]\. |Side by side)", without_times(demo.stdout))[list(SECTIONS).index(variant) + 1]
     loop = line_of("for tenant in", after=f"def wellness_{variant}")
     lines = {"people": loop - 2, "prefetch": loop - 1, "loop": loop, "call": loop + 1}
     expected = SECTIONS[variant].format(rule=RULE, file=FILE, **lines)
@@ -187,6 +190,11 @@ One variant alone:
   python example_project/manage.py wellness_report --variant claimed
 """
     )
+
+
+def test_the_readme_shows_what_the_demo_prints(demo):
+    (sample,) = samples(ROOT / "README.md")
+    assert without_times(sample) in without_times(demo.stdout)
 
 
 def test_demo_fits_80_columns_and_uses_no_colour(demo):

@@ -8,6 +8,8 @@ import re
 
 import pytest
 
+from tests.example.conftest import ROOT, samples
+
 pytestmark = pytest.mark.database
 
 ENGINE = os.environ.get("NPLUSONE_TEST_DB", "sqlite")
@@ -145,6 +147,11 @@ def test_verify_phase1_for_people(large):
     )
     assert done.stdout.endswith("10 of 15 checks pass. The report said 15 of 15.\n")
     assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_the_documentation_shows_what_verify_phase1_prints(large):
+    (sample,) = (s for s in samples(ROOT / "docs" / "example.md") if s.startswith("FAIL  "))
+    assert sample in large[1]["verify_phase1 --code claimed"].stdout
 
 
 # --- measure_wellness ---------------------------------------------------------------------
