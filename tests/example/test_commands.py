@@ -144,7 +144,9 @@ wellness report, fixed: 2 queries in # ms, no query loop
 
 @pytest.mark.parametrize("variant", SECTIONS)
 def test_demo_shows_each_variant_with_its_code_its_figures_and_what_the_guard_says(demo, variant):
-    shown = re.split(r"\n(?=[123]\. |Side by side)", without_times(demo.stdout))[list(SECTIONS).index(variant) + 1]
+    shown = re.split(r"\n(?=[123]\. |Side by side)", without_times(demo.stdout))[
+        list(SECTIONS).index(variant) + 1
+    ]
     loop = line_of("for tenant in", after=f"def wellness_{variant}")
     lines = {"people": loop - 2, "prefetch": loop - 1, "loop": loop, "call": loop + 1}
     expected = SECTIONS[variant].format(rule=RULE, file=FILE, **lines)

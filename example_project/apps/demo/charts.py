@@ -9,9 +9,10 @@ from math import log10
 
 from nplusone_guard import Report
 
-#: Each chart is drawn on this width and scaled by the page.
-WIDTH = 640
-BAR, GAP, LABEL = 16, 8, 190
+#: Each chart is drawn on this width and scaled by the page: on a phone hardly, so that its words
+#: stay readable.
+WIDTH = 420
+BAR, GAP, LABEL, VALUE = 16, 8, 135, 100
 CLASSES = {"before": "before", "claimed": "claimed", "fixed": "fixed"}
 
 
@@ -23,7 +24,7 @@ def bars(title: str, rows: Sequence[tuple[str, float, str, str]]) -> str:
     longest: dict[str, float] = {}
     for label, value, _shown, _kind in rows:
         longest[label] = max(value, longest.get(label, 0.0))
-    room = WIDTH - LABEL - 90
+    room = WIDTH - LABEL - VALUE
     lines, y, last = [], 0, None
     for label, value, shown, kind in rows:
         y += GAP if label != last else 0
@@ -49,17 +50,17 @@ def growth(
 
     The vertical axis begins at ``lowest``, which is above 0 and below every value.
     """
-    left, top, wide, high = 60, 20, WIDTH - 220, 220
+    left, top, wide, high = 12, 24, WIDTH - 132, 180
     points = [point for line in series.values() for point in line]
     across = _Scale(min(x for x, _ in points), max(x for x, _ in points))
     up = _Scale(lowest, max(y for _, y in points))
     lines = [
-        _text(left - 10, top + high + 34, "tenants"),
-        _text(0, top - 6, unit),
+        _text(0, top + high + 34, "tenants"),
+        _text(0, top - 10, unit),
         f'<path class="axis" d="M{left} {top}V{top + high}H{left + wide}"/>',
     ]
     for x in sorted({x for x, _ in points}):
-        lines.append(_text(left + wide * across(x) - 10, top + high + 18, f"{x:,}"))
+        lines.append(_text(left + wide * across(x) - 8, top + high + 18, f"{x:,}"))
     for number, (name, line) in enumerate(series.items()):
         places = [(left + wide * across(x), top + high * (1 - up(y))) for x, y in line]
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)

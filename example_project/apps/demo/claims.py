@@ -82,8 +82,8 @@ def _growth(growth: list[Grown]) -> Iterator[Claim]:
     first = growth[0].via
     rows = [(first, "claimed", f"queries at {size:,}, reported")]
     rows += [(first, "fixed", f"queries at {size:,}, cured")]
-    rows += [("task", "claimed", f"Celery task at {size:,}, same")]
-    rows += [("task", "fixed", f"Celery task at {size:,}, cured")]
+    rows += [("task", "claimed", f"Celery, {size:,}, reported")]
+    rows += [("task", "fixed", f"Celery, {size:,}, cured")]
     for via, variant, claim in rows:
         if (via, variant) not in runs:
             continue
@@ -146,7 +146,7 @@ def _load(survey: Survey) -> Iterator[Claim]:
         dearer = load.dearer_than(off)
         if dearer is not None:
             yield Claim(
-                f"CPU, guard off and {load.guard}", f"ours: {LIMIT}x",
+                f"guard off and {load.guard}, CPU", f"<= {LIMIT}x (ours)",
                 duration(off.processor_each or 0), duration(load.processor_each or 0),
                 Verdict.HOLDS if dearer <= LIMIT else Verdict.FAILS,
             )  # fmt: skip

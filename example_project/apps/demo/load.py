@@ -14,6 +14,8 @@ from apps.demo.servers import HOST, Server
 
 #: Seconds after which a request has failed.
 TIMEOUT = 30
+#: Requests before those that count: several for each worker, which loads what it needs.
+WARM_UP = 40
 
 
 @dataclass(slots=True)
@@ -93,7 +95,7 @@ def press(
     another server begins each of them.
     """
     for server, load in servers:
-        asyncio.run(_turn(server, Load(load.server, load.guard, load.at_once), path, load.at_once))
+        asyncio.run(_turn(server, Load(load.server, load.guard, load.at_once), path, WARM_UP))
         load.memory_before = server.memory()
     began = [server.processor() for server, _load in servers]
     left = requests

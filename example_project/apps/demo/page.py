@@ -34,7 +34,7 @@ td.good { color: var(--fixed); } td.bad { color: var(--claimed); font-weight: 60
   table.stack tr { display: block; border-bottom: 1px solid var(--soft); padding: .6rem 0; }
   table.stack td[data-label]::before { content: attr(data-label) ": "; color: var(--quiet); } }
 pre { background: var(--soft); padding: .75rem; overflow-x: auto; font-size: .85rem; }
-figure { margin: 1rem 0; } svg { width: 100%; height: auto; }
+figure { margin: 1rem 0; } svg { display: block; width: 100%; max-width: 34rem; height: auto; }
 svg text { fill: var(--ink); font: 13px system-ui, sans-serif; }
 svg .before { fill: var(--before); } svg .claimed { fill: var(--claimed); }
 svg .fixed { fill: var(--fixed); } svg .lane { fill: var(--soft); } svg .query { fill: var(--claimed); }
@@ -43,6 +43,9 @@ svg .line { fill: none; stroke-width: 2; }
 svg .line.before { stroke: var(--before); stroke-dasharray: 6 4; }
 svg .line.claimed { stroke: var(--claimed); } svg .line.fixed { stroke: var(--fixed); }
 """
+
+#: Whose code is checked.
+CODES = ("the report's code", "the cure")
 
 
 def render(
@@ -165,10 +168,12 @@ def _indexes(survey: Survey) -> Iterable[str]:
     yield _table(
         ("query", "plan before", "plan after"),
         [
-            f"<tr><td>{escape(gain.pattern.title)}</td><td>{escape(gain.plan_before.nodes)}</td>"
-            f"<td>{escape(gain.plan_after.nodes)}</td></tr>"
+            f"<tr><td><strong>{escape(gain.pattern.title)}</strong></td>"
+            f'<td data-label="before">{escape(gain.plan_before.nodes)}</td>'
+            f'<td data-label="after">{escape(gain.plan_after.nodes)}</td></tr>'
             for gain in survey.gains
         ],
+        "stack",
     )
 
 
@@ -234,11 +239,12 @@ def _checks(survey: Survey) -> Iterable[str]:
     yield "<h2>The 15 checks</h2>"
     rows = []
     for reported, cured in zip(survey.checks["claimed"], survey.checks["fixed"], strict=True):
-        cells = "".join(_result(check.passed, check.evidence) for check in (reported, cured))
-        rows.append(f"<tr><td>{escape(reported.title)}</td>{cells}</tr>")
-    yield _table(("check", "the report's code", "the cure"), rows)
+        codes = zip(CODES, (reported, cured), strict=True)
+        cells = "".join(_result(code, one.passed, one.evidence) for code, one in codes)
+        rows.append(f"<tr><td><strong>{escape(reported.title)}</strong></td>{cells}</tr>")
+    yield _table(("check", *CODES), rows, "stack")
 
 
-def _result(passed: bool, evidence: str) -> str:
+def _result(code: str, passed: bool, evidence: str) -> str:
     kind, word = ("good", "PASS") if passed else ("bad", "FAIL")
-    return f'<td class="{kind}">{word}: {escape(evidence)}</td>'
+    return f'<td class="{kind}" data-label="{code}">{word}: {escape(evidence)}</td>'

@@ -83,7 +83,7 @@ def _gains(found: Survey, _server: str, start: Start) -> None:
 
 def _growth(found: Survey, _server: str, start: Start) -> None:
     progress = start("wellness reports", len(SIZES) * len(VARIANTS) * len(WAYS))
-    found.growth, missing = measure_all(SIZES, progress.advance)
+    found.growth, missing = measure_all(SIZES, progress.advance, at_once=True)
     found.missing += [reason.splitlines()[0] for reason in missing]
     progress.finish()
 
