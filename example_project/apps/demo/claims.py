@@ -146,7 +146,7 @@ def _load(survey: Survey) -> Iterator[Claim]:
         dearer = load.dearer_than(off)
         if dearer is not None:
             yield Claim(
-                f"guard off and {load.guard}, CPU", f"<= {LIMIT}x (ours)",
+                f"guard off and {load.guard}, CPU", f"<= {LIMIT}x, ours",
                 duration(off.processor_each or 0), duration(load.processor_each or 0),
                 Verdict.HOLDS if dearer <= LIMIT else Verdict.FAILS,
             )  # fmt: skip

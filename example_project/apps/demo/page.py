@@ -27,7 +27,7 @@ p.quiet, figcaption { color: var(--quiet); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--soft);
-  vertical-align: top; }
+  vertical-align: top; overflow-wrap: anywhere; }
 td.good { color: var(--fixed); } td.bad { color: var(--claimed); font-weight: 600; }
 @media (max-width: 36rem) {
   table.stack thead { display: none; } table.stack td { display: block; border: 0; padding: 0; }
@@ -35,7 +35,7 @@ td.good { color: var(--fixed); } td.bad { color: var(--claimed); font-weight: 60
   table.stack td[data-label]::before { content: attr(data-label) ": "; color: var(--quiet); } }
 pre { background: var(--soft); padding: .75rem; overflow-x: auto; font-size: .85rem; }
 figure { margin: 1rem 0; } svg { display: block; width: 100%; max-width: 34rem; height: auto; }
-svg text { fill: var(--ink); font: 13px system-ui, sans-serif; }
+svg text { fill: var(--ink); font: 12px system-ui, sans-serif; }
 svg .before { fill: var(--before); } svg .claimed { fill: var(--claimed); }
 svg .fixed { fill: var(--fixed); } svg .lane { fill: var(--soft); } svg .query { fill: var(--claimed); }
 svg .axis { fill: none; stroke: var(--quiet); }
