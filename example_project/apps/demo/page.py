@@ -27,10 +27,11 @@ p.quiet, figcaption { color: var(--quiet); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--soft);
-  vertical-align: top; overflow-wrap: anywhere; }
+  vertical-align: top; }
 td.good { color: var(--fixed); } td.bad { color: var(--claimed); font-weight: 600; }
 @media (max-width: 36rem) {
-  table.stack thead { display: none; } table.stack td { display: block; border: 0; padding: 0; }
+  table.stack thead { display: none; } table.stack td { display: block; border: 0; padding: 0;
+    overflow-wrap: anywhere; }
   table.stack tr { display: block; border-bottom: 1px solid var(--soft); padding: .6rem 0; }
   table.stack td[data-label]::before { content: attr(data-label) ": "; color: var(--quiet); } }
 pre { background: var(--soft); padding: .75rem; overflow-x: auto; font-size: .85rem; }

@@ -25,7 +25,7 @@ from background_tasks.journal_wellness_tasks import VARIANTS
 CODES = ("claimed", "fixed")
 CHECKS = 15
 #: The report's load, shared out between three servers, with the guard off, on, and on a sample.
-REQUESTS, AT_ONCE, WORKERS = 400, 100, 2
+REQUESTS, AT_ONCE, WORKERS = 340, 100, 2
 #: Gives the progress line of a stage: ``start("queries", 6)``.
 Start = Callable[[str, int], Progress]
 
