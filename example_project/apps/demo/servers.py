@@ -59,12 +59,12 @@ class Server:
                 Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
-def require(server: str) -> None:
-    """Raise a ``CommandError`` unless ``server`` is installed."""
-    if not importlib.util.find_spec(server):
+def require(package: str) -> None:
+    """Raise a ``CommandError`` unless ``package`` is installed."""
+    if not importlib.util.find_spec(package):
         raise CommandError(
-            f"{server} is not installed. `make demo` installs it; in a Python of your own: "
-            f"pip install {server}"
+            f"{package} is not installed. `make demo` installs it; in a Python of your own: "
+            f"pip install {package}"
         )
 
 

@@ -6,7 +6,6 @@ what the guard in the worker says of it: one line of JSON for each report.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -23,7 +22,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import connection
 
-from apps.demo.servers import stop
+from apps.demo.servers import require, stop
 
 TASK = "background_tasks.wellness_report"
 COMMAND = (
@@ -79,8 +78,7 @@ def working() -> Iterator[Worker]:
 
     Raises ``CommandError`` where Celery is not installed, or no other process sees the database.
     """
-    if not importlib.util.find_spec("celery"):
-        raise CommandError("celery is not installed. Run: pip install celery")
+    require("celery")
     if connection.vendor == "sqlite" and connection.is_in_memory_db():
         raise CommandError("no worker sees a database in memory.")
     with tempfile.TemporaryDirectory() as folder:
