@@ -42,8 +42,9 @@ class IndexGain:
         """Whether the report's promise holds. Without less work, less time is noise."""
         if self.plan_after.work > LESS_WORK * self.plan_before.work or self.less <= 0:
             return Verdict.NO_GAIN
-        least = self.pattern.said[0] if self.pattern.said else 0
-        return Verdict.HOLDS if self.less >= least else Verdict.LESS
+        if not self.pattern.said:
+            return Verdict.NO_CLAIM
+        return Verdict.HOLDS if self.less >= self.pattern.said[0] else Verdict.LESS
 
     def as_dict(self) -> dict[str, Any]:
         return {

@@ -10,9 +10,9 @@ from django.core.management.base import CommandParser
 from django.db import connection
 
 from apps.demo.base import ExampleCommand
+from apps.demo.claims import duration
 from apps.demo.data import database_name
 from apps.demo.index_gains import IndexGain, measure_gains
-from apps.demo.measuring import milliseconds
 from apps.demo.options import whole_number
 from apps.demo.patterns import PATTERNS
 from apps.demo.plans import WORK, Plan
@@ -59,10 +59,10 @@ class Command(ExampleCommand):
     def show(self, gains: list[IndexGain]) -> None:
         stored = stored_amounts()
         self.stdout.write(
-            f"{database_name()}, {stored.tracking:,} positions, {stored.entries:,} journal entries\n"
+            f"{database_name()}, {stored.tracking:,} positions, {stored.entries:,} journal entries\n\n"
         )
         for gain in gains:
-            self.stdout.write(describe(gain))
+            self.stdout.write(describe(gain) + "\n")
         used = sum(gain.used for gain in gains)
         self.stdout.write(
             f"{used} of {len(gains)} indexes are used. Medians; work is {WORK[connection.vendor]}."
@@ -73,16 +73,21 @@ def describe(gain: IndexGain) -> str:
     """Six lines: the query, its plans, and what was measured."""
     said = "no figure" if gain.pattern.said is None else "{}-{} % faster".format(*gain.pattern.said)
     used = "" if gain.used else "  (the database does not use it)"
-    work = WORK[connection.vendor]
+    more, change = ("more", -gain.less) if gain.less < 0 else ("less", gain.less)
     return (
         f"{gain.pattern.title}: {gain.verdict}\n"
         f"  index   {gain.pattern.index}{used}\n"
         f"{_plan('before', gain.plan_before)}"
-        f"          {gain.plan_before.work:,} {work}, {milliseconds(gain.before)}\n"
+        f"          {_cost(gain.plan_before)}, {duration(gain.before)}\n"
         f"{_plan('after', gain.plan_after)}"
-        f"          {gain.plan_after.work:,} {work}, {milliseconds(gain.after)}\n"
-        f"  report  {said}; measured: {gain.less:.0f} % less time\n"
+        f"          {_cost(gain.plan_after)}, {duration(gain.after)}\n"
+        f"  report  {said}; measured: {change:.0f} % {more} time\n"
     )
+
+
+def _cost(plan: Plan) -> str:
+    pages = "" if plan.buffers is None else f", {plan.buffers:,} pages"
+    return f"{plan.work:,} {WORK[connection.vendor]}{pages}"
 
 
 def _plan(when: str, plan: Plan) -> str:
