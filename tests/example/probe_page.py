@@ -25,6 +25,7 @@ from apps.demo.comparison import compare
 from apps.demo.growth import Grown
 from apps.demo.index_gains import IndexGain
 from apps.demo.load import Load
+from apps.demo.management.commands.load_test import targets
 from apps.demo.measuring import measure_fairly
 from apps.demo.page import render
 from apps.demo.paging_gains import Answer
@@ -82,6 +83,7 @@ def main() -> None:
         out[name] = {
             "claims": [one.as_dict() for one in lines],
             "summary": summary(lines),
+            "targets": list(targets(survey.loads)) if survey.loads else [],
             "page": render(["About <this>"], lines, compared, texts, survey),
         }
     print(json.dumps(out))

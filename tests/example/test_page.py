@@ -129,3 +129,18 @@ def test_the_page_shows_what_each_mode_of_the_guard_costs(shown):
         ("log", "|1||12.0 ms||-||-|"),
         ("sampled", "|0||10.3 ms||-||-|"),
     ]
+
+
+def test_the_load_is_held_to_its_targets(shown):
+    assert (
+        "\n".join(shown["full"]["targets"])
+        == """\
+FAIL  no errors
+      1
+FAIL  p95 below 500 ms
+      560.0 ms at most
+FAIL  log: at most 1.05x the guard off
+      1.200x the processor time, 1.000x the median response time
+PASS  sampled: at most 1.05x the guard off
+      1.033x the processor time, 1.000x the median response time"""
+    )
