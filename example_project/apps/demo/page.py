@@ -122,7 +122,8 @@ def _growth(survey: Survey) -> Iterable[str]:
     lowest = min(run.seconds for run in first) / 2
     yield _figure(
         charts.growth("Time by tenants, of each variant", "time", seconds, duration, lowest),
-        f"Time by tenants, called as a {first[0].via}; both axes logarithmic.",
+        f"Time by tenants, called as a {first[0].via}; both axes logarithmic. Measured while the "
+        "worker had its turn, if there was one.",
     )
     yield _table(("called as", "tenants", *VARIANTS), _ways(survey.growth), "stack")
 
