@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextvars import Token
 from dataclasses import replace
 from types import FrameType, TracebackType
-from typing import Any, TypeVar, cast, overload
+from typing import Any, Final, TypeVar, cast, overload
 
 import wrapt
 
@@ -26,6 +26,31 @@ F = TypeVar("F", bound=Callable[..., Any])
 KINDS = ("block", "request", "task", "command", "test")
 
 
+class _Ended:
+    """Stands for a scope among its own recorders once it is closed, without keeping it alive.
+
+    A query that was on its way while another thread closed the scope is counted here;
+    what else it notes is noted nowhere.
+    """
+
+    __slots__ = ("late", "lock")
+
+    closed: Final = True
+    root: Final = None
+
+    def __init__(self, scope: Scope) -> None:
+        self.late = 0
+        self.lock = scope.lock
+
+    @property
+    def layers(self) -> dict[int, Any]:
+        return {}
+
+    @property
+    def eager(self) -> set[Any]:
+        return set()
+
+
 class Recording:
     """A scope and, once it is closed, its report. It reads like the report itself.
 
@@ -33,10 +58,11 @@ class Recording:
     those of the frozen ``report``.
     """
 
-    __slots__ = ("_lock", "_report", "_token", "scope")
+    __slots__ = ("_ended", "_lock", "_report", "_token", "scope")
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
+        self._ended = _Ended(scope)
         self._report: Report | None = None
         self._token: Token[Scope | None] | None = current_scope.set(scope)
         self._lock = threading.Lock()
@@ -51,8 +77,9 @@ class Recording:
         """
         if self._report is None:
             return build(self.scope)
-        if self._report.late_queries != self.scope.late:
-            self._report = replace(self._report, late_queries=self.scope.late)
+        late = self.scope.late + self._ended.late
+        if self._report.late_queries != late:
+            self._report = replace(self._report, late_queries=late)
         return self._report
 
     @property
@@ -71,6 +98,9 @@ class Recording:
                 adopt(self.scope, self._report)
                 self.scope.root = None
                 self.scope.recording = None
+                # It recorded itself: without the cycle it goes at once, with all it holds.
+                ended = cast("Scope", self._ended)
+                self.scope.recorders = (ended, *self.scope.recorders[1:])
             return self._report
 
     def _close_inner(self) -> None:

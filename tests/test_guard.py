@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import gc
 import logging
 import pickle
 import threading
+from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
@@ -13,8 +16,10 @@ from django.db import connection
 
 import nplusone_guard
 from nplusone_guard import NPlusOneDetected, watch
-from nplusone_guard.capture.scope import current_scope
-from nplusone_guard.guard import open_scope
+from nplusone_guard.capture.scope import Scope, current_scope
+from nplusone_guard.capture.transactions import note_transaction_end
+from nplusone_guard.guard import Recording, open_scope
+from nplusone_guard.policy import Policy
 from nplusone_guard.report.model import Report
 from tests.corpus.data import populate
 from tests.corpus.models import Author, Entry
@@ -378,3 +383,55 @@ def test_public_names_are_importable(name: str) -> None:
 def test_unknown_public_name() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'wacth'"):
         _ = nplusone_guard.wacth
+
+
+# --- memory -----------------------------------------------------------------------------
+
+
+def scopes_alive() -> int:
+    return sum(type(one) is Scope for one in gc.get_objects())
+
+
+def test_a_closed_scope_goes_at_once() -> None:
+    """Nothing of it waits for the garbage collector."""
+    gc.collect()
+    before = scopes_alive()
+    gc.disable()
+    try:
+        with watch("authors") as report:
+            Author.objects.count()
+        assert scopes_alive() == before + 1
+        report = report.report
+        assert scopes_alive() == before
+        assert report.query_count == 1
+    finally:
+        gc.enable()
+
+
+class Closing(Scope):
+    """A scope that another thread closes once a query has seen that it is open."""
+
+    __slots__ = ()
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "recorders" and not self.closed and self.recording is not None:
+            self.recording.close()
+        return super().__getattribute__(name)
+
+
+def test_a_query_that_meets_a_closing_scope_is_late() -> None:
+    with watch("outer") as outer:
+        recording = Recording(Closing("inner", "block", Policy(), outer.scope, None))
+        Author.objects.count()
+    assert recording.closed
+    assert (recording.query_count, recording.report.late_queries) == (0, 1)
+    assert (outer.query_count, outer.report.late_queries) == (1, 0)
+    assert not outer.internal_errors
+
+
+def test_a_closed_scope_takes_no_transaction_amiss() -> None:
+    """Somebody who keeps its context may go on, to the end of a transaction."""
+    with watch("authors") as report:
+        context = contextvars.copy_context()
+    context.run(note_transaction_end, connection, rolled_back=True)
+    assert not report.internal_errors
