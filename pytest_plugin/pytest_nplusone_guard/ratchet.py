@@ -9,16 +9,18 @@ import datetime
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import pytest
 
-from nplusone_guard import baseline, budget_file
-from nplusone_guard.analysis.findings import Finding
 from nplusone_guard.exceptions import ConfigError
 from nplusone_guard.files import Destination, why
-from nplusone_guard.report.session import SessionFinding, SessionReport
-from pytest_nplusone_guard.options import Options
+
+if TYPE_CHECKING:
+    from nplusone_guard import baseline, budget_file
+    from nplusone_guard.analysis.findings import Finding
+    from nplusone_guard.report.session import SessionFinding, SessionReport
+    from pytest_nplusone_guard.options import Options
 
 #: Stale entries that are named without ``-v``.
 MAX_STALE: Final = 20
@@ -32,7 +34,7 @@ class Ratchet:
     base_dir: str
     findings: baseline.Baseline | None = None
     queries: dict[str, int] | None = None
-    allowance: budget_file.Allowance = field(default_factory=budget_file.Allowance)
+    allowance: budget_file.Allowance | None = None
     #: Files that are not there, by name.
     missing: list[str] = field(default_factory=list)
     today: datetime.date = field(default_factory=datetime.date.today)
@@ -53,10 +55,10 @@ class Ratchet:
         if self.queries is None or self.options.update == "all" or test not in self.queries:
             return ""
         recorded = self.queries[test]
-        limit = self.allowance.limit(recorded)
+        limit = self.allowance.limit(recorded) if self.allowance is not None else recorded
         if count <= limit:
             return ""
-        return _excess(budget_file.Exceeded(test, count, recorded, limit), self.options.budgets)
+        return _excess(count, recorded, limit, self.options.budgets)
 
     # ── after all tests ───────────────────────────────────────────────────────────────
 
@@ -67,6 +69,8 @@ class Ratchet:
         found = [entry for entry in session if entry.finding.id in judged]
         outcome = Outcome(update=self.options.update)
         if self.findings is not None:
+            from nplusone_guard import baseline
+
             outcome.name = os.path.basename(self.options.baseline)
             compared = baseline.compare(self.findings, found, today=self.today, complete=complete)
             outcome.compared = compared
@@ -80,6 +84,8 @@ class Ratchet:
     def _update_findings(
         self, found: Iterable[SessionFinding], outcome: Outcome, complete: bool
     ) -> None:
+        from nplusone_guard import baseline
+
         old = self.findings or baseline.Baseline()
         mode = cast("baseline.UpdateMode", self.options.update)
         new = baseline.update(old, found, mode, base_dir=self.base_dir, complete=complete)
@@ -91,11 +97,14 @@ class Ratchet:
         outcome.written.append(f"{outcome.name}: {len(new):,} finding{'s' * (len(new) != 1)}")
 
     def _judge_queries(self, counts: Mapping[str, int], outcome: Outcome, complete: bool) -> None:
-        recorded = self.queries or {}
-        compared = budget_file.compare(recorded, counts, self.allowance, complete=complete)
+        from nplusone_guard import budget_file
+
+        recorded, allowance = self.queries or {}, self.allowance or budget_file.Allowance()
+        compared = budget_file.compare(recorded, counts, allowance, complete=complete)
         outcome.lower = len(compared.lower)
         outcome.over = [
-            f"{each.test}: {_excess(each, self.options.budgets)}" for each in compared.exceeded
+            f"{each.test}: " + _excess(each.count, each.recorded, each.limit, self.options.budgets)
+            for each in compared.exceeded
         ]
         if self.options.update:
             mode = cast("baseline.UpdateMode", self.options.update)
@@ -178,10 +187,9 @@ class Outcome:
             yield f"   no longer found: --nplusone-update-baseline=prune removes them{fails}"
 
 
-def _excess(exceeded: budget_file.Exceeded, path: str) -> str:
-    limit, recorded = exceeded.limit, exceeded.recorded
+def _excess(count: int, recorded: int, limit: int, path: str) -> str:
     allowed = f", {limit:,} allowed" if limit > recorded else ""
-    return f"{exceeded.count:,} queries, {recorded:,} recorded in {os.path.basename(path)}{allowed}"
+    return f"{count:,} queries, {recorded:,} recorded in {os.path.basename(path)}{allowed}"
 
 
 def _told(entry: baseline.Entry) -> str:
@@ -191,6 +199,10 @@ def _told(entry: baseline.Entry) -> str:
 def load(options: Options, base_dir: str) -> Ratchet:
     """Read the recorded files. Raises ``UsageError`` for one that is wrong, or not there in CI."""
     ratchet = Ratchet(options, base_dir)
+    if not (options.allow or options.baseline or options.budgets):
+        return ratchet
+    from nplusone_guard import baseline, budget_file
+
     try:
         if options.allow:
             ratchet.allowance = budget_file.parse_allowance(options.allow, "--nplusone-allow")
