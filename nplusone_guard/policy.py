@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 Severity = Literal["error", "warning"]
 Mode = Literal["off", "log", "warn", "raise"]
@@ -53,6 +53,21 @@ class UnusedIgnore:
     reason: str
 
 
+class Exempt(Protocol):
+    """Code whose loops are none of the application's: those of its tests."""
+
+    def owns(self, file: str, package: str) -> bool:
+        """Whether ``file``, of an installed ``package`` or of the user, is such code."""
+        ...
+
+    def why(self, scope: Any, fingerprint: str, loop: Any, sites: Sequence[Any]) -> str:
+        """In words, why what would be a finding is none; empty where it is one.
+
+        Asked before the work of its advice, with the loop, if there is one, and call sites.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """How a scope is judged and what becomes of its findings."""
@@ -85,9 +100,7 @@ class Policy:
     threads: bool = True
     #: Reports hold every shape and the timeline, and not the verdicts and counts alone.
     details: bool = True
-    #: Asked of what would be a finding, before the work of its advice: the scope, the
-    #: fingerprint, the loop and the call sites. A reason clears it, as ``test-code``.
-    exempt: Callable[..., str] | None = None
+    exempt: Exempt | None = None
     #: Packages or modules whose own loops count, besides the project's; ``None``: all.
     include: frozenset[str] | None = None
     #: Packages or modules whose own loops do not count.

@@ -45,7 +45,8 @@ FAULTS = [
     (rules, "clear"),
     (rules, "rule_of"),
     (places, "source_line"),
-    (build, "judge"),
+    (build, "suspects_of"),
+    (judge, "judge"),
 ]
 
 

@@ -27,6 +27,7 @@ def _fact(load: Load, scope: Scope) -> EagerLoad | None:
     relation = f"{load.model}.{load.lookup}"
     if ignores.find_ignore(RULE, site, None, relation, name, (), scope.policy) is not None:
         return None
-    if scope.policy.exempt is not None and scope.policy.exempt(scope, "", None, [site]):
+    exempt = scope.policy.exempt
+    if exempt is not None and exempt.why(scope, "", None, [site]):
         return None
     return EagerLoad(load.method, load.lookup, load.model, site, load.rows, load.read, name)

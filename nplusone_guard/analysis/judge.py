@@ -20,15 +20,13 @@ from nplusone_guard.analysis.findings import (
 )
 from nplusone_guard.analysis.identity import identity
 from nplusone_guard.analysis.location import Location, call_site, exclusive, locate
-from nplusone_guard.analysis.turns import may_be_branches
+from nplusone_guard.analysis.merging import worst_first
+from nplusone_guard.analysis.suspects import DUPLICATES, Suspects
 from nplusone_guard.capture.scope import Group, Scope
 from nplusone_guard.policy import Policy
 
 if TYPE_CHECKING:
     from nplusone_guard.analysis.advice import Parents
-
-#: Equal look-ups anywhere in a scope are duplicates from this many on.
-DUPLICATES = 3
 
 #: Where Django REST framework renders the forms of its browsable API.
 _RENDERERS = "/rest_framework/renderers.py"
@@ -58,11 +56,12 @@ class Candidate:
 class Judge:
     """Judges one closed scope. Each group is located once, when it is first asked for."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, suspects: Suspects) -> None:
         self.scope = scope
+        self.suspects = suspects
         self.policy: Policy = scope.policy
         self.groups = scope.all_groups()
-        self.cleared: list[Cleared] = []
+        self.cleared = [*suspects.cleared]
         self.used_ignores: list[object] = []
         self.reached: list[Site] = []
         self._locations: dict[int, Location] = {}
@@ -96,26 +95,8 @@ class Judge:
     # --- candidates -------------------------------------------------------------------
 
     def _candidates(self) -> list[Candidate]:
-        by_shape: dict[tuple[str, str], list[Group]] = defaultdict(list)
-        for group in self.groups:
-            if not group.fingerprint.truncated:
-                by_shape[_shape_of(group)].append(group)
-        found = [
-            candidate
-            for groups in by_shape.values()
-            if self._may_repeat(groups)
-            for candidate in self._of_one_shape(groups)
-        ]
+        found = (each for groups in self.suspects.loops for each in self._of_one_shape(groups))
         return sorted(found, key=lambda one: one.group.sequence)
-
-    def _may_repeat(self, groups: list[Group]) -> bool:
-        """Whether to read the source for what groups of one shape have in common."""
-        threshold = self.policy.threshold
-        if sum(group.count for group in groups) < threshold:
-            return False
-        for group in groups:
-            group.settle()
-        return any(group.count >= threshold for group in groups) or may_be_branches(groups)
 
     def _of_one_shape(self, groups: list[Group]) -> list[Candidate]:
         """Join the branches of one loop, then keep what repeats and is not healthy."""
@@ -261,7 +242,7 @@ class Judge:
         if self.policy.exempt is None:
             return False
         text, sites = main.group.fingerprint.text, [self.location(g).site for g in main.groups]
-        why = self.policy.exempt(self.scope, text, location.loop, sites)
+        why = self.policy.exempt.why(self.scope, text, location.loop, sites)
         if why:
             place = (location.site, location.loop)
             self.cleared.append(Cleared("test-code", why, headline, text, count, *place))
@@ -301,7 +282,7 @@ class Judge:
         if not self.policy.judges("duplicate-query"):
             return []
         seen: dict[tuple[str, str, int], list[Group]] = defaultdict(list)
-        for group in self.groups:
+        for group in self.suspects.spread:
             if id(group) not in in_loops and _may_duplicate(group):
                 for key in group.digests:
                     seen[group.alias, group.fingerprint.text, key].append(group)
@@ -361,11 +342,6 @@ def _functions(group: Group) -> frozenset[object]:
     return frozenset(place.unit for place in group.path if place.unit is not None)
 
 
-def worst_first(finding: Finding) -> tuple[bool, int, float]:
-    """Errors before warnings, then by queries that could be saved."""
-    return (finding.severity != "error", -finding.advice.saves, -finding.duration)
-
-
 def _main_first(candidate: Candidate) -> tuple[bool, bool, int]:
     """Which statement names the finding: no counts, so that the identity is stable."""
     group = candidate.group
@@ -404,20 +380,6 @@ def _summary(candidate: Candidate, location: Location) -> str:
     return f"{text} in the {kind} at {where}"
 
 
-def judge(scope: Scope) -> Verdicts:
+def judge(scope: Scope, suspects: Suspects) -> Verdicts:
     """The verdicts on one scope, without those of the units inside it."""
-    return Verdicts() if _says_nothing(scope) else Judge(scope).verdicts()
-
-
-def _says_nothing(scope: Scope) -> bool:
-    """Whether nothing was sent twice, without which there is no verdict, and nobody sees shapes."""
-    if scope.policy.details or scope.ignores_opened:
-        return False
-    groups = scope.all_groups()
-    return sum(group.count for group in groups) == len(set(map(_shape_of, groups)))
-
-
-def _shape_of(group: Group) -> tuple[str, str]:
-    """What the queries of a loop have in common, at the least."""
-    # Without the OFFSET: the first of several indexed rows has none.
-    return group.alias, group.fingerprint.text.removesuffix(" OFFSET ?")
+    return Judge(scope, suspects).verdicts()

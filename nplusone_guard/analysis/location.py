@@ -12,6 +12,7 @@ from itertools import pairwise
 from types import CodeType
 
 from nplusone_guard.analysis import loops
+from nplusone_guard.analysis.carriers import carries
 from nplusone_guard.analysis.findings import Site
 from nplusone_guard.analysis.places import (
     asking_places,
@@ -19,34 +20,15 @@ from nplusone_guard.analysis.places import (
     package_of,
     path_site,
     site_of,
+    user_place,
 )
 from nplusone_guard.capture import callpath, codes
 from nplusone_guard.capture.scope import Group, Scope, Sighting
 
-#: Packages whose own loops carry queries along without asking for any.
-_CARRIERS = frozenset(
-    "nplusone_guard pytest_nplusone_guard anyio asyncio asgiref concurrent multiprocessing "
-    "threading uvloop wrapt contextlib functools json runpy pytest _pytest pluggy pytest_django "
-    "unittest importlib selectors socketserver wsgiref".split()
-)
 #: A loop over the fields of a model, which do not grow with the data.
 _OVER_FIELDS = re.compile(r"\b(?:_meta|opts)\.\w")
 #: Packages that a project is made of: a call of theirs says nothing by itself.
 _FRAMEWORKS = frozenset({"django", "rest_framework"})
-_CARRIER_PATHS = (
-    "django/db/",
-    "django/shortcuts.py",
-    "django/core/management/",
-    "django/core/handlers/",
-    "django/template/backends/",
-    "django/template/base.py",
-    "django/template/context.py",
-    "django/template/loader",
-    "django/template/response.py",
-    "jinja2/environment.py",
-    "jinja2/runtime.py",
-    "django/test/",
-)
 
 #: Where the tags and filters are that every template can use.
 _TEMPLATES = re.compile(r"/(django/template|jinja2)/[^/]+$")
@@ -95,18 +77,14 @@ class Location:
 
 def call_site(group: Group) -> Site:
     """The innermost place of the user's."""
-    place = _site_place(group)
+    place = user_place(group.path)
     return path_site(group.path, place) if place is not None else _library_site(group)
-
-
-def _site_place(group: Group) -> callpath.Place | None:
-    return next(asking_places(group.path), None)
 
 
 def locate(scope: Scope, group: Group) -> Location:
     """The site and the loop of ``group``."""
     places = list(callpath.named_places(group.path))
-    place, site = _site_place(group), call_site(group)
+    place, site = user_place(group.path), call_site(group)
     found = None
     if group.recursed:
         found = _recursion(group)
@@ -310,7 +288,7 @@ def _library_loop_at(group: Group, path: tuple[callpath.Place, ...], index: int)
     spot = place.spot
     if spot is not None:
         return _spot_loop(group, place, spot) if spot.loop and spot.package else None
-    if _carries(place.code):
+    if carries(place.code):
         return None
     position = loops.position_of(place.code, place.lasti)
     for node in loops.enclosing_loops(place.code, position):
@@ -322,7 +300,7 @@ def _library_loop_at(group: Group, path: tuple[callpath.Place, ...], index: int)
 def _library_call(group: Group) -> _Found | None:
     """What an installed package calls again and again from C: the nearest of its calls."""
     for code, lasti in _frames(group.first):
-        if _carries(code) or package_of(code) in _FRAMEWORKS:
+        if carries(code) or package_of(code) in _FRAMEWORKS:
             continue
         node = loops.call_loop(code, loops.position_of(code, lasti))
         if node is not None:
@@ -344,13 +322,6 @@ def _tag_loop(group: Group, around: tuple[callpath.Place, ...]) -> _Found | None
     return _Found(path_site(group.path, tag), loop_place=tag, spot=tag.spot)
 
 
-def _carries(code: CodeType) -> bool:
-    if codes.is_user_code(code) or package_of(code) in _CARRIERS:
-        return True
-    path = code.co_filename.replace("\\", "/")
-    return any(part in path for part in _CARRIER_PATHS)
-
-
 def _library_site(group: Group) -> Site:
     """No user code is on the stack: what was read of a model, else the outermost frame."""
     frames = _frames(group.first)
@@ -361,7 +332,7 @@ def _library_site(group: Group) -> Site:
 
 def _package_site(frames: list[tuple[CodeType, int]]) -> Site:
     """What a package does by itself, such as its middleware: its innermost frame."""
-    packages = [frame for frame in frames if not _carries(frame[0])]
+    packages = [frame for frame in frames if not carries(frame[0])]
     own = (frame for frame in packages if package_of(frame[0]) not in _FRAMEWORKS)
     return site_of(*next(own, next(iter(packages), frames[-1])))
 

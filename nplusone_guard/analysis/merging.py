@@ -8,16 +8,22 @@ from typing import Final, TypeVar
 
 from nplusone_guard.analysis.eager import joined
 from nplusone_guard.analysis.findings import Cleared, Finding, Shape, Verdicts
-from nplusone_guard.analysis.judge import worst_first
 
 #: Entries of each kind that an outer scope takes over.
 MAX_MERGED: Final = 5_000
+
+NOTHING: Final = Verdicts()
 
 T = TypeVar("T")
 
 
 def merge(one: Verdicts, other: Verdicts) -> Verdicts:
-    """Both verdicts together; a loop that both found keeps its worst turn-out."""
+    """Both verdicts together; a loop that both found keeps its worst turn-out.
+
+    ``other`` is of scopes that are closed, and has each entry once already.
+    """
+    if one == NOTHING:
+        return other
     findings = _merge(one.findings + other.findings, _finding_key, _worse)
     return Verdicts(
         findings=tuple(sorted(findings, key=worst_first)),
@@ -26,6 +32,11 @@ def merge(one: Verdicts, other: Verdicts) -> Verdicts:
         unused_ignores=tuple(dict.fromkeys(one.unused_ignores + other.unused_ignores)),
         eager_loads=joined(one.eager_loads + other.eager_loads),
     )
+
+
+def worst_first(finding: Finding) -> tuple[bool, int, float]:
+    """Errors before warnings, then by queries that could be saved."""
+    return (finding.severity != "error", -finding.advice.saves, -finding.duration)
 
 
 def _merge(

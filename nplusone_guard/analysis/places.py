@@ -9,7 +9,6 @@ from types import CodeType
 from typing import Any
 
 from nplusone_guard.analysis.findings import Site
-from nplusone_guard.analysis.sources import scope_of
 from nplusone_guard.capture import callpath, codes
 from nplusone_guard.capture.declarations import Declaration, declaration
 
@@ -41,6 +40,11 @@ def site_of(code: CodeType, lasti: int, kind: str = "python") -> Site:
     """The source place of one instruction."""
     line = codes.line_of(code, lasti)
     return site_at(code, line, kind)
+
+
+def user_place(path: callpath.Path) -> callpath.Place | None:
+    """The innermost step of ``path`` that is the user's."""
+    return next(asking_places(path), None)
 
 
 def path_site(
@@ -91,6 +95,8 @@ _COMPREHENSIONS = tuple(codes.INNER_CODES - {"<lambda>"})
 
 
 def _written_name(code: CodeType) -> str:
+    from nplusone_guard.analysis.sources import scope_of  # which parses: only where needed
+
     scope = scope_of(code)
     return scope.qualname if scope is not None else code.co_name
 

@@ -6,10 +6,10 @@ import time
 from dataclasses import replace
 
 from nplusone_guard import correlation
-from nplusone_guard.analysis import eager_facts
+from nplusone_guard.analysis.eager import RULE as UNUSED
 from nplusone_guard.analysis.findings import Verdicts
-from nplusone_guard.analysis.judge import judge
-from nplusone_guard.analysis.merging import merge, shape_key
+from nplusone_guard.analysis.merging import NOTHING, merge, shape_key
+from nplusone_guard.analysis.suspects import suspects_of
 from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.scope import UNITS, Scope
 from nplusone_guard.report.model import Report, TimelineEntry
@@ -19,16 +19,17 @@ def build(scope: Scope) -> Report:
     """The report of ``scope`` as it stands; frozen for good once the scope is closed."""
     with scope.lock:
         own = _judged(scope)
-        verdicts = merge(own, scope.adopted or Verdicts())
+        verdicts = merge(own, scope.adopted or NOTHING)
+        count, failed, seconds, databases = _totals(scope)
         return Report(
             name=scope.name,
             kind=scope.kind,
-            query_count=scope.query_count,
+            query_count=count,
             transaction_count=scope.transactions,
-            failed_count=scope.failed,
-            query_time=scope.query_time,
+            failed_count=failed,
+            query_time=seconds,
             wall_time=scope.wall_time or time.perf_counter() - scope.opened,
-            databases=scope.aliases,
+            databases=databases,
             findings=verdicts.findings,
             cleared=verdicts.cleared,
             shapes=verdicts.shapes,
@@ -43,13 +44,39 @@ def build(scope: Scope) -> Report:
         )
 
 
+def _totals(scope: Scope) -> tuple[int, int, float, dict[str, int]]:
+    """Queries, those that failed, seconds, and queries by database, in one pass."""
+    count, failed, seconds = scope.other_count, scope.other_failed, scope.other_time
+    databases = dict(scope.other_aliases)
+    for group in dict.fromkeys(scope.groups.values()):  # recursion has a group several times
+        count += group.count
+        failed += group.failed
+        seconds += group.duration
+        databases[group.alias] = databases.get(group.alias, 0) + group.count
+    return count, failed, seconds, databases
+
+
 def _judged(scope: Scope) -> Verdicts:
     try:
-        own, loads = judge(scope), eager_facts.loads_of(scope)
-        return replace(own, eager_loads=loads) if loads else own
+        own = _verdicts(scope)
+        if scope.policy.judges(UNUSED):
+            from nplusone_guard.analysis import eager_facts
+
+            own = replace(own, eager_loads=eager_facts.loads_of(scope))
+        return own
     except Exception as error:
         contain("analysis", error, scope.errors)
-        return Verdicts()
+        return NOTHING
+
+
+def _verdicts(scope: Scope) -> Verdicts:
+    suspects = suspects_of(scope)
+    if suspects or scope.policy.details or scope.ignores_opened:
+        # Most scopes give it nothing to do, and it takes longer to load than many a test.
+        from nplusone_guard.analysis.judge import judge
+
+        return judge(scope, suspects)
+    return Verdicts(cleared=tuple(suspects.cleared)) if suspects.cleared else NOTHING
 
 
 def _timeline(scope: Scope, own: Verdicts, merged: Verdicts) -> tuple[TimelineEntry, ...]:
@@ -87,5 +114,6 @@ def adopt(scope: Scope, report: Report) -> None:
         )
     if verdicts is not None:
         with outer.lock:
-            outer.adopted = verdicts if outer.adopted is None else merge(outer.adopted, verdicts)
+            if verdicts != NOTHING:
+                outer.adopted = merge(outer.adopted or NOTHING, verdicts)
             outer.errors += [error for error in scope.errors if error not in outer.errors]

@@ -50,7 +50,7 @@ def _adapted(policy: Policy, code: TestCode, ignores: tuple[IgnoreEntry, ...]) -
         # The timeline of a test is shown nowhere.
         max_timeline=0,
         details=False,
-        exempt=code.why,
+        exempt=code,
     )
 
 

@@ -44,6 +44,10 @@ class TestCode:
             known = self._known[file] = self._holds_tests(file)
         return known
 
+    def owns(self, file: str, package: str) -> bool:
+        """Whether loops in ``file`` are those of tests, or of a tool that makes their data."""
+        return package in PACKAGES if package else file in self
+
     def why(self, scope: Scope, fingerprint: str, loop: Site | None, sites: Sequence[Site]) -> str:
         """In words, why what repeats says nothing about the product; empty where it does."""
         if loop is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 from django.contrib.auth.models import Group
 
@@ -136,19 +138,61 @@ def test_what_nobody_sees_is_not_made():
     assert (report.query_count, report.shapes, report.timeline) == (1, (), ())
 
 
+class Exempt:
+    """This file, or the loop on one of its lines."""
+
+    def __init__(self, line=0):
+        self.line = line
+
+    def owns(self, file, package):
+        return not self.line and file == __file__
+
+    def why(self, scope, fingerprint, loop, sites):
+        return "a loop of mine" if loop.line == self.line else ""
+
+
+def loops():
+    for number in range(3):
+        Group.objects.filter(pk=number).first()
+    for number in range(3):
+        Group.objects.filter(name=str(number)).first()
+
+
 @pytest.mark.django_db
 def test_whoever_opened_the_scope_may_know_better():
-    def exempt(scope, fingerprint, loop, sites):
-        return "a loop of mine" if loop.line == line else ""
-
-    line = exempt.__code__.co_firstlineno + 5
-    with watch("exempt", policy=Policy(exempt=exempt)) as report:
-        for number in range(3):
-            Group.objects.filter(pk=number).first()
-        for number in range(3):
-            Group.objects.filter(name=str(number)).first()
+    line = loops.__code__.co_firstlineno + 1
+    with watch("exempt", policy=Policy(exempt=Exempt(line))) as report:
+        loops()
     (finding,) = report.findings
     assert finding.loop.line == line + 2
     (cleared,) = report.cleared
     assert (cleared.reason, cleared.detail, cleared.count) == ("test-code", "a loop of mine", 3)
     assert cleared.loop.line == line
+
+
+@pytest.mark.django_db
+def test_no_source_is_read_for_loops_of_exempt_code_alone(monkeypatch):
+    def fail(*arguments):
+        raise AssertionError("a source was read")
+
+    monkeypatch.setattr(judge, "locate", fail)
+    with watch("exempt", policy=Policy(exempt=Exempt())) as report:
+        loops()
+    assert (report.findings, report.internal_errors) == ((), ())
+    assert [(one.reason, one.count, one.site.line) for one in report.cleared] == [
+        ("test-code", 3, loops.__code__.co_firstlineno + 2),
+        ("test-code", 3, loops.__code__.co_firstlineno + 4),
+    ]
+
+
+@pytest.mark.django_db
+def test_the_loop_of_a_library_is_not_that_of_the_code_that_calls_it():
+    """What a package repeats says something about the package, whoever has called it."""
+
+    def is_known(line):
+        return Group.objects.filter(name=line).exists()
+
+    with watch("library", policy=Policy(exempt=Exempt())) as report:
+        textwrap.indent("one\ntwo\nthree", "> ", predicate=is_known)
+    (finding,) = report.findings
+    assert (finding.loop.package, finding.site.file) == ("textwrap", __file__)

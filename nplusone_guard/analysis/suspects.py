@@ -1,0 +1,95 @@
+"""What of a scope is worth a judge: told by counts and paths, before any source is read.
+
+Most tests and requests repeat nothing, and then closing their scope costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Final
+
+from nplusone_guard.analysis.carriers import is_asked_only_by
+from nplusone_guard.analysis.findings import Cleared
+from nplusone_guard.analysis.places import path_site, user_place
+from nplusone_guard.analysis.turns import may_be_branches
+from nplusone_guard.capture.scope import Group, Scope
+
+#: Equal look-ups anywhere in a scope are duplicates from this many on.
+DUPLICATES: Final = 3
+
+
+@dataclass(slots=True)
+class Suspects:
+    """The groups of one scope that rules have to look at."""
+
+    #: Groups of one shape, some of which may be of one loop.
+    loops: list[list[Group]] = field(default_factory=list)
+    #: Groups of a shape that was sent from several lines, often enough for duplicates.
+    spread: list[Group] = field(default_factory=list)
+    cleared: list[Cleared] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.loops or self.spread)
+
+
+def suspects_of(scope: Scope) -> Suspects:
+    """What may be found in ``scope``; what exempt code alone asked for is cleared."""
+    found = Suspects()
+    for groups in _by_shape(scope) if _repeats(scope) else ():
+        count = sum(group.count for group in groups)
+        repeated = count >= scope.policy.threshold and _may_repeat(groups, scope)
+        spread = len(groups) > 1 and count >= DUPLICATES
+        if not (repeated or spread):
+            continue
+        if _is_owned(groups, scope):
+            found.cleared += [_cleared(groups[0], count)] if repeated else []
+        else:
+            found.loops += [groups] if repeated else []
+            found.spread += groups if spread else []
+    return found
+
+
+def _repeats(scope: Scope) -> bool:
+    """Whether any statement was sent twice; nearly all scopes are done with by this."""
+    seen = set()
+    for (alias, text, _), group in scope.groups.items():
+        shape = (alias, text.removesuffix(_OFFSET))
+        if group.count > 1 or shape in seen:
+            return True
+        seen.add(shape)
+    return False
+
+
+#: The first of several indexed rows has none.
+_OFFSET: Final = " OFFSET ?"
+
+
+def _by_shape(scope: Scope) -> list[list[Group]]:
+    shapes: dict[tuple[str, str], list[Group]] = defaultdict(list)
+    for group in scope.all_groups():
+        if not group.fingerprint.truncated:
+            text = group.fingerprint.text.removesuffix(_OFFSET)
+            shapes[group.alias, text].append(group)
+    return list(shapes.values())
+
+
+def _may_repeat(groups: list[Group], scope: Scope) -> bool:
+    """Whether to read the source for what groups of one shape have in common."""
+    for group in groups:
+        group.settle()
+    threshold = scope.policy.threshold
+    return any(group.count >= threshold for group in groups) or may_be_branches(groups)
+
+
+def _is_owned(groups: list[Group], scope: Scope) -> bool:
+    """Whether nobody but exempt code asked for ``groups``: its loops say nothing."""
+    exempt = scope.policy.exempt
+    return exempt is not None and all(is_asked_only_by(group, exempt.owns) for group in groups)
+
+
+def _cleared(group: Group, count: int) -> Cleared:
+    shape, place = group.fingerprint, user_place(group.path)
+    assert place is not None  # exempt code is somebody's own
+    site = path_site(group.path, place)
+    return Cleared("test-code", "sent by test code", shape.headline, shape.text, count, site)
