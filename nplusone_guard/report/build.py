@@ -59,14 +59,16 @@ def _totals(scope: Scope) -> tuple[int, int, float, dict[str, int]]:
 def _judged(scope: Scope) -> Verdicts:
     try:
         own = _verdicts(scope)
-        if scope.policy.judges(UNUSED):
-            from nplusone_guard.analysis import eager_facts
-
-            own = replace(own, eager_loads=eager_facts.loads_of(scope))
-        return own
+        return _with_loads(own, scope) if scope.policy.judges(UNUSED) else own
     except Exception as error:
         contain("analysis", error, scope.errors)
         return NOTHING
+
+
+def _with_loads(own: Verdicts, scope: Scope) -> Verdicts:
+    from nplusone_guard.analysis import eager_facts
+
+    return replace(own, eager_loads=eager_facts.loads_of(scope))
 
 
 def _verdicts(scope: Scope) -> Verdicts:

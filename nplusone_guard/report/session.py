@@ -178,6 +178,37 @@ def _read(document: Any) -> SessionReport:
 # ── joining ─────────────────────────────────────────────────────────────────────────
 
 
+class Gathering:
+    """Takes the reports of a session one by one, and keeps no more of each than it will need.
+
+    A long session has thousands of them, and what is kept has to be looked at whenever
+    garbage is collected.
+    """
+
+    def __init__(self) -> None:
+        self._scopes: list[ScopeSummary] = []
+        self._others: list[SessionReport] = []
+
+    def __len__(self) -> int:
+        """How many scopes were taken, each as often as it came."""
+        return len(self._scopes)
+
+    def add(self, report: Report | SessionReport) -> None:
+        """Take one more report, or what was joined before."""
+        session = report if isinstance(report, SessionReport) else _single(report)
+        self._scopes += session.scopes
+        other = replace(session, scopes=())
+        if other != _NOTHING:
+            self._others.append(other)
+
+    def session(self) -> SessionReport:
+        """Everything that was taken, joined."""
+        return _joined(SessionReport(tuple(self._scopes)), *self._others)
+
+
+_NOTHING: Final = SessionReport()
+
+
 def session_of(*reports: Report | SessionReport) -> SessionReport:
     """``reports`` as one session, whatever their order."""
     return _joined(

@@ -13,7 +13,7 @@ import pytest
 from pytest_nplusone_guard.collecting import Collected, Ran, is_complete
 from pytest_nplusone_guard.declarations import Mode, deselected_key, django_is_configured
 from pytest_nplusone_guard.items import around_function
-from pytest_nplusone_guard.marks import Marked, marked_key
+from pytest_nplusone_guard.marks import UNMARKED, marked_key
 from pytest_nplusone_guard.options import Options, read_options
 from pytest_nplusone_guard.workers import (
     hand_width_on,
@@ -25,7 +25,7 @@ from pytest_nplusone_guard.workers import (
 
 if TYPE_CHECKING:
     from nplusone_guard.report.model import Report
-    from nplusone_guard.report.session import SessionReport
+    from nplusone_guard.report.session import Gathering, SessionReport
     from pytest_nplusone_guard.judging import Watched
     from pytest_nplusone_guard.ratchet import Outcome, Ratchet
     from pytest_nplusone_guard.testcode import TestCode
@@ -56,7 +56,8 @@ class Suite:
         #: Ids of the findings that fail by the policy, whether they are known or not.
         self.judged: set[str] = set()
         self.counts: dict[str, int] = {}
-        self.parts: list[Report | SessionReport] = []
+        #: What the tests have found; there once the first of them has reported.
+        self._gathering: Gathering | None = None
         self.session: SessionReport | None = None
         self.outcome: Outcome | None = None
         self.notes: list[str] = []
@@ -95,15 +96,13 @@ class Suite:
     def _mode(self, item: pytest.Item) -> Mode:
         if self.options.barred or not isinstance(item, pytest.Function):
             return "off"
-        return item.stash.get(marked_key, Marked()).mode or self.options.mode
+        return item.stash.get(marked_key, UNMARKED).mode or self.options.mode
 
     # ── each test ─────────────────────────────────────────────────────────────────────
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """Watch the test itself, and fail it, where it passed, with all it has found."""
-        if watched_key in item.stash:  # of a run before: the test is run again
-            del item.stash[watched_key]
         mode = self._mode(item)
         if self._ratchet is None or mode == "off" or not django_is_configured():
             return (yield)
@@ -121,7 +120,7 @@ class Suite:
             judging.start()
             self._code = testcode.TestCode(self.config, self.options.test_paths)
         self._code.add(str(item.path))
-        marked = item.stash.get(marked_key, Marked())
+        marked = item.stash.get(marked_key, UNMARKED)
         policy = judging.policy_for(self._code, marked.ignores)
         watched = item.stash[watched_key] = judging.Watched(item.nodeid, mode, policy)
         return watched
@@ -146,7 +145,8 @@ class Suite:
         # Subtests make reports while the test is still running.
         if watched is None or watched.found is None:
             return (yield)
-        watched.note_ignores(item.stash.get(marked_key, Marked()).ignores)
+        del item.stash[watched_key]  # pytest keeps the item until all tests have run
+        watched.note_ignores(item.stash.get(marked_key, UNMARKED).ignores)
         _note_properties(item, watched)
         report = yield
         found = self._found(watched)
@@ -191,7 +191,11 @@ class Suite:
             self.counts[report.nodeid] = count
         else:
             self.counts.pop(report.nodeid, None)
-        self.parts.append(found)
+        if self._gathering is None:
+            from nplusone_guard.report.session import Gathering
+
+            self._gathering = Gathering()
+        self._gathering.add(found)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """Note that a test has run; a controller hears of those of its workers."""
@@ -222,17 +226,17 @@ class Suite:
             output_of(self.config)[ATTRIBUTE] = self.collected.to_data()
         elif self.config.getoption("collectonly"):
             return
-        elif (self._ratchet is not None or self.parts) and exitstatus in (0, 1, 2, 5):
+        elif (self._ratchet or self._gathering) is not None and exitstatus in (0, 1, 2, 5):
             self._finish(session, self._ratchet or self._activate())
 
     def _finish(self, session: pytest.Session, ratchet: Ratchet) -> None:
         from nplusone_guard.exceptions import ConfigError
-        from nplusone_guard.report.session import session_of, settled
+        from nplusone_guard.report.session import Gathering, settled
         from pytest_nplusone_guard import outputs
 
         tests = {entry.test for entry in ratchet.findings or ()} | {*(ratchet.queries or ())}
         complete = is_complete(self.config, self.collected, self.ran, tests)
-        found = session_of(*self.parts)
+        found = (self._gathering or Gathering()).session()
         # What nobody reads, or nothing ignores, only all tests together can tell.
         self.session = settled(found) if complete else replace(found, unused_ignores=())
         unread = unused_loads(self.session)

@@ -28,6 +28,8 @@ class Marked:
     ignores: tuple[IgnoreEntry, ...] = ()
 
 
+#: What no marker at all says.
+UNMARKED: Final = Marked()
 #: What the markers of a test say; absent where it has none.
 marked_key: Final = pytest.StashKey[Marked]()
 

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import pytest
-from django.contrib.auth.models import Group
 
-from nplusone_guard import watch
-from nplusone_guard.analysis import judge
 from nplusone_guard.analysis.turns import has_loop
-from nplusone_guard.policy import Policy
-
-#: As the pytest plugin asks: nobody sees the shapes.
-BRIEF = Policy(details=False, max_timeline=0)
 
 
 def for_loop(items):
@@ -105,94 +96,3 @@ def handles(item):
 @pytest.mark.parametrize("function", [straight, awaits, handles])
 def test_a_function_that_does_not(function):
     assert not has_loop(function.__code__)
-
-
-@pytest.mark.django_db
-def test_branches_of_a_loop_that_ran_once_each_are_found():
-    with watch("branches", policy=BRIEF) as report:
-        for number in range(2):
-            if number:
-                Group.objects.filter(pk=number).first()
-            else:
-                Group.objects.filter(pk=number).first()
-    (finding,) = report.findings
-    assert finding.count == 2
-
-
-@pytest.mark.django_db
-def test_two_lines_outside_a_loop_are_not_looked_up(monkeypatch):
-    def fail(*arguments):
-        raise AssertionError("a source was read")
-
-    monkeypatch.setattr(judge, "locate", fail)
-    with watch("two lines", policy=BRIEF) as report:
-        Group.objects.filter(pk=1).first()
-        Group.objects.filter(pk=2).first()
-    assert (report.findings, report.internal_errors) == ((), ())
-
-
-@pytest.mark.django_db
-def test_what_nobody_sees_is_not_made():
-    with watch("brief", policy=BRIEF) as report:
-        Group.objects.count()
-    assert (report.query_count, report.shapes, report.timeline) == (1, (), ())
-
-
-class Exempt:
-    """This file, or the loop on one of its lines."""
-
-    def __init__(self, line=0):
-        self.line = line
-
-    def owns(self, file, package):
-        return not self.line and file == __file__
-
-    def why(self, scope, fingerprint, loop, sites):
-        return "a loop of mine" if loop.line == self.line else ""
-
-
-def loops():
-    for number in range(3):
-        Group.objects.filter(pk=number).first()
-    for number in range(3):
-        Group.objects.filter(name=str(number)).first()
-
-
-@pytest.mark.django_db
-def test_whoever_opened_the_scope_may_know_better():
-    line = loops.__code__.co_firstlineno + 1
-    with watch("exempt", policy=Policy(exempt=Exempt(line))) as report:
-        loops()
-    (finding,) = report.findings
-    assert finding.loop.line == line + 2
-    (cleared,) = report.cleared
-    assert (cleared.reason, cleared.detail, cleared.count) == ("test-code", "a loop of mine", 3)
-    assert cleared.loop.line == line
-
-
-@pytest.mark.django_db
-def test_no_source_is_read_for_loops_of_exempt_code_alone(monkeypatch):
-    def fail(*arguments):
-        raise AssertionError("a source was read")
-
-    monkeypatch.setattr(judge, "locate", fail)
-    with watch("exempt", policy=Policy(exempt=Exempt())) as report:
-        loops()
-    assert (report.findings, report.internal_errors) == ((), ())
-    assert [(one.reason, one.count, one.site.line) for one in report.cleared] == [
-        ("test-code", 3, loops.__code__.co_firstlineno + 2),
-        ("test-code", 3, loops.__code__.co_firstlineno + 4),
-    ]
-
-
-@pytest.mark.django_db
-def test_the_loop_of_a_library_is_not_that_of_the_code_that_calls_it():
-    """What a package repeats says something about the package, whoever has called it."""
-
-    def is_known(line):
-        return Group.objects.filter(name=line).exists()
-
-    with watch("library", policy=Policy(exempt=Exempt())) as report:
-        textwrap.indent("one\ntwo\nthree", "> ", predicate=is_known)
-    (finding,) = report.findings
-    assert (finding.loop.package, finding.site.file) == ("textwrap", __file__)

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from nplusone_guard.analysis.findings import Advice, UnusedIgnore
 from nplusone_guard.exceptions import ConfigError
 from nplusone_guard.report import summary
-from nplusone_guard.report.session import SessionReport, Sighting, diff, merge, session_of
+from nplusone_guard.report.session import (
+    Gathering,
+    SessionReport,
+    Sighting,
+    diff,
+    merge,
+    session_of,
+)
 from tests.report.factory import cleared, finding, report, site, statement, wellness
 from tests.report.strategies import REPORTS
 
@@ -23,6 +30,23 @@ def seen(count: int, test: str, **facts):
     advice = Advice("use select_related()", count - 1, count)
     found = finding("lazy-relation", statement(count), advice=advice, **facts)
     return report(found, name=test, kind="test", query_count=count + 1)
+
+
+@settings(max_examples=15)
+@given(st.lists(st.one_of(REPORTS, SESSIONS), max_size=4))
+def test_what_is_gathered_one_by_one_is_what_is_joined(reports):
+    gathering = Gathering()
+    for each in reports:
+        gathering.add(each)
+    assert gathering.session() == session_of(*reports)
+
+
+def test_of_a_test_without_findings_only_its_numbers_are_kept():
+    gathering = Gathering()
+    for name in "abc":
+        gathering.add(report(name=name))
+    assert len(gathering) == 3
+    assert not gathering._others
 
 
 # --- joining --------------------------------------------------------------------------------
