@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
+from nplusone_guard.analysis.findings import Finding
 from nplusone_guard.files import read_text, write_text
 from nplusone_guard.policy import RULES
 from nplusone_guard.report import places, records
@@ -43,6 +44,8 @@ class Entry:
     reason: str = ""
     #: The last day (``YYYY-MM-DD``) on which the finding passes; empty: for good.
     until: str = ""
+    #: Ids that the loop goes by when only a part of it is mended.
+    also: tuple[str, ...] = ()
 
     def expired(self, today: datetime.date) -> bool:
         """Whether the last day has passed."""
@@ -63,6 +66,10 @@ class Baseline:
 
     def __contains__(self, finding_id: object) -> bool:
         return any(entry.id == finding_id for entry in self.entries)
+
+    def entry_of(self, finding: Finding) -> Entry | None:
+        """The entry that ``finding`` is known by: its own, or one of the whole loop."""
+        return _by_id(self.entries).get(finding.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +102,23 @@ def compare(
     ``complete`` says that everything ran: else nothing is called stale, for it may only
     not have been reached. An expired entry that nothing was found for is stale.
     """
-    entries = {entry.id: entry for entry in baseline}
+    entries = _by_id(baseline)
     found = list(findings)
     met = [(each, entries[each.finding.id]) for each in found if each.finding.id in entries]
+    reached = {entry.id for _, entry in met}
     return Comparison(
         new=tuple(each for each in found if each.finding.id not in entries),
         known=tuple(each for each, entry in met if not entry.expired(today)),
         expired=tuple((each, entry) for each, entry in met if entry.expired(today)),
-        stale=_stale(baseline, found) if complete else (),
+        stale=tuple(each for each in baseline if each.id not in reached) if complete else (),
     )
 
 
-def _stale(baseline: Baseline, found: Iterable[SessionFinding]) -> tuple[Entry, ...]:
-    ids = {each.finding.id for each in found}
-    return tuple(entry for entry in baseline if entry.id not in ids)
+def _by_id(entries: Iterable[Entry]) -> dict[str, Entry]:
+    """The entry of each id; one that is an entry's own goes to that one."""
+    entries = list(entries)
+    others = {name: entry for entry in entries for name in entry.also}
+    return others | {entry.id: entry for entry in entries}
 
 
 def update(
@@ -123,22 +133,46 @@ def update(
 
     ``new-only`` drops nothing and ``prune`` adds nothing. Entries that stay keep what
     people wrote in them, also a last day that has passed: whoever wants it moved moves
-    it. After a run that did not collect everything no entry is dropped.
+    it. The entry of a loop that is mended in part goes by what is left. After a run that
+    did not collect everything no entry is dropped.
     """
-    found = list(findings)
-    gone = _stale(baseline, found) if complete and mode != "new-only" else ()
-    kept = [entry for entry in baseline if entry not in gone]
-    known = {entry.id for entry in baseline}
+    found, known = list(findings), _by_id(baseline)
+    met: dict[str, list[SessionFinding]] = {entry.id: [] for entry in baseline}
+    for each in found:
+        if each.finding.id in known:
+            met[known[each.finding.id].id].append(each)
+    drops = complete and mode != "new-only"
+    kept = [
+        _renewed(entry, met[entry.id], mode, base_dir, drops=drops) if met[entry.id] else entry
+        for entry in baseline
+        if met[entry.id] or not drops
+    ]
     new = [each for each in found if each.finding.id not in known] if mode != "prune" else []
-    return _sorted([*kept, *(_entry(each, base_dir) for each in new)])
+    return _sorted([*kept, *(_entry([each], base_dir) for each in new)])
 
 
-def _entry(found: SessionFinding, base_dir: str) -> Entry:
-    finding = found.finding
-    site = finding.site
+def _renewed(
+    entry: Entry, met: list[SessionFinding], mode: UpdateMode, base_dir: str, *, drops: bool
+) -> Entry:
+    """``entry`` as what was ``met`` of its loop is known by."""
+    whole = any(each.finding.id == entry.id for each in met)
+    now = _entry(sorted(met, key=lambda each: each.finding.id != entry.id), base_dir)
+    also = {*now.also} if drops else {*now.also, *entry.also}
+    if mode == "prune":
+        also &= {*entry.also}
+    if drops and not whole:
+        entry = replace(now, test=entry.test, reason=entry.reason, until=entry.until)
+    return replace(entry, also=tuple(sorted(also - {entry.id})))
+
+
+def _entry(found: list[SessionFinding], base_dir: str) -> Entry:
+    """An entry for the first of ``found``, of which the others are parts."""
+    first = found[0]
+    finding, site = first.finding, first.finding.site
     file = places.relative(site.file, base_dir) or site.file.replace(os.sep, "/")
-    test = found.scopes[0] if found.scopes else ""
-    return Entry(finding.id, finding.rule, file, site.function, test)
+    test = first.scopes[0] if first.scopes else ""
+    ids = {name for each in found for name in each.ids} - {finding.id}
+    return Entry(finding.id, finding.rule, file, site.function, test, also=tuple(sorted(ids)))
 
 
 def _sorted(entries: Iterable[Entry]) -> Baseline:

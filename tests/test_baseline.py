@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +20,7 @@ from nplusone_guard.baseline import Baseline, Entry, compare, dumps, loads, upda
 from nplusone_guard.exceptions import ConfigError
 from nplusone_guard.policy import RULES
 from nplusone_guard.report.session import session_of
-from tests.report.factory import finding, report, site
+from tests.report.factory import finding, report, site, statement
 
 TODAY = datetime.date(2026, 3, 1)
 
@@ -65,6 +66,57 @@ def test_an_entry_passes_up_to_its_last_day(until, fails):
     outcome = compare(known, found("a"), today=TODAY, complete=True)
     assert (outcome.fails(), len(outcome.expired), len(outcome.known)) == (fails, fails, not fails)
     assert compare(known, (), today=TODAY, complete=True).expired == ()
+
+
+# --- loops of several statements ------------------------------------------------------------
+
+
+def loop(*names, **facts):
+    """A loop that sends a statement of each name, and is named after the first."""
+    statements = [statement(id=name) for name in names]
+    one = finding("lazy-relation", *statements, id=names[0], **facts)
+    return session_of(report(one, name="tests/test_a.py::test_a")).findings
+
+
+WHOLE = update(Baseline(), loop("a", "b", "c"), base_dir="/work", complete=True)
+
+
+def test_an_entry_names_what_a_loop_goes_by_when_it_is_mended_in_part():
+    (entry,) = WHOLE
+    assert (entry.id, entry.also) == ("a", ("b", "c"))
+    assert loads(dumps(WHOLE)) == WHOLE
+
+
+@pytest.mark.parametrize("left", ["abc", "bc", "c", "b"])
+def test_a_loop_that_is_mended_in_part_is_known(left):
+    outcome = compare(WHOLE, loop(*left), today=TODAY, complete=True)
+    assert not outcome.fails(strict=True)
+    assert ids(outcome.known) == [left[0]]
+
+
+def test_another_loop_is_new_beside_one_that_is_mended_in_part():
+    outcome = compare(WHOLE, [*loop("c"), *loop("d")], today=TODAY, complete=True)
+    assert (ids(outcome.known), ids(outcome.new)) == (["c"], ["d"])
+
+
+def test_a_loop_that_is_mended_in_part_expires_as_the_whole():
+    known = Baseline(tuple(replace(entry, until="2020-01-01") for entry in WHOLE))
+    assert compare(known, loop("c"), today=TODAY, complete=True).fails()
+
+
+@pytest.mark.parametrize("mode", ["all", "prune"])
+def test_an_update_holds_the_part_that_is_mended(mode):
+    """What was mended is new if it comes back; what people wrote stays with the rest."""
+    known = Baseline(tuple(replace(entry, reason="legacy") for entry in WHOLE))
+    updated = update(known, loop("b", "c"), mode, base_dir="/work", complete=True)
+    (entry,) = updated
+    assert (entry.id, entry.also, entry.reason) == ("b", ("c",), "legacy")
+    assert ids(compare(updated, loop("a"), today=TODAY, complete=True).new) == ["a"]
+
+
+@pytest.mark.parametrize(("mode", "complete"), [("all", False), ("new-only", True)])
+def test_an_update_that_drops_nothing_drops_no_part(mode, complete):
+    assert update(WHOLE, loop("c"), mode, base_dir="/work", complete=complete) == WHOLE
 
 
 # --- updating -------------------------------------------------------------------------------
@@ -183,7 +235,7 @@ def edited(**facts):
             edited(untill="2026-02-28"),
             (
                 "/findings/0/untill is not a key; "
-                "allowed: id, rule, file, function, test, reason, until"
+                "allowed: id, rule, file, function, test, reason, until, also"
             ),
         ),
         (edited(id=""), '/findings/0/id is ""; allowed: the id of a finding'),

@@ -50,6 +50,8 @@ class Statement:
     model: str = ""
     #: ``app.Model.field`` for a lazily read relation or deferred field.
     relation: str = ""
+    #: The id of the finding once this statement is all that is left of its loop.
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -264,6 +264,7 @@ class Judge:
             operation=facts.operation,
             model=facts.model,
             relation=facts.relation,
+            id=self._identity(candidate.rule, group.fingerprint.text, candidate.location),
         )
 
     def _sites(self, groups: list[Group]) -> tuple[Site, ...]:

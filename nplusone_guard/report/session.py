@@ -71,6 +71,12 @@ class SessionFinding:
         return tuple(dict.fromkeys(sighting.scope for sighting in self.sightings))
 
     @property
+    def ids(self) -> frozenset[str]:
+        """Its own id, and those that the loop goes by when only a part of it is mended."""
+        parts = (statement.id for statement in self.finding.statements)
+        return frozenset({self.finding.id, *filter(None, parts)})
+
+    @property
     def saves(self) -> int:
         """Queries that the fix saves, in all these scopes together."""
         return sum(sighting.saves for sighting in self.sightings)
@@ -368,11 +374,14 @@ class SessionDiff:
 
 
 def diff(old: SessionReport, new: SessionReport) -> SessionDiff:
-    """The findings that came, went and stayed, by id, each list worst first."""
-    before = {entry.finding.id for entry in old}
+    """The findings that came, went and stayed, by id, each list worst first.
+
+    A loop of several statements stays while one of them is left, whichever names it then.
+    """
+    before = {name for entry in old for name in entry.ids}
     after = {entry.finding.id for entry in new}
     return SessionDiff(
         new=tuple(entry for entry in new if entry.finding.id not in before),
-        gone=tuple(entry for entry in old if entry.finding.id not in after),
+        gone=tuple(entry for entry in old if entry.ids.isdisjoint(after)),
         kept=tuple(entry for entry in new if entry.finding.id in before),
     )

@@ -45,7 +45,7 @@ class Ratchet:
         """Whether ``finding`` is known, or is going to be."""
         if self.findings is None:
             return False
-        entry = next((each for each in self.findings if each.id == finding.id), None)
+        entry = self.findings.entry_of(finding)
         if entry is None:
             return bool(self.options.baseline) and self.options.update in ("all", "new-only")
         return not entry.expired(self.today)
@@ -89,9 +89,9 @@ class Ratchet:
         old = self.findings or baseline.Baseline()
         mode = cast("baseline.UpdateMode", self.options.update)
         new = baseline.update(old, found, mode, base_dir=self.base_dir, complete=complete)
-        stale = {each.id for each in outcome.stale}
         # What only was not proven to be gone stays.
-        kept = [each for each in old if each.id not in new and each.id not in stale]
+        stale = outcome.compared.stale if outcome.compared is not None else ()
+        kept = [each for each in stale if each not in outcome.stale]
         new = baseline.Baseline((*new, *kept))
         baseline.save(self.options.baseline, new)
         outcome.written.append(f"{outcome.name}: {len(new):,} finding{'s' * (len(new) != 1)}")

@@ -42,7 +42,8 @@ def statement(count: int = 20, headline: str = "SELECT peoples_people", **facts:
 
 def finding(rule: str = "bypassed-prefetch", *statements: Statement, **facts: Any) -> Finding:
     """One finding; what is not given is that of the wellness report."""
-    statements = statements or (statement(rule=rule),)
+    name = facts.pop("id", "3f9c2a1b7d04")
+    statements = statements or (statement(rule=rule, id=name),)
     count = sum(each.count for each in statements)
     at = facts.pop("site", statements[0].site)
     return Finding(
@@ -59,7 +60,7 @@ def finding(rule: str = "bypassed-prefetch", *statements: Statement, **facts: An
         origin=facts.pop("origin", origin()),
         relation=facts.pop("relation", "tenants.Tenant.people_set"),
         advice=facts.pop("advice", FIX),
-        id=facts.pop("id", "3f9c2a1b7d04"),
+        id=name,
         **facts,
     )
 

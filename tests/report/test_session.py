@@ -265,6 +265,15 @@ def test_notes_tell_what_else_to_know():
     ]
 
 
+def test_a_loop_that_is_mended_in_part_is_kept_and_not_new():
+    whole = finding("lazy-relation", statement(id="a"), statement(id="b"), id="a")
+    old, new = session_of(report(whole)), seen(3, "t", id="b")
+    change = diff(old, session_of(new))
+    assert ([each.finding.id for each in change.kept], change.new, change.gone) == (["b"], (), ())
+    change = diff(session_of(new), old)
+    assert [each.finding.id for each in change.new] == ["a"]
+
+
 def test_a_difference_tells_the_new_ones_in_full():
     old, new = session_of(seen(3, "a", id="gone")), session_of(seen(9, "a", id="new"))
     lines = summary.render_diff(diff(old, new)).split("\n")
