@@ -137,6 +137,43 @@ def test_what_is_gone_is_stale_and_what_has_expired_fails(suite):
     assert "   expired 2020-01-31  lazy-relation  shelf/views.py books" in told(result)
 
 
+PAIR = """
+    from shelf.models import Author, Book
+
+    def pairs():
+        found = []
+        for book in Book.objects.all():
+            found.append((book.author.name, Author.objects.filter(name=str(book.pk)).count()))
+        return found
+    """
+PAIR_TEST = """
+    from shelf.pairs import pairs
+
+    def test_pairs(shelf):
+        pairs()
+    """
+
+
+def test_a_loop_that_is_mended_in_part_stays_known(suite):
+    suite.write(**{"shelf/pairs.py": PAIR})
+    suite.run(PAIR_TEST, "--nplusone-update-baseline").assert_outcomes(passed=1)
+    pairs = suite.pytester.path / "shelf" / "pairs.py"
+    whole = pairs.read_text()
+    strict = ("--nplusone=fail", "--nplusone-strict")
+
+    pairs.write_text(whole.replace(".all()", '.select_related("author")'))
+    result = suite.run(PAIR_TEST, *strict, "--nplusone-allow=+9")
+    assert result.ret == 0
+    assert " baseline known.json: 1 known, 0 new" in told(result).splitlines()
+
+    # Once that is recorded, what was mended must not come back.
+    suite.run(PAIR_TEST, "--nplusone-update-baseline").assert_outcomes(passed=1)
+    assert suite.run(PAIR_TEST, *strict).ret == 0
+    pairs.write_text(whole)
+    result = suite.run(PAIR_TEST, *strict, "--nplusone-allow=+9")
+    result.assert_outcomes(failed=1)
+
+
 def _has_xdist() -> bool:
     try:
         import xdist  # noqa: F401
