@@ -7,7 +7,7 @@ import textwrap
 import pytest
 from django.contrib.auth.models import Group
 
-from nplusone_guard import watch
+from nplusone_guard import ignore, watch
 from nplusone_guard.analysis import judge
 from nplusone_guard.policy import Policy
 
@@ -65,6 +65,13 @@ def test_duplicates_on_three_lines_are_found_whatever_counts_as_a_loop(threshold
         thrice()
     (finding,) = report.findings
     assert (finding.rule, finding.count) == ("duplicate-query", 3)
+
+
+def test_an_ignore_without_use_is_told_though_nothing_repeats():
+    with watch("ignored", policy=BRIEF) as report, ignore("query-in-loop", reason="there is none"):
+        Group.objects.count()
+    (unused,) = report.unused_ignores
+    assert "query-in-loop" in str(unused)
 
 
 class Exempt:
