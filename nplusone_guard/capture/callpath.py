@@ -5,8 +5,9 @@ Each frame becomes one token, a :class:`Place`, which is equal only to itself:
 
 * user code: one for each code object and exact position;
 * library code (standard library, site-packages, this package): one for each code object
-  and line, a comprehension on that line apart. Never one for each ``f_lasti``: on CPython 3.11 and later one call site
-  reports several values while the interpreter specialises it;
+  and line, a comprehension on that line apart. Never one for each ``f_lasti``: on
+  CPython 3.11 and later one call site reports several values while the interpreter
+  specialises it;
 * a keyed landmark: one for each thing that tells two turns of a framework's own loop
   apart (see ``landmarks``).
 
@@ -20,6 +21,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 from operator import attrgetter
 from types import CodeType, FrameType, MappingProxyType
 from typing import Any, Final
@@ -184,7 +186,7 @@ class Stack:
         self.codes = codes
         self.path = path
         #: Where keyed landmarks stand, whose frames have to be looked at each time.
-        self.keyed = tuple(index for index, place in enumerate(path) if place.keyed)
+        self.keyed = tuple([index for index, place in enumerate(path) if place.keyed])
         #: It stands for one path.
         self.plain = not self.keyed
         #: The places at these → the path.
@@ -413,10 +415,10 @@ def call_path(frame: Any, root: Any) -> tuple[Path, list[CodeType]]:
         lastis.append(at.f_lasti)
     except AttributeError:  # the root is on another stack, and this one has ended
         pass
-    return path_of(frame, root, codes, lastis), codes
+    return path_of(frame, codes, lastis), codes
 
 
-def path_of(frame: Any, root: Any, codes: list[CodeType], offsets: list[int]) -> Path:
+def path_of(frame: Any, codes: list[CodeType], offsets: list[int]) -> Path:
     """The path of a stack whose code objects and instruction offsets are at hand."""
     lastis = tuple(offsets)
     stack = table.stacks.get(lastis)
@@ -426,7 +428,7 @@ def path_of(frame: Any, root: Any, codes: list[CodeType], offsets: list[int]) ->
         variant = stack.variants.get(_keyed_places(frame, stack.keyed))
         if variant is not None:
             return variant
-    return _walk(frame, root, codes, lastis)
+    return _walk(frame, codes, lastis)
 
 
 def settle(path: Path, codes: list[CodeType]) -> Path:
@@ -449,8 +451,8 @@ def _settled(path: Path, codes: list[CodeType]) -> Iterator[Place]:
         yield place if same else table.twin(place, codes[index])
 
 
-def _walk(frame: Any, root: Any, codes: list[CodeType], lastis: tuple[int, ...]) -> Path:
-    places, bridged = _places(frame, root)
+def _walk(frame: Any, codes: list[CodeType], lastis: tuple[int, ...]) -> Path:
+    places, bridged = _places(frame, codes, lastis)
     path = table.path(places)
     if not bridged and table.room > 0 and path.__class__ is RememberedPath:
         _remember(frame, codes, lastis, path)
@@ -472,31 +474,35 @@ def _keyed_places(frame: Any, indices: tuple[int, ...]) -> tuple[Place, ...]:
     places: list[Place] = []
     at = 0
     for index in indices:
-        while at < index:
-            frame = frame.f_back
-            at += 1
+        frame, at = _outwards(frame, index - at), index
         places.append(table.step(frame)[0])
     return tuple(places)
 
 
-def _places(frame: Any, root: Any) -> tuple[tuple[Place, ...], bool]:
+def _places(
+    frame: Any, codes: list[CodeType], lastis: tuple[int, ...]
+) -> tuple[tuple[Place, ...], bool]:
     """The places frame by frame, and whether the path goes on beyond a bridge."""
     places: list[Place] = []
-    bridged = False
-    while frame is not None:
-        known = table.steps.get(id(frame.f_code))
-        place = known.get(frame.f_lasti) if known is not None else None
+    steps, bridged, at = table.steps, False, 0
+    for index, code in enumerate(codes):
+        known = steps.get(id(code))
+        place = known.get(lastis[index]) if known is not None else None
         if place is None:
+            frame, at = _outwards(frame, index - at), index
             place, is_bridge = table.step(frame)
             bridged = bridged or is_bridge
             beyond = carried.get() if is_bridge else None
             if beyond is not None:
                 return (*places, place, *beyond), True
         places.append(place)
-        if frame is root:
-            break
-        frame = frame.f_back
     return tuple(places), bridged
+
+
+def _outwards(frame: Any, steps: int) -> Any:
+    for _ in repeat(None, steps):
+        frame = frame.f_back
+    return frame
 
 
 def carry(frame: FrameType, root: FrameType | None) -> Path:
@@ -519,7 +525,7 @@ def fold(path: Path) -> Path:
     between two calls of *other* user code is never dropped: a decorator's wrapper is on
     the stack twice without any recursion.
     """
-    keys = tuple(filter(None, map(_key_of, path)))
+    keys = [place.key for place in path if place.key]
     if len(set(keys)) == len(keys):
         return path
     folded = _fold_cycles(_fold_direct(path))

@@ -91,7 +91,7 @@ class Hook:
                         if stack is not None and stack.plain and stack.codes == codes:
                             path = stack.path
                         else:
-                            path = path_of(frame, root, codes, offsets)
+                            path = path_of(frame, codes, offsets)
                         key = (self.alias, shape.text, path)
                         told = 0
                         for recorder in scope.recorders:
