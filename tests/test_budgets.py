@@ -31,7 +31,7 @@ def names() -> list[str]:
 
 def message(error: pytest.ExceptionInfo[BaseException]) -> str:
     """The text of a failure, with the numbers of lines as ``N``, quoted as by SQLite."""
-    return re.sub(r"\.py:\d+", ".py:N", str(error.value)).replace("`", '"')
+    return re.sub(r"(\.py| at ):\d+", r"\1:N", str(error.value)).replace("`", '"')
 
 
 def headline(error: pytest.ExceptionInfo[BaseException]) -> str:
@@ -271,8 +271,8 @@ def test_a_loop_beside_other_call_sites_is_told_by_its_line():
             Author.objects.get(pk=author.pk)
     assert message(error).splitlines()[1:8] == [
         " 3 × SELECT corpus_author  query-in-loop",
-        "   fix     put authors_3 = Author.objects.in_bulk([author.pk for author in authors_2]) before the",
-        "           loop at test_budgets.py:N, and read authors_3[author.pk]",
+        "   fix     Author.objects.get(pk=author.pk) at :N reads author again: read author in place of",
+        "           Author.objects.get(pk=author.pk)",
         "   query   tests/test_budgets.py:N  Author.objects.get(pk=author.pk)",
         "           tests/test_budgets.py:N  Author.objects.get(pk=Author.objects.first().pk)",
         "   loop    tests/test_budgets.py:N  for author in Author.objects.all():",

@@ -333,13 +333,13 @@ class Listing:
         return Entry.objects.order_by("pk")
 
     def authors(self):
-        return [entry.author.name for entry in self.get_queryset()]  # site:listing loop:listing
+        return [entry.author.name for entry in self.get_queryset()]  # site:own loop:own origin:own
 
     def headlines(self):
         return [entry.headline for entry in self.get_queryset()]
 
 
-@loop("lazy-relation", relation="corpus.Entry.author", tag="listing", origin=True)
+@loop("lazy-relation", relation="corpus.Entry.author", tag="own", origin=True)
 def rows_of_a_method(n):
     return Listing().authors()
 
