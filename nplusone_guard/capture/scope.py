@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from collections import defaultdict
@@ -105,8 +106,9 @@ class Group:
             path = callpath.settle(first.path, codes)
             if path is not first.path:
                 self.path = path if self.path is first.path else path.folded
-                self.first = Sighting(path, first.digest)
-                self.first.facts = first.facts
+                # The sighting itself may stand for those of other scopes as well.
+                self.first = copy.copy(first)
+                self.first.path = path
 
     def note_in_list(self, lists: tuple[InList, ...]) -> None:
         """Keep whether IN lists come in one length, all but the last."""

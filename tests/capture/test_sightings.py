@@ -126,3 +126,22 @@ def test_a_fault_in_what_was_told_is_contained(monkeypatch: pytest.MonkeyPatch) 
     assert count() == ()
     monkeypatch.setattr(sightings, "_make_known_group", broken)
     assert count() == ("capture.hook: RuntimeError: a fault of the guard",)
+
+
+COPIED = """
+def run(authors, Entry):
+    for author in authors:
+        list(Entry.objects.filter(author=author, status__in=["draft", "live"]))
+"""
+
+
+def test_equal_code_in_another_file_is_found_there_and_whole() -> None:
+    populate(30)
+    authors = list(m.Author.objects.all())
+    for file in ("/app/one.py", "/app/two.py"):
+        names: dict[str, Callable[..., None]] = {}
+        exec(compile(COPIED, file, "exec"), names)
+        with watch() as report:
+            names["run"](authors, m.Entry)
+        (finding,) = report.findings
+        assert (finding.site.file, finding.count) == (file, 30)
