@@ -44,7 +44,7 @@ def test_as_it_is_it_passes_with_one_known_finding_and_one_ignored(tmp_path):
     done = suite(database=tmp_path / "suite.sqlite3")
     assert done.returncode == 0, done.stdout
     assert "baseline nplusone-baseline.json: 1 known, 0 new" in done.stdout
-    assert re.search(r"^ cleared: 1 ignored", done.stdout, re.MULTILINE)
+    assert re.search(r"^ cleared: .*\b1 ignored", done.stdout, re.MULTILINE)
 
 
 def test_the_known_finding_has_a_reason():
