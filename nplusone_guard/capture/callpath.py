@@ -268,10 +268,11 @@ class CodeTable:
         _, mark, user = known
         if mark.spot is not None or mark.key is not None:
             return self._special(frame, mark), False
+        line = frame.f_lineno or code.co_firstlineno
         if user:
-            place = self._user_place(code, lasti, mark)
+            place = self._user_place(code, lasti, line, mark)
         else:
-            place = self._place(code, lasti, line_position(code, lasti), mark, user=False)
+            place = self._place(code, lasti, line_position(code, lasti, line), mark, user=False)
         if not mark.bridge:
             self.steps[id(code)][lasti] = place
         return place, mark.bridge
@@ -303,14 +304,13 @@ class CodeTable:
     def user_place(self, code: CodeType, lasti: int) -> Place:
         """The place of an instruction in user code."""
         self.codes.setdefault(id(code), (code, PLAIN, True))
-        return self._user_place(code, lasti, PLAIN)
+        return self._user_place(code, lasti, line_of(code, lasti), PLAIN)
 
-    def _user_place(self, code: CodeType, lasti: int, mark: Mark) -> Place:
+    def _user_place(self, code: CodeType, lasti: int, line: int, mark: Mark) -> Place:
         """The place of an exact position; asked for only where a line has several calls.
 
         Positions take time to look up, in proportion to the length of the function.
         """
-        line = line_of(code, lasti)
         with self.lock:  # so that two threads cannot end up with two places for one
             on_line = self.lines.setdefault((id(code), line), [])
             for place in on_line:

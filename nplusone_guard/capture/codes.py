@@ -107,9 +107,8 @@ if sys.version_info >= (3, 12):
     #: It counts from behind itself and, from 3.13 on, its cache entry.
     _BEHIND: Final = 4 if sys.version_info >= (3, 13) else 2
 
-    def line_position(code: CodeType, lasti: int) -> Hashable:
+    def line_position(code: CodeType, lasti: int, line: int) -> Hashable:
         """The line of an instruction, and on it the comprehensions whose body it is in."""
-        line = line_of(code, lasti)
         if _INLINES not in code.co_code[::2]:
             return line
         bodies = tuple(start for start, end in _bodies(code) if start < lasti <= end)
@@ -135,6 +134,6 @@ if sys.version_info >= (3, 12):
 
 else:
 
-    def line_position(code: CodeType, lasti: int) -> Hashable:
+    def line_position(code: CodeType, lasti: int, line: int) -> Hashable:
         """The line of an instruction."""
-        return line_of(code, lasti)
+        return line
