@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextvars import Token
 from dataclasses import replace
+from functools import lru_cache
 from types import FrameType, TracebackType
 from typing import Any, Final, TypeVar, cast, overload
 
@@ -186,10 +187,19 @@ def open_scope(
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
     hook.install()
     root = root if root is not None else sys._getframe(1)
-    scope = Scope(name, kind, policy or default_policy(), open_scope_of_context(), root)
+    enclosing = open_scope_of_context()
+    policy = policy or default_policy()
+    if enclosing is not None and enclosing.policy.details and not policy.details:
+        policy = _with_details(policy)  # its report becomes part of one that shows them
+    scope = Scope(name, kind, policy, enclosing, root)
     if scope.policy.judges(eager.RULE):
         eager.install()
     return Recording(scope)
+
+
+@lru_cache(maxsize=16)
+def _with_details(policy: Policy) -> Policy:
+    return replace(policy, details=True)
 
 
 def default_policy() -> Policy:

@@ -46,6 +46,22 @@ def test_a_test_fails_without_a_traceback(sample):
     )
 
 
+def test_shapes_are_told_of_requests_of_a_suite_that_is_watched_as_well(sample):
+    result = sample.run(
+        f"""{BOOKS}
+    @pytest.mark.max_queries(2)
+    def test_page(client, three):
+        client.get("/books/")
+        """,
+        "--nplusone=report",
+    )
+    result.assert_outcomes(failed=1)
+    lines = section(result, "test_page").splitlines()
+    assert lines[0] == "4 queries, at most 2 allowed"
+    assert lines[1] == " 3 × SELECT shelf_author  lazy-relation"
+    assert " 1 × SELECT shelf_book" in lines
+
+
 def test_the_closest_marker_holds(sample):
     result = sample.run(
         f"""{BOOKS}
