@@ -252,24 +252,6 @@ class Scope:
         """All queries, without transaction control."""
         return self.other_count + sum(group.count for group in self.all_groups())
 
-    @property
-    def query_time(self) -> float:
-        """Seconds in the database."""
-        return self.other_time + sum(group.duration for group in self.all_groups())
-
-    @property
-    def failed(self) -> int:
-        """Queries that raised."""
-        return self.other_failed + sum(group.failed for group in self.all_groups())
-
-    @property
-    def aliases(self) -> dict[str, int]:
-        """Queries by database alias."""
-        counts = self.other_aliases.copy()
-        for group in self.all_groups():
-            counts[group.alias] += group.count
-        return dict(counts)
-
     def all_groups(self) -> list[Group]:
         """Every group once, in the order of first sighting."""
         found = {id(group): group for group in self.groups.values()}

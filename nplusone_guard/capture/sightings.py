@@ -33,11 +33,13 @@ class Told:
     A stack that was seen in an earlier scope need not be looked at again.
     """
 
-    __slots__ = ("facts", "sighting")
+    __slots__ = ("facts", "shape", "sighting")
 
     def __init__(self, path: callpath.Path, shape: Fingerprint, facts: landmarks.Facts) -> None:
         #: Those of every second sighting.
         self.facts = facts
+        #: Of the very text: what is no part of the shape, such as a LIMIT, is that of this one.
+        self.shape = shape
         #: What stands for the first sighting as well, where there is no QuerySet to keep
         #: and it does not matter whether two in a row asked for the same.
         self.sighting: Sighting | None = None
@@ -65,8 +67,9 @@ def sight(scope: Scope, known: Group | None, query: Query) -> Group | None:
     key = query[0]
     path = key[2]
     told = path.told.get(key[1])
-    if told is not None and told.sighting is not None and not query[6]:
-        group = _make_known_group(scope, query, told.sighting)
+    sighting = told.sighting if told is not None and told.shape is query[1] else None
+    if sighting is not None and not query[6]:
+        group = _make_known_group(scope, query, sighting)
     elif path.folded is not path:
         return _sight_folded(scope, query, path.folded)
     else:
@@ -78,16 +81,21 @@ def sight(scope: Scope, known: Group | None, query: Query) -> Group | None:
 
 def _make_known_group(scope: Scope, query: Query, sighting: Sighting) -> Group | None:
     """As ``_make_group``, where neither of the two sightings has anything to look at."""
+    group = _new_group(scope, query, query[0][2])
+    if group is not None:
+        group.first = group.second = sighting
+        group.slow = False
+        _note_group(scope, group, sighting.facts.model)
+    return group
+
+
+def _new_group(scope: Scope, query: Query, path: callpath.Path) -> Group | None:
     if scope.sequence >= scope.policy.max_groups:
         scope.unjudged += 1
         return None
-    (alias, _, path), shape, _, _, codes, _, _ = query
     scope.sequence += 1
-    group = Group(alias, shape, path, scope.sequence)
-    group.codes = codes
-    group.first = group.second = sighting
-    group.slow = False
-    _note_group(scope, group, sighting.facts.model)
+    group = Group(query[0][0], query[1], path, scope.sequence)
+    group.codes = query[4]
     return group
 
 
@@ -112,10 +120,12 @@ def _sight_folded(scope: Scope, query: Query, folded: callpath.Path) -> Group | 
     alias, text, path = query[0]
     key = (alias, text, folded)
     group = scope.groups.get(key)
-    if group is not None:
-        sight(scope, group, query)
-    else:
+    if group is None:
         group = _make_group(scope, query, folded)
+    elif group.second is not None and group.second is group.first:
+        _note_second(scope, group, query)  # the sighting that was told had no depth
+    else:
+        sight(scope, group, query)
     if group is not None and group.first is not None:
         scope.groups[key] = group
         group.recursed = group.recursed or len(group.first.path) != len(path)
@@ -125,17 +135,12 @@ def _sight_folded(scope: Scope, query: Query, folded: callpath.Path) -> Group | 
 
 
 def _make_group(scope: Scope, query: Query, path: callpath.Path) -> Group | None:
-    if scope.sequence >= scope.policy.max_groups:
-        scope.unjudged += 1
-        return None
-    (alias, _, _), shape, _, _, codes, params, many = query
-    scope.sequence += 1
-    group = Group(alias, shape, path, scope.sequence)
-    group.codes = codes
-    group.first = first = _sighting(scope, query, None)
-    if many:
-        group.many = _rows(params)
-    _note_group(scope, group, first.facts.model)
+    group = _new_group(scope, query, path)
+    if group is not None:
+        group.first = first = _sighting(scope, query, None)
+        if query[6]:
+            group.many = _rows(query[5])
+        _note_group(scope, group, first.facts.model)
     return group
 
 

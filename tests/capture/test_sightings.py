@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from django.db import connection
 
 from nplusone_guard.capture import landmarks, sightings
 from nplusone_guard.capture.scope import Group
 from nplusone_guard.guard import watch
+from nplusone_guard.report.model import Report
 from tests.corpus import models as m
 from tests.corpus.data import populate
 
@@ -145,3 +147,43 @@ def test_equal_code_in_another_file_is_found_there_and_whole() -> None:
             names["run"](authors, m.Entry)
         (finding,) = report.findings
         assert (finding.site.file, finding.count) == (file, 30)
+
+
+def ancestors(pk: object) -> list[str]:
+    category = m.Category.objects.get(pk=pk)
+    above = ancestors(category.parent_id) if category.parent_id else []
+    return [*above, category.slug]
+
+
+def test_recursion_is_placed_where_earlier_scopes_saw_no_depth() -> None:
+    top = m.Category.objects.create(slug="top")
+    middle = m.Category.objects.create(slug="middle", parent=top)
+    leaf = m.Category.objects.create(slug="leaf", parent=middle)
+
+    def report_of(keys: list[object]) -> Report:
+        with watch() as recording:
+            for key in keys:
+                ancestors(key)
+        return recording.report
+
+    (shallow,) = report_of([top.pk, top.pk]).findings
+    assert shallow.rule != "recursive-query"
+    (deep,) = report_of([leaf.pk]).findings
+    assert (deep.rule, deep.count, deep.loop.kind) == ("recursive-query", 3, "recursion")
+    assert deep.loop.line == ancestors.__code__.co_firstlineno + 2
+
+
+def test_a_limit_that_changes_between_scopes_is_no_drained_table() -> None:
+    populate(8)
+    keys = list(m.Entry.objects.values_list("pk", flat=True))
+
+    def ask(limit: int) -> None:
+        with connection.cursor() as cursor:
+            for key in keys:
+                cursor.execute(f"SELECT id FROM corpus_entry WHERE id = {key} LIMIT {limit}")
+
+    for limit in (1, 5, 1, 5):
+        with watch() as report:
+            ask(limit)
+        (finding,) = report.findings
+        assert finding.count == len(keys)
