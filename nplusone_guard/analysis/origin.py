@@ -8,7 +8,7 @@ from nplusone_guard.analysis.findings import Origin, Site
 from nplusone_guard.analysis.location import Location
 from nplusone_guard.analysis.places import asking_places, site_at
 from nplusone_guard.analysis.rules import facts_of
-from nplusone_guard.capture import callpath, codes
+from nplusone_guard.capture import callpath
 from nplusone_guard.capture.scope import Group, Scope
 
 #: Operations whose own model is what they make, not what the loop runs over.
@@ -99,8 +99,7 @@ def _evaluated_by(read: Group, loop: callpath.Spot) -> bool:
 def _evaluated_on(read: Group, loop_place: callpath.Place, lines: set[int]) -> bool:
     """Whether a user frame of ``read`` stands on one of these lines of the loop's function."""
     return any(
-        place.code.co_filename == loop_place.code.co_filename
-        and codes.line_of(place.code, place.lasti) in lines
+        place.code.co_filename == loop_place.code.co_filename and place.line in lines
         for place in callpath.user_places(read.path)
     )
 

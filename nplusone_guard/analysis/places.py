@@ -57,7 +57,7 @@ def path_site(
     """
     spot = spot or place.spot
     if spot is None:
-        return site_of(place.code, place.lasti)
+        return site_at(place.code, place.line)
     site = _spot_site(spot)
     if spot.file != callpath.NO_FILE or place not in path:
         return site
@@ -73,10 +73,11 @@ def _spot_site(spot: callpath.Spot) -> Site:
     return Site(spot.file, spot.line, spot.name, spot.source, spot.kind, spot.package)
 
 
-def site_at(code: CodeType, line: int, kind: str = "python") -> Site:
-    """Line ``line`` of the file and function of ``code``."""
+def site_at(code: CodeType, line: int, kind: str = "python", *, quoted: bool = True) -> Site:
+    """Line ``line`` of the file and function of ``code``; ``quoted``: with its source."""
     file = code.co_filename
-    return Site(file, line, function_of(code), source_line(file, line), kind, package_of(code))
+    source = source_line(file, line) if quoted else ""
+    return Site(file, line, function_of(code), source, kind, package_of(code))
 
 
 def function_of(code: CodeType) -> str:

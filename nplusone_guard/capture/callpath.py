@@ -96,14 +96,34 @@ class Spot:
 class Place:
     """One step of a path; equal only to itself, so that it is a cheap token."""
 
-    __slots__ = ("bridge", "code", "key", "keyed", "lasti", "reader", "spot", "unit", "user")
+    __slots__ = (
+        "_line",
+        "bridge",
+        "code",
+        "key",
+        "keyed",
+        "lasti",
+        "reader",
+        "spot",
+        "unit",
+        "user",
+    )
 
     def __init__(
-        self, code: CodeType, lasti: int, mark: Mark, *, user: bool, spot: Spot | None = None
+        self,
+        code: CodeType,
+        lasti: int,
+        mark: Mark,
+        *,
+        user: bool,
+        line: int | None = None,
+        spot: Spot | None = None,
     ) -> None:
         self.code = code
         self.lasti = lasti
         self.user = user
+        #: ``None`` until it is asked for, where it was not at hand.
+        self._line = line if spot is None else spot.line
         #: What a framework's frame stands for in the user's own terms.
         self.spot = spot
         #: Equal for all places of one user function, and for each spot its own; 0 in other
@@ -125,7 +145,9 @@ class Place:
     @property
     def line(self) -> int:
         """The source line."""
-        return self.spot.line if self.spot is not None else line_of(self.code, self.lasti)
+        if self._line is None:  # a long function has many to look through
+            self._line = line_of(self.code, self.lasti)
+        return self._line
 
     def __repr__(self) -> str:
         return f"<Place {self.code.co_name} {self.code.co_filename}:{self.line}>"
@@ -272,7 +294,8 @@ class CodeTable:
         if user:
             place = self._user_place(code, lasti, line, mark)
         else:
-            place = self._place(code, lasti, line_position(code, lasti, line), mark, user=False)
+            position = line_position(code, lasti, line)
+            place = self._place(code, lasti, position, mark, user=False, line=line)
         if not mark.bridge:
             self.steps[id(code)][lasti] = place
         return place, mark.bridge
@@ -301,11 +324,6 @@ class CodeTable:
             self.steps[id(code)][lasti] = place
         return place
 
-    def user_place(self, code: CodeType, lasti: int) -> Place:
-        """The place of an instruction in user code."""
-        self.codes.setdefault(id(code), (code, PLAIN, True))
-        return self._user_place(code, lasti, line_of(code, lasti), PLAIN)
-
     def _user_place(self, code: CodeType, lasti: int, line: int, mark: Mark) -> Place:
         """The place of an exact position; asked for only where a line has several calls.
 
@@ -316,7 +334,8 @@ class CodeTable:
             for place in on_line:
                 if exact_position(code, place.lasti) == exact_position(code, lasti):
                     return place
-            place = self._place(code, lasti, (line, len(on_line)), mark, user=True)
+            position = (line, len(on_line))
+            place = self._place(code, lasti, position, mark, user=True, line=line)
             on_line.append(place)
             return place
 
@@ -324,7 +343,8 @@ class CodeTable:
         """What ``place`` is in ``code``, which is equal to its own and may be another file's."""
         spot, file = place.spot, code.co_filename
         if spot is None:
-            return self.user_place(code, place.lasti)
+            self.codes.setdefault(id(code), (code, PLAIN, True))
+            return self._user_place(code, place.lasti, place.line, PLAIN)
         if place.code.co_filename == file:
             return place
         within = replace(spot.within, file=file) if spot.within is not None else None
@@ -339,6 +359,7 @@ class CodeTable:
         mark: Mark,
         *,
         user: bool,
+        line: int | None = None,
         spot: Spot | None = None,
     ) -> Place:
         # Code that is compiled anew each time keeps its spots.
@@ -346,7 +367,8 @@ class CodeTable:
         place = self.places.get(name)
         if place is None:
             # One call, so that two threads cannot end up with two places for one.
-            place = self.places.setdefault(name, Place(code, lasti, mark, user=user, spot=spot))
+            place = Place(code, lasti, mark, user=user, line=line, spot=spot)
+            place = self.places.setdefault(name, place)
         return place
 
 

@@ -8,6 +8,7 @@ somebody's block would be popped in place of theirs.
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from time import perf_counter
 from types import CodeType
@@ -177,7 +178,8 @@ def _as_deep_as_execute(hook: Hook, execute: Execute, sql: str, context: dict[st
 
 # --- installation -----------------------------------------------------------------------
 
-_installed = False
+#: A new object for each installation; ``None`` while there is none.
+_installed: object | None = None
 
 
 def hook_of(connection: Any) -> Hook | None:
@@ -204,8 +206,8 @@ def detach(connection: Any) -> None:
 def install() -> Callable[[], None]:
     """Watch every connection, open or yet to be opened. Returns its own undo."""
     global _installed
-    if not _installed:
-        _installed = True
+    if _installed is None:
+        _installed = object()
         from django.db.backends.signals import connection_created
 
         connection_created.connect(_on_connection_created, dispatch_uid="nplusone_guard")
@@ -222,12 +224,22 @@ def _wrap_procedures() -> None:
     bridges.wrap("django.db.backends.utils", "CursorWrapper.callproc", _call_procedure)
 
 
+#: The installation that the connections of a thread were looked through for.
+_attached = threading.local()
+
+
 def attach_all() -> None:
-    """Watch the connections of this thread that were opened before the guard came."""
+    """Watch the connections of this thread that were opened before the guard came.
+
+    Those that are opened later say so, in whatever thread.
+    """
+    if getattr(_attached, "by", None) is _installed:
+        return
     from django.db import connections
 
     for connection in connections.all(initialized_only=True):
         attach(connection)
+    _attached.by = _installed
 
 
 def uninstall() -> None:
@@ -237,9 +249,9 @@ def uninstall() -> None:
     replaced together with the thread.
     """
     global _installed
-    if not _installed:
+    if _installed is None:
         return
-    _installed = False
+    _installed = None
     from django.db import connections
     from django.db.backends.signals import connection_created
 

@@ -201,7 +201,13 @@ class Gathering:
 
     def add(self, report: Report | SessionReport) -> None:
         """Take one more report, or what was joined before."""
-        session = report if isinstance(report, SessionReport) else _single(report)
+        if isinstance(report, SessionReport):
+            session = report
+        elif _tells_more(report):
+            session = _single(report)
+        else:  # as of most tests
+            self._scopes.append(_summary(report))
+            return
         self._scopes += session.scopes
         other = replace(session, scopes=())
         if other != _NOTHING:
@@ -235,6 +241,17 @@ def _single(report: Report) -> SessionReport:
         unused_ignores=report.unused_ignores,
         internal_errors=report.internal_errors,
         eager_loads=tuple(replace(load, scopes=(report.name,)) for load in report.eager_loads),
+    )
+
+
+def _tells_more(report: Report) -> bool:
+    """Whether there is more to a report than its numbers."""
+    return bool(
+        report.findings
+        or report.cleared
+        or report.unused_ignores
+        or report.internal_errors
+        or report.eager_loads
     )
 
 

@@ -26,9 +26,8 @@ from pytest_nplusone_guard.workers import (
 if TYPE_CHECKING:
     from nplusone_guard.report.model import Report
     from nplusone_guard.report.session import Gathering, SessionReport
-    from pytest_nplusone_guard.judging import Watched
+    from pytest_nplusone_guard.judging import Policies, Watched
     from pytest_nplusone_guard.ratchet import Outcome, Ratchet
-    from pytest_nplusone_guard.testcode import TestCode
 
     #: The ids that the ratchet holds, the number of queries, and everything else.
     Gathered = tuple[list[str], int, Report | SessionReport]
@@ -67,7 +66,8 @@ class Suite:
         self._process = os.getpid()
         #: What was recorded; there once anything is watched.
         self._ratchet: Ratchet | None = None
-        self._code: TestCode | None = None
+        #: There once a test is watched.
+        self._policies: Policies | None = None
         if self.options.mode != "off":
             self._activate()
 
@@ -116,12 +116,12 @@ class Suite:
     def _watch(self, item: pytest.Item, mode: Mode) -> Watched:
         from pytest_nplusone_guard import judging, testcode
 
-        if self._code is None:
+        if self._policies is None:
             judging.start()
-            self._code = testcode.TestCode(self.config, self.options.test_paths)
-        self._code.add(str(item.path))
-        marked = item.stash.get(marked_key, UNMARKED)
-        policy = judging.policy_for(self._code, marked.ignores)
+            code = testcode.TestCode(self.config, self.options.test_paths)
+            self._policies = judging.Policies(code)
+        self._policies.code.add(str(item.path))
+        policy = self._policies.of(item.stash.get(marked_key, UNMARKED).ignores)
         watched = item.stash[watched_key] = judging.Watched(item.nodeid, mode, policy)
         return watched
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -36,12 +35,25 @@ def start() -> None:
     connect_signals()
 
 
-def policy_for(code: TestCode, ignores: tuple[IgnoreEntry, ...]) -> Policy:
-    """The policy of the Django settings, with the ignores of one test before its own."""
-    return _adapted(default_policy(), code, ignores)
+class Policies:
+    """The policy of the Django settings as the tests have it: made once, until they change."""
+
+    def __init__(self, code: TestCode) -> None:
+        self.code = code
+        self._policy: Policy | None = None
+        self._adapted: dict[tuple[IgnoreEntry, ...], Policy] = {}
+
+    def of(self, ignores: tuple[IgnoreEntry, ...]) -> Policy:
+        """With the ignores of one test before its own."""
+        policy = default_policy()
+        if policy is not self._policy:  # a policy is hashed, and compared, by all its fields
+            self._policy, self._adapted = policy, {}
+        adapted = self._adapted.get(ignores)
+        if adapted is None:
+            adapted = self._adapted[ignores] = _adapted(policy, self.code, ignores)
+        return adapted
 
 
-@lru_cache(maxsize=16)
 def _adapted(policy: Policy, code: TestCode, ignores: tuple[IgnoreEntry, ...]) -> Policy:
     return replace(
         policy,

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from nplusone_guard.capture.callpath import user_places
-from nplusone_guard.capture.codes import line_of
 
 if TYPE_CHECKING:
     import pytest
@@ -98,4 +97,4 @@ def _outwards(group: Group) -> list[tuple[str, int]]:
 
 def _lines(group: Group) -> Iterator[tuple[str, int]]:
     for place in user_places(group.path):
-        yield place.code.co_filename, line_of(place.code, place.lasti)
+        yield place.code.co_filename, place.line
