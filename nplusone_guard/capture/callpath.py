@@ -165,6 +165,9 @@ class Path(tuple[Place, ...]):  # noqa: SLOT001 - a tuple that keeps what was fo
     #: Shape of a statement → what its frames tell here, if always the same: ``sightings``.
     told: Mapping[str, Any] = MappingProxyType({})
 
+    #: The shape that a scope sent from here first, until the next one does.
+    met: str | None = ""
+
     @functools.cached_property
     def folded(self) -> Path:
         """This path with recursion folded; the path itself where there is none."""
@@ -316,7 +319,7 @@ class CodeTable:
         except Exception as error:
             contain("capture.landmarks", error)
         if position is None:
-            position = line_of(code, lasti)
+            position = frame.f_lineno or code.co_firstlineno
         place = self._place(code, lasti, position, mark, user=False, spot=spot)
         if place.spot is spot is not None:
             self.spotted[id(spot)] = place

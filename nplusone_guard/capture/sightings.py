@@ -140,8 +140,31 @@ def _make_group(scope: Scope, query: Query, path: callpath.Path) -> Group | None
         group.first = first = _sighting(scope, query, None)
         if query[6]:
             group.many = _rows(query[5])
+        elif first.facts.operation in PASSING and path.met is not None:
+            _look_ahead(scope, path, query)
         _note_group(scope, group, first.facts.model)
     return group
+
+
+def _look_ahead(scope: Scope, path: callpath.Path, query: Query) -> None:
+    """In the second scope that sends a shape from here, look closer: for those to come.
+
+    What is sent once for each request has no second sighting that would.
+    """
+    shape = query[1]
+    if path.met != shape.text:
+        path.met = shape.text
+        return
+    path.met = None
+    if not shape.plain or shape.text in path.told:
+        return
+    try:
+        facts = landmarks.read(query[3], path, deep=True)
+    except Exception as error:
+        contain("capture.landmarks", error, scope.errors)
+    else:
+        if facts.lasting:
+            _remember(path, shape, facts)
 
 
 def _note_second(scope: Scope, group: Group, query: Query) -> None:

@@ -68,10 +68,36 @@ def test_rows_of_a_parent_are_looked_at_in_each_scope(reads: list[bool]) -> None
         for author in authors:
             author.blogs.count()
 
-    for _ in range(2):
+    for _ in range(3):
         (group,) = groups_of(work)
         assert group.second.facts.relation == "corpus.Author.blogs"
-    assert reads == [False, True] * 2
+    # The second scope has looked ahead, which told that it must be looked at each time.
+    assert reads == [False, True, False, True, True, False, True]
+
+
+def test_what_a_scope_sends_once_is_told_from_the_third_on(reads: list[bool]) -> None:
+    populate(1)
+    pk = m.Blog.objects.get().pk
+
+    def work() -> None:
+        m.Blog.objects.get(pk=pk)
+
+    for already in ([False], [False, True], [], []):
+        (group,) = groups_of(work)
+        assert told(group) == ("get", "corpus.Blog", True)
+        assert reads == already
+        del reads[:]
+
+
+def test_rows_of_a_parent_that_are_read_once_are_looked_at_in_each_scope(reads: list[bool]) -> None:
+    populate(1)
+    author = m.Author.objects.get()
+
+    for already in ([False], [False, True], [False], [False]):
+        (group,) = groups_of(lambda: author.blogs.count())
+        assert told(group) == ("count", "corpus.Blog", True)
+        assert reads == already
+        del reads[:]
 
 
 def test_models_that_share_a_table_are_told_apart(reads: list[bool]) -> None:
