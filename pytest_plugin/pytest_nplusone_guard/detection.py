@@ -26,7 +26,7 @@ from pytest_nplusone_guard.workers import (
 if TYPE_CHECKING:
     from nplusone_guard.report.model import Report
     from nplusone_guard.report.session import Gathering, SessionReport
-    from pytest_nplusone_guard.judging import Policies, Watched
+    from pytest_nplusone_guard.judging import Watched, Watcher
     from pytest_nplusone_guard.ratchet import Outcome, Ratchet
 
     #: The ids that the ratchet holds, the number of queries, and everything else.
@@ -67,7 +67,7 @@ class Suite:
         #: What was recorded; there once anything is watched.
         self._ratchet: Ratchet | None = None
         #: There once a test is watched.
-        self._policies: Policies | None = None
+        self._watcher: Watcher | None = None
         if self.options.mode != "off":
             self._activate()
 
@@ -114,16 +114,18 @@ class Suite:
         return result
 
     def _watch(self, item: pytest.Item, mode: Mode) -> Watched:
+        if self._watcher is None:
+            self._watcher = self._start()
+        self._watcher.code.add(str(item.path))
+        ignores = item.stash.get(marked_key, UNMARKED).ignores
+        watched = item.stash[watched_key] = self._watcher.watch(item.nodeid, mode, ignores)
+        return watched
+
+    def _start(self) -> Watcher:
         from pytest_nplusone_guard import judging, testcode
 
-        if self._policies is None:
-            judging.start()
-            code = testcode.TestCode(self.config, self.options.test_paths)
-            self._policies = judging.Policies(code)
-        self._policies.code.add(str(item.path))
-        policy = self._policies.of(item.stash.get(marked_key, UNMARKED).ignores)
-        watched = item.stash[watched_key] = judging.Watched(item.nodeid, mode, policy)
-        return watched
+        judging.start()
+        return judging.Watcher(testcode.TestCode(self.config, self.options.test_paths))
 
     def _fail(self, watched: Watched, ratchet: Ratchet) -> None:
         __tracebackhide__ = True

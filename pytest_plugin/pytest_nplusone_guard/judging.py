@@ -35,23 +35,24 @@ def start() -> None:
     connect_signals()
 
 
-class Policies:
-    """The policy of the Django settings as the tests have it: made once, until they change."""
+class Watcher:
+    """Begins to watch tests, each with the policy of the Django settings as it has it."""
 
     def __init__(self, code: TestCode) -> None:
         self.code = code
         self._policy: Policy | None = None
+        #: The same with the ignores of a test before its own: made once, until it changes.
         self._adapted: dict[tuple[IgnoreEntry, ...], Policy] = {}
 
-    def of(self, ignores: tuple[IgnoreEntry, ...]) -> Policy:
-        """With the ignores of one test before its own."""
+    def watch(self, name: str, mode: Mode, ignores: tuple[IgnoreEntry, ...]) -> Watched:
+        """What one test is going to do."""
         policy = default_policy()
         if policy is not self._policy:  # a policy is hashed, and compared, by all its fields
             self._policy, self._adapted = policy, {}
         adapted = self._adapted.get(ignores)
         if adapted is None:
             adapted = self._adapted[ignores] = _adapted(policy, self.code, ignores)
-        return adapted
+        return Watched(name, mode, adapted)
 
 
 def _adapted(policy: Policy, code: TestCode, ignores: tuple[IgnoreEntry, ...]) -> Policy:

@@ -7,6 +7,7 @@ usually does: fixtures, pages with templates, forms, logins, reports, a ``TestCa
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 
 FILES = {
@@ -18,7 +19,7 @@ FILES = {
         """,
     "settings.py": """
         SECRET_KEY = "benchmark"
-        DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+        DATABASES = {"default": {}}
         INSTALLED_APPS = [
             "django.contrib.auth",
             "django.contrib.contenttypes",
@@ -352,11 +353,19 @@ TESTS = """
 TESTS_A_FILE = 10
 
 
-def write(directory: Path, tests: int = 500) -> None:
-    """Write the project, with about ``tests`` tests, into ``directory``."""
+SQLITE = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+
+
+def write(directory: Path, tests: int = 500, database: Mapping[str, object] | None = None) -> None:
+    """Write the project, with about ``tests`` tests, into ``directory``.
+
+    ``database`` is the default one in Django's terms: by default SQLite in memory.
+    """
     modules = range(-(-tests // TESTS_A_FILE))
-    named = {f"tests/test_{number:03}.py": TESTS for number in modules}
-    for name, text in {**FILES, **named}.items():
+    files = {**FILES, **{f"tests/test_{number:03}.py": TESTS for number in modules}}
+    shown = repr({"default": dict(database or SQLITE)})
+    files["settings.py"] = files["settings.py"].replace('{"default": {}}', shown)
+    for name, text in files.items():
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(textwrap.dedent(text).lstrip("\n"), encoding="utf-8")

@@ -18,8 +18,10 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 sys.path.insert(1, str(Path(__file__).resolve().parent))
+sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
 
 import bench_library
+import databases
 from harness import Comparison, Spread
 
 PLUGIN = "nplusone_guard"
@@ -93,12 +95,13 @@ def load(rounds: int) -> Costs:
         return pytest.compare(["--collect-only", f"-pno:{PLUGIN}"], ["--collect-only"], rounds)
 
 
-def watch(rounds: int, tests: int) -> Costs:
+def watch(rounds: int, tests: int, engine: str = "sqlite") -> Costs:
     """The library's tests are run, unwatched and with ``--nplusone=fail``."""
     with tempfile.TemporaryDirectory() as directory:
-        bench_library.write(Path(directory), tests)
+        database = databases.django_settings(engine, "postgres")
+        bench_library.write(Path(directory), tests, database)
         pytest = Pytest(Path(directory), needed=["django"])
-        return pytest.compare([], ["--nplusone=fail"], rounds)
+        return pytest.compare(["--create-db"], ["--create-db", "--nplusone=fail"], rounds)
 
 
 def main() -> None:
@@ -108,6 +111,7 @@ def main() -> None:
     parser.add_argument("--tests", type=int, default=TESTS)
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--only", choices=("load", "watch"))
+    parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     options = parser.parse_args()
     if options.keep:
         bench_library.write(options.keep, options.tests)
@@ -117,7 +121,7 @@ def main() -> None:
         for name, taken in (("wall", costs.wall), ("cpu", costs.cpu)):
             _show(f"load, {name}", taken.added_us(1).scaled(1 / 1_000), "ms")
     if options.only != "load":
-        costs = watch(options.rounds or 9, options.tests)
+        costs = watch(options.rounds or 9, options.tests, options.database)
         for name, taken in (("wall", costs.wall), ("cpu", costs.cpu)):
             _show(f"{options.tests} tests, {name}", taken.ratio(), "x")
 
