@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 
-from nplusone_guard.analysis.advice import lost, queries
+from nplusone_guard.analysis.advice import lost
+from nplusone_guard.analysis.advice.asks import Ask, ask_of
 from nplusone_guard.analysis.advice.case import Plan, Subject
 from nplusone_guard.analysis.advice.feeds import Feed
-from nplusone_guard.analysis.advice.queries import Ask, ask_of, picked
+from nplusone_guard.analysis.advice.picking import picked
+from nplusone_guard.analysis.advice.prefetches import filtered, first_row
 from nplusone_guard.analysis.advice.trees import own_nodes
 from nplusone_guard.analysis.advice.values import called
 from nplusone_guard.analysis.findings import Step
@@ -67,7 +69,7 @@ def _read(ask: Ask, read: str) -> Plan:
 
 def _in_the_prefetch(ask: Ask) -> Plan | None:
     """``Prefetch(…, queryset=…)`` in the place of the plain look-up."""
-    made = queries.filtered(ask) or queries.first_row(ask)
+    made = filtered(ask) or first_row(ask)
     if made is None:
         return None
     argument = made.calls[0][1]

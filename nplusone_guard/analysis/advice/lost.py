@@ -11,9 +11,10 @@ import os
 from dataclasses import replace as changed
 
 from nplusone_guard.analysis.advice import meta, queries
+from nplusone_guard.analysis.advice.asks import Ask, ask_of
 from nplusone_guard.analysis.advice.case import Plan, Subject, replace, spot_of_group
 from nplusone_guard.analysis.advice.feeds import Feed, feeds
-from nplusone_guard.analysis.advice.queries import Ask, ask_of, picked
+from nplusone_guard.analysis.advice.picking import picked
 from nplusone_guard.analysis.advice.relations import quoted, singly_loaded
 from nplusone_guard.analysis.advice.trees import Spot, own_nodes
 from nplusone_guard.analysis.advice.values import called

@@ -1,0 +1,38 @@
+"""A row that is made but not saved yet, as the code says it, and what saves many of them."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any, Final
+
+from nplusone_guard.analysis.advice import meta
+from nplusone_guard.analysis.advice.chains import Query
+from nplusone_guard.analysis.advice.values import value_of
+
+SAVED: Final = ("pre_save", "post_save")
+
+
+def new_row(query: Query, extra: str = "") -> str:
+    """``Tag(name=…)`` for ``create(name=…)``; with the parent of a related manager."""
+    link = query.links[-1]
+    given = [ast.unparse(one) for one in link.keywords if one.arg != "defaults"]
+    if query.value.kind == "related" and query.value.parent is not None:
+        parent_model = value_of(query.spot, query.value.parent).model
+        field = meta.relation(parent_model, query.value.accessor) if parent_model else None
+        if field is not None and field.one_to_many:
+            given.append(f"{field.field.name}={ast.unparse(query.value.parent)}")
+    given += [extra] if extra else []
+    return f"{query.model.__name__}({', '.join(given)})"
+
+
+def manager_of(query: Query) -> str:
+    """``Tag.objects``, with ``using()`` where it is given."""
+    if query.value.kind == "related":
+        return f"{query.model.__name__}.{meta.manager_name(query.model)}"
+    kept = [link.text for link in query.links if link.name == "using"]
+    return ast.unparse(query.root) + "".join(kept)
+
+
+def lost_by_saving(model: Any) -> str:
+    """What ``save()`` does for a new row of ``model`` and ``bulk_create()`` does not."""
+    return meta.losses(model, SAVED, ["save"], auto_now=False)
