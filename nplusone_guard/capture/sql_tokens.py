@@ -130,7 +130,8 @@ class Dialect:
         found: list[str] = self._findall(sql)
         if self._marks.isdisjoint(found):
             return found
-        return self._join_names(self.without_comments(list(self._careful(sql))))
+        careful = [token for token, _, _ in self.spans(sql)]
+        return self._join_names(self.without_comments(careful))
 
     def without_comments(self, tokens: list[str]) -> list[str]:
         """``tokens`` without comments and the end of the text."""
@@ -159,13 +160,16 @@ class Dialect:
         inner = part[1:-1] if part[-1] == closing and len(part) > 1 else part[1:]
         return inner.replace(quote * 2, quote)
 
-    def _careful(self, sql: str) -> Iterator[str]:
-        """The tokens one by one, with what ``findall`` had to leave out."""
+    def spans(self, sql: str) -> Iterator[tuple[str, int, int]]:
+        """The tokens one by one with where they begin and end in ``sql``.
+
+        What ``findall`` has to leave out is read, too, and no token stands for several.
+        """
         position, size, executable = 0, len(sql), 0
         while position < size:
             match = self._match(sql, position)
             assert match is not None  # the last alternative takes anything
-            token, position = match[1], match.end()
+            token, start, position = match[1], match.start(1), match.end()
             if token == "/*" and self.vendor == "mysql":
                 executable += 1
                 position = _end_of(_EXECUTABLE.match(sql, position - 2), size)
@@ -176,7 +180,7 @@ class Dialect:
                 if token in self._marks:
                     token, position = _past(sql, token, position)
                 if token:
-                    yield token
+                    yield token, start, position
 
     def _join_names(self, tokens: list[str]) -> list[str]:
         """Join ``"t"``, ``.``, ``"c"`` to the one token that they are without white space."""

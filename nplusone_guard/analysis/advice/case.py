@@ -194,6 +194,13 @@ class Subject:
                     names |= {arg.arg for arg in ast.walk(one.args) if isinstance(arg, ast.arg)}
         return names
 
+    @property
+    def vendor(self) -> str:
+        """The database that the statement is sent to, as Django calls it."""
+        from django.db import connections
+
+        return connections[self.group.alias].vendor
+
     def varies(self, node: ast.AST) -> bool:
         """Whether an expression may have another value in each turn."""
         return bool(names_in(node) & self.varying)

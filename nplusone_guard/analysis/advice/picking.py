@@ -40,9 +40,7 @@ def picked(ask: Ask) -> str | None:
 
 def _ignores_case(ask: Ask) -> bool:
     """Whether the database compares text by LIKE, to which "a" and "A" are one (SQLite)."""
-    from django.db import connections
-
-    if connections[ask.subject.group.alias].vendor != "sqlite":
+    if ask.subject.vendor != "sqlite":
         return False
     links = [*ask.links, *([ask.terminal] if ask.terminal is not None else [])]
     names = (one.arg or "" for link in links if link.name in CONDITIONS for one in link.keywords)

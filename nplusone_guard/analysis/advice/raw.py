@@ -3,42 +3,17 @@
 from __future__ import annotations
 
 import ast
-import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Plan, Subject, after, before, replace
 from nplusone_guard.analysis.advice.rows import Rows, inlined, rows_of
-from nplusone_guard.analysis.advice.trees import LOOPS, Spot, binding_of, own_nodes
+from nplusone_guard.analysis.advice.selects import Select, select_of
+from nplusone_guard.analysis.advice.statements import Statement, statement_of
+from nplusone_guard.analysis.advice.trees import LOOPS, Spot, own_nodes
 from nplusone_guard.analysis.advice.values import called, value_of
 from nplusone_guard.analysis.findings import Step
-
-_WHERE: Final = re.compile(
-    r"^(?P<head>.*?)\bWHERE\b(?P<where>.*?)(?P<tail>\bORDER\s+BY\b.*)?$", re.IGNORECASE | re.DOTALL
-)
-#: ``author_id = %s``
-_EQUALITY: Final = re.compile(r"\s*(?P<column>[\w.\"`]+)\s*=\s*%s\s*", re.IGNORECASE)
-#: What makes rows depend on more than the one key.
-_OTHER: Final = re.compile(
-    r"\b(OR|SELECT|LIMIT|OFFSET|FETCH|GROUP|HAVING|UNION|EXCEPT|INTERSECT|FOR)\b", re.IGNORECASE
-)
-_COUNT: Final = re.compile(r"SELECT\s+COUNT\([^)]*\)\s+FROM\b", re.IGNORECASE)
-_SUMMARY: Final = re.compile(r"\b(COUNT|SUM|AVG|MIN|MAX)\s*\(", re.IGNORECASE)
-_COMMENT: Final = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
-_LITERAL: Final = re.compile(r"'(?:[^']|'')*'")
-_NAMED: Final = re.compile(r"%\((\w+)\)s")
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One call of ``execute()`` or ``raw()``: its SQL with ``%s`` for what changes."""
-
-    spot: Spot
-    call: ast.Call
-    sql: str
-    #: The parameters, in their order; those of f-strings among them.
-    params: tuple[ast.expr, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +21,7 @@ class Keyed:
     """A statement for the rows of one key, which changes from turn to turn."""
 
     statement: Statement
+    select: Select
     column: str
     key: ast.expr
     #: The SQL before and behind ``author_id = %s``, and the parameters on either side.
@@ -61,19 +37,23 @@ class Keyed:
 
     def text(self, keys: str, head: str | None = None, tail: str | None = None) -> str:
         """The statement with ``IN (…)`` as many placeholders as there are keys, as an f-string."""
-        first, last = (
-            text.replace("{", "{{").replace("}", "}}")
-            for text in (self.head if head is None else head, self.tail if tail is None else tail)
-        )
-        text = f"{first}{self.column} IN ({{', '.join(['%s'] * len({keys}))}}){last}"
-        plain = '"' not in text and "\n" not in text
-        return f'f"{text}"' if plain else f"f'''{text}'''"
+        first = f"{self.head if head is None else head}{self.column} IN ("
+        last = f"){self.tail if tail is None else tail}"
+        placeholders = f"', '.join(['%s'] * len({keys}))"
+        if "\\" in first + last or "'''" in first + last or last.endswith("'"):
+            return f"{first!r} + {placeholders} + {last!r}"  # no f-string can hold it
+        quotes = "'''" if '"' in first + last or "\n" in first + last else '"'
+        return f"f{quotes}{_braced(first)}{{{placeholders}}}{_braced(last)}{quotes}"
 
     def params(self, keys: str) -> str:
         if not self.before and not self.behind:
             return keys
         given = [*map(ast.unparse, self.before), f"*{keys}", *map(ast.unparse, self.behind)]
         return f"[{', '.join(given)}]"
+
+
+def _braced(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def plans(subject: Subject) -> list[Plan]:
@@ -105,7 +85,7 @@ def _is_only_helper(subject: Subject) -> bool:
 def _plan(subject: Subject, spot: Spot, loop: ast.AST, call: ast.Call) -> Plan | None:
     if subject.group.fingerprint.kind != "select":
         return _executed_many(subject, spot, loop, call) if subject.local else None
-    statement = _statement(spot, call)
+    statement = statement_of(spot, call, subject.vendor)
     rows = rows_of(subject)
     keyed = _keyed(subject, statement) if statement is not None else None
     if keyed is None or rows is None:
@@ -121,108 +101,38 @@ def _plan(subject: Subject, spot: Spot, loop: ast.AST, call: ast.Call) -> Plan |
 
 def _keyed(subject: Subject, statement: Statement) -> Keyed | None:
     """The one ``column = %s`` that changes, where all other conditions stay as they are."""
-    match = _WHERE.match(statement.sql.strip().removesuffix(";"))
+    select = select_of(statement.sql, subject.vendor)
     changing = [n for n, one in enumerate(statement.params) if subject.varies(one)]
-    if match is None or len(changing) != 1:
+    if select is None or len(changing) != 1:
         return None
-    where, tail = match["where"], match["tail"] or ""
-    if _OTHER.search(where) or _OTHER.search(tail) or _OTHER.search(match["head"][7:]):
-        return None
-    number = changing[0]
-    place = match["head"].count("%s")
-    for part in re.split(r"(\bAND\b)", where, flags=re.IGNORECASE):
-        found = _EQUALITY.fullmatch(part)
-        if found is not None and place == number:
-            at = where.index(part)
-            spaces = part[: len(part) - len(part.lstrip())], part[len(part.rstrip()) :]
-            head = f"{match['head']}WHERE{where[:at]}{spaces[0]}"
-            rest = f"{spaces[1]}{where[at + len(part) :]}{tail}".rstrip()
-            given = statement.params
+    (number,) = changing
+    given = statement.params
+    for found in select.equalities():
+        if found.number == number and _equals_as_text(subject, found.column, given[number]):
             return Keyed(
                 statement,
-                found["column"],
+                select,
+                found.column,
                 given[number],
-                head,
-                rest,
-                given[:number],
-                given[number + 1 :],
+                head=select.sql[: found.start],
+                tail=select.sql[found.end :].removesuffix(";").rstrip(),
+                before=given[:number],
+                behind=given[number + 1 :],
             )
-        place += part.count("%s")
     return None
 
 
-def _statement(spot: Spot, call: ast.Call) -> Statement | None:
-    if not call.args:
-        return None
-    sql, params = _meant(spot, call.args[0]), call.args[1] if len(call.args) > 1 else None
-    if isinstance(sql, ast.Constant) and isinstance(sql.value, str):
-        if isinstance(params, ast.Dict):
-            return _by_name(spot, call, sql.value, params)
-        given = tuple(params.elts) if isinstance(params, (ast.List, ast.Tuple)) else ()
-        complete = sql.value.replace("%%", "").count("%s") == len(given)
-        return Statement(spot, call, sql.value, given) if complete else None
-    return _of_f_string(spot, call, sql) if isinstance(sql, ast.JoinedStr) and not params else None
+def _equals_as_text(subject: Subject, column: str, key: ast.expr) -> bool:
+    """Whether Python finds the key among the rows: ``'7'`` is 7 to a column of numbers alone."""
+    if not isinstance(key, ast.JoinedStr):
+        return True
+    from django.apps import apps
+    from django.db.models import CharField, TextField
 
-
-def _meant(spot: Spot, sql: ast.expr) -> ast.expr:
-    """A statement that has a name, where the name has one value."""
-    if not isinstance(sql, ast.Name):
-        return sql
-    bound = binding_of(spot.tree, sql.id, sql)
-    if bound is None:
-        found = spot.tree.global_value(sql.id)
-        return ast.Constant(found) if isinstance(found, str) else sql
-    return bound.value if bound.how == "value" and bound.value is not None else sql
-
-
-def _by_name(spot: Spot, call: ast.Call, sql: str, given: ast.Dict) -> Statement | None:
-    """``%(name)s`` in the order of the statement."""
-    values = {
-        key.value: value
-        for key, value in zip(given.keys, given.values, strict=True)
-        if isinstance(key, ast.Constant)
-    }
-    names = _NAMED.findall(sql)
-    if not all(name in values for name in names):
-        return None
-    return Statement(spot, call, _NAMED.sub("%s", sql), tuple(values[name] for name in names))
-
-
-def _of_f_string(spot: Spot, call: ast.Call, sql: ast.JoinedStr) -> Statement | None:
-    """The values of an f-string as parameters; those inside a literal with the text around."""
-    text, values = "", list[ast.FormattedValue]()
-    for part in sql.values:
-        if isinstance(part, ast.Constant):
-            text += str(part.value).replace("%", "%%")
-        elif (
-            isinstance(part, ast.FormattedValue) and part.conversion == -1 and not part.format_spec
-        ):
-            text += f"\0{len(values)}\0"
-            values.append(part)
-        else:
-            return None
-    given: list[ast.expr] = []
-
-    def literal(match: re.Match[str]) -> str:
-        if "\0" not in match[0]:
-            return match[0]
-        pieces = re.split(r"\0(\d+)\0", match[0][1:-1].replace("''", "'").replace("%%", "%"))
-        parts: list[ast.expr] = [
-            values[int(piece)] if number % 2 else ast.Constant(piece)
-            for number, piece in enumerate(pieces)
-            if piece
-        ]
-        given.append(ast.JoinedStr(parts))
-        return "%s"
-
-    def value(match: re.Match[str]) -> str:
-        if match[1] is None:
-            return literal(match)
-        given.append(values[int(match[1])].value)
-        return "%s"
-
-    told = re.sub(rf"\0(\d+)\0|{_LITERAL.pattern}", value, _COMMENT.sub("", text).strip())
-    return Statement(spot, call, told, tuple(given))
+    tables, name = subject.group.fingerprint.tables, column.rpartition(".")[2].strip('"`')
+    models = [one for one in apps.get_models() if one._meta.db_table in tables]
+    fields = [one for model in models for one in model._meta.concrete_fields if one.column == name]
+    return bool(fields) and all(isinstance(one, (CharField, TextField)) for one in fields)
 
 
 # -- writes ----------------------------------------------------------------------------
@@ -237,6 +147,8 @@ def _executed_many(subject: Subject, spot: Spot, loop: ast.AST, call: ast.Call) 
     name = subject.fresh("parameters")
     method = "extend" if called(call) == "executemany" else "append"
     cursor = ast.unparse(call.func.value)
+    if not _only_by(loop, cursor, [call]):
+        return None  # ``lastrowid``, ``rowcount``, RETURNING; or the next statement needs this one
     behind = f"{cursor}.executemany({ast.unparse(sql)}, {name})"
     opening = _opened_inside(spot, loop, cursor)
     if opening:
@@ -277,6 +189,8 @@ def _raw(subject: Subject, keyed: Keyed, rows: Rows, keys: str) -> Plan | None:
     field = _field_of_column(model, keyed.name) if model is not None else None
     if field is None or not isinstance(call.func, ast.Attribute):
         return None
+    if not keyed.select.gives(keyed.name) or not keyed.select.takes_a_column:
+        return None
     name = subject.fresh(f"{meta.plural(model)}_by_{keyed.name}")
     keys_name = subject.fresh("keys")
     row = meta.snake(model.__name__)
@@ -303,18 +217,17 @@ def _selected(subject: Subject, keyed: Keyed, rows: Rows, keys: str) -> Plan | N
     cursor = ast.unparse(call.func.value) if isinstance(call.func, ast.Attribute) else ""
     around = (None if subject.local else statement.spot.tree.function(call)) or rows.loop
     fetches = _fetches(around, cursor)
-    head = re.match(r"\s*SELECT\s+(?!DISTINCT)", keyed.head, re.IGNORECASE)
-    if head is None or not cursor or (subject.local and not isinstance(rows.loop, ast.For)):
+    missing = keyed.select.missing()
+    if missing is None or not keyed.select.takes_a_column:
+        return None
+    if not cursor or (subject.local and not isinstance(rows.loop, ast.For)):
         return None
     if not _only_fetched(statement, around, cursor, fetches):
         return None
     name, keys_name = subject.fresh(f"rows_by_{keyed.name}"), subject.fresh("keys")
-    tail = keyed.tail
-    if _SUMMARY.search(statement.sql):
-        if "ORDER BY" in tail.upper():
-            return None
-        tail = f"{tail} GROUP BY {column}"
-    sql = keyed.text(keys_name, f"SELECT {column}, {keyed.head[head.end() :]}", tail)
+    at = keyed.select.behind_select
+    tail = f"{keyed.tail} GROUP BY {column}" if missing else keyed.tail
+    sql = keyed.text(keys_name, f"{keyed.head[:at]} {column},{keyed.head[at:]}", tail)
     inner = (
         f"{cursor}.execute({sql}, {keyed.params(keys_name)})\n"
         f"for key, *row in {cursor}.fetchall():\n"
@@ -329,20 +242,15 @@ def _selected(subject: Subject, keyed: Keyed, rows: Rows, keys: str) -> Plan | N
     inner = "\n".join(f"    {line}" for line in inner.split("\n"))
     text = f"{keys_name} = {keys}\n{name} = {{}}\nif {keys_name}:\n{inner}"
     found = subject.fresh("found")
-    read = f"{found} = {name}.get({ast.unparse(keyed.key)}, {_missing(statement.sql)})"
+    read = f"{found} = {name}.get({ast.unparse(keyed.key)}, {_rows_of(missing)})"
     steps = [Step("replace", statement.spot.tree.file, call.lineno, ast.unparse(call), read)]
     steps += [replace(statement.spot, _fetched(fetch, found), fetch) for fetch in fetches]
     return _made(keyed, rows, text, read, tuple(steps), "in")
 
 
-def _missing(sql: str) -> str:
-    """What a statement without GROUP BY answers for a key that has no rows."""
-    if _COUNT.match(sql.strip()):
-        return "[(0,)]"
-    columns = re.match(r"\s*SELECT\s+(.*?)\s+FROM\b", sql, re.IGNORECASE | re.DOTALL)
-    told = columns[1] if columns is not None else ""
-    alone = bool(_SUMMARY.match(told)) and told.count("(") == 1 and "," not in told
-    return "[(None,)]" if alone else "[]"
+def _rows_of(missing: list[str]) -> str:
+    """``[(0,)]``: what ``fetchall()`` gives for a key that has no rows."""
+    return f"[({', '.join(missing)}{',' * (len(missing) == 1)})]" if missing else "[]"
 
 
 def _fetches(loop: ast.AST, cursor: str) -> list[ast.Call]:
@@ -360,18 +268,22 @@ def _only_fetched(
     statement: Statement, around: ast.AST, cursor: str, fetches: list[ast.Call]
 ) -> bool:
     """Whether nothing else is done with the cursor, and each answer is fetched in one go."""
-    known = {id(one.func.value) for one in [statement.call, *fetches]}  # type: ignore[attr-defined]
-    others = (
-        node
-        for node in own_nodes(around)
-        if isinstance(node, (ast.Name, ast.Attribute))
+    tree = statement.spot.tree
+    mine = list(tree.loops(statement.call))
+    alone = _only_by(around, cursor, [statement.call, *fetches])
+    return alone and all(list(tree.loops(one)) == mine for one in fetches)
+
+
+def _only_by(around: ast.AST, cursor: str, calls: list[ast.Call]) -> bool:
+    """Whether ``calls`` are all that is done with the cursor."""
+    known = {id(one.func.value) for one in calls if isinstance(one.func, ast.Attribute)}
+    return not any(
+        isinstance(node, (ast.Name, ast.Attribute))
         and isinstance(node.ctx, ast.Load)
         and ast.unparse(node) == cursor
         and id(node) not in known
+        for node in own_nodes(around)
     )
-    tree = statement.spot.tree
-    mine = list(tree.loops(statement.call))
-    return next(others, None) is None and all(list(tree.loops(one)) == mine for one in fetches)
 
 
 def _fetched(fetch: ast.Call, found: str) -> str:
