@@ -13,6 +13,7 @@ from itertools import dropwhile
 from nplusone_guard.analysis.location import Location
 from nplusone_guard.analysis.rules import Clearance, facts_of
 from nplusone_guard.capture.callpath import Place
+from nplusone_guard.capture.landmarks import files
 from nplusone_guard.capture.scope import Group
 
 
@@ -50,7 +51,7 @@ def _beyond_the_orm(group: Group) -> list[Place]:
 
 
 def _is_of_the_orm(place: Place) -> bool:
-    return "/django/db/" in place.code.co_filename.replace("\\", "/")
+    return files.is_of(place.code, files.ORM)
 
 
 def _users(places: list[Place]) -> set[Place]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from types import CodeType
 from typing import Final
 
 from nplusone_guard.analysis.places import package_of
 from nplusone_guard.capture import codes
+from nplusone_guard.capture.landmarks import files
 from nplusone_guard.capture.scope import Group
 
 _PACKAGES: Final = frozenset(
@@ -16,31 +16,15 @@ _PACKAGES: Final = frozenset(
     "threading uvloop wrapt contextlib functools json runpy pytest _pytest pluggy pytest_django "
     "unittest importlib selectors socketserver wsgiref".split()
 )
-_PATHS: Final = (
-    "django/db/",
-    "django/shortcuts.py",
-    "django/core/management/",
-    "django/core/handlers/",
-    "django/template/backends/",
-    "django/template/base.py",
-    "django/template/context.py",
-    "django/template/loader",
-    "django/template/response.py",
-    "jinja2/environment.py",
-    "jinja2/runtime.py",
-    "django/test/",
-)
 
 
 def carries(code: CodeType) -> bool:
     """Whether ``code`` only carries queries along; so does whatever is the user's own."""
-    return codes.is_user_code(code) or _is_carrier(code.co_filename, package_of(code))
-
-
-@functools.lru_cache(maxsize=4096)
-def _is_carrier(file: str, package: str) -> bool:
-    path = file.replace("\\", "/")
-    return package in _PACKAGES or any(part in path for part in _PATHS)
+    return (
+        codes.is_user_code(code)
+        or package_of(code) in _PACKAGES
+        or files.is_of(code, files.CARRIERS)
+    )
 
 
 def is_asked_only_by(group: Group, owns: Callable[[str, str], bool]) -> bool:

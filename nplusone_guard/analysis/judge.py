@@ -22,15 +22,12 @@ from nplusone_guard.analysis.identity import identity
 from nplusone_guard.analysis.location import Location, call_site, exclusive, locate
 from nplusone_guard.analysis.merging import worst_first
 from nplusone_guard.analysis.suspects import DUPLICATES, Suspects
+from nplusone_guard.capture.landmarks import files
 from nplusone_guard.capture.scope import Group, Scope
 from nplusone_guard.policy import Policy
 
 if TYPE_CHECKING:
     from nplusone_guard.analysis.advice import Parents
-
-#: Where Django REST framework renders the forms of its browsable API.
-_RENDERERS = "/rest_framework/renderers.py"
-_FORMS = frozenset({"get_rendered_html_form", "get_raw_data_form"})
 
 
 @dataclass(slots=True)
@@ -353,10 +350,7 @@ def _main_first(candidate: Candidate) -> tuple[bool, bool, int]:
 
 def _is_for_a_form(group: Group) -> bool:
     """Whether the browsable API asks: it serializes its object once more for each of its forms."""
-    return any(
-        place.code.co_name in _FORMS and _RENDERERS in place.code.co_filename.replace("\\", "/")
-        for place in group.path
-    )
+    return any(files.runs_one_of(place.code, files.FORMS) for place in group.path)
 
 
 def _may_duplicate(group: Group) -> bool:

@@ -11,9 +11,7 @@ from typing import Any
 from nplusone_guard.analysis.findings import Site
 from nplusone_guard.capture import callpath, codes
 from nplusone_guard.capture.declarations import Declaration, declaration
-
-#: What calls a middleware's ``get_response``, and the whole of Django from a WSGI file.
-_HANDLERS = "/django/core/handlers/"
+from nplusone_guard.capture.landmarks import files
 
 
 def asking_places(path: Sequence[callpath.Place]) -> Iterator[callpath.Place]:
@@ -33,7 +31,7 @@ def asking_places(path: Sequence[callpath.Place]) -> Iterator[callpath.Place]:
 
 
 def _handles(place: callpath.Place | None) -> bool:
-    return place is not None and _HANDLERS in place.code.co_filename.replace("\\", "/")
+    return place is not None and files.is_of(place.code, files.HANDLERS)
 
 
 def site_of(code: CodeType, lasti: int, kind: str = "python") -> Site:

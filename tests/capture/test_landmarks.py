@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from django.db.models import Avg, prefetch_related_objects
 from django.forms import modelformset_factory
 
 from nplusone_guard.capture import callpath, landmarks
-from nplusone_guard.capture.landmarks import Facts
+from nplusone_guard.capture.landmarks import Facts, files
 from nplusone_guard.guard import watch
 from tests.corpus import models as m
 from tests.corpus.data import populate
@@ -46,10 +47,33 @@ def expected_on(name: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    "name", [*landmarks.LANDMARKS, *landmarks.KEYED, *landmarks.BRIDGES, *landmarks.SPOTS]
+    "name",
+    [*landmarks.LANDMARKS, *landmarks.KEYED, *landmarks.BRIDGES, *landmarks.SPOTS, *files.FORMS],
 )
 def test_landmark_exists(name: str) -> None:
     assert (landmarks.find_code(name) is not None) == expected_on(name)
+
+
+@pytest.mark.parametrize("file", [*files.CARRIERS, *files.DUMPERS])
+def test_files_known_by_their_path_exist(file: str) -> None:
+    package = importlib.import_module(file.partition("/")[0])
+    assert package.__file__ is not None
+    assert list(Path(package.__file__).parents[1].glob(f"{file.rstrip('/')}*"))
+
+
+def test_code_is_known_by_its_file_and_by_its_name() -> None:
+    query = landmarks.find_code("django.db.models.query:QuerySet.get")
+    renderer = landmarks.find_code(files.FORMS[0])
+    other = landmarks.find_code("rest_framework.renderers:BrowsableAPIRenderer.get_content")
+    mine = test_code_is_known_by_its_file_and_by_its_name.__code__
+    assert query is not None
+    assert renderer is not None
+    assert other is not None
+    assert [files.is_of(one, files.ORM) for one in (query, renderer, mine)] == [True, False, False]
+    told = [files.runs_one_of(one, files.FORMS) for one in (renderer, other, query, mine)]
+    assert told == [True, False, False, False]
+    elsewhere = query.replace(co_filename="C:\\venv\\django\\db\\models\\query.py")
+    assert files.is_of(elsewhere, files.ORM)
 
 
 def test_the_documentation_lists_the_rows_that_versions_lack() -> None:

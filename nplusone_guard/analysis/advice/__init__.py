@@ -29,6 +29,7 @@ from nplusone_guard.analysis.advice.feeds import Feed
 from nplusone_guard.analysis.advice.wording import double_quoted, one_line
 from nplusone_guard.analysis.findings import Advice, Option, Step
 from nplusone_guard.capture.faults import contain
+from nplusone_guard.capture.landmarks import files
 
 #: Ways that are told of one finding.
 MAX_OPTIONS: Final = 4
@@ -125,8 +126,7 @@ def _with_or_before(subject: Subject) -> list[Plan]:
 
 def _dumped(subject: Subject) -> list[Plan]:
     """Django's serializers ask for keys alone, and take whole rows where they were prefetched."""
-    files = (place.code.co_filename.replace("\\", "/") for place in subject.group.path)
-    dumped = any("django/core/serializers/" in file for file in files)
+    dumped = any(files.is_of(place.code, files.DUMPERS) for place in subject.group.path)
     return [replace(plan, read="") for plan in relations.plans(subject)] if dumped else []
 
 
