@@ -111,6 +111,31 @@ def update_by_case(n):
     Note.objects.update(text=Case(*arms, default=F("text")))
 
 
+@loop("write-in-loop")
+def update_of_two_fields_per_row(n):
+    for note in Note.objects.order_by("pk"):  # loop origin
+        Note.objects.filter(pk=note.pk).update(text=note.slug, done=note.pk % 2 == 0)  # site
+
+
+@healthy(twin=update_of_two_fields_per_row)
+def update_of_two_fields_by_case(n):
+    arms = [When(slug=f"n{i}", then=Value(f"text {i}")) for i in range(n)]
+    even = [When(slug=f"n{i}", then=Value(i % 2 == 0)) for i in range(n)]
+    Note.objects.update(text=Case(*arms, default=F("text")), done=Case(*even, default=F("done")))
+
+
+@loop("write-in-loop", origin=False)
+def update_of_a_row_twice(n):
+    for i in range(n):  # loop
+        Note.objects.filter(slug=f"n{i // 2}").update(text=f"text {i}")  # site
+
+
+@healthy(twin=update_of_a_row_twice)
+def update_of_the_last_texts(n):
+    arms = [When(slug=f"n{i // 2}", then=Value(f"text {i}")) for i in reversed(range(n))]
+    Note.objects.update(text=Case(*arms, default=F("text")))
+
+
 @loop("write-in-loop", origin=False)
 def increment_per_row(n):
     for i in range(n):  # loop

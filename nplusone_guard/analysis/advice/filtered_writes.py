@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+from typing import Any
 
 from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Plan
 from nplusone_guard.analysis.advice.chains import Query, conditions, without
-from nplusone_guard.analysis.advice.values import value_of
+from nplusone_guard.analysis.advice.values import is_of_the_database, value_of
 from nplusone_guard.analysis.advice.write_calls import Write, collected
 
 
@@ -67,29 +68,78 @@ def updating(write: Write) -> Plan | None:
         return None
     field, value, rest = found
     given = write.call.keywords
+    adds = any(is_of_the_database(write.spot, one.value) for one in given)
+    if adds and not _keys_differ(write, query):
+        return None  # what is added twice to one row must not be added once
     if not any(write.varies(one.value) for one in given):
         told = ", ".join(ast.unparse(one) for one in given).replace("{", "{{").replace("}", "}}")
         behind = f"{rest}.filter({field}__in={{name}}).update({told})"
         return collected(
             write, f"{_word(field)}s", value, write.awaited(behind, "update"), "update"
         )
+    names = [str(one.arg) for one in given]
+    if adds or field in names or not all(_fits_a_case(query.model, name) for name in names):
+        return None
     return _updating_by_case(write, field, value, rest)
 
 
-def _updating_by_case(write: Write, field: str, value: str, rest: str) -> Plan | None:
-    given = write.call.keywords
-    if len(given) != 1 or given[0].arg is None:
-        return None
-    then = ast.unparse(given[0].value)
-    column = given[0].arg
-    behind = (
-        f"{rest}.filter({field}__in=[key for key, _ in {{name}}]).update("
-        f"{column}=Case(*[When({field}=key, then=Value(value)) for key, value in {{name}}]))"
+def _keys_differ(write: Write, query: Query) -> bool:
+    """Whether no two turns can ask for one row."""
+    (key,) = [one.value for one in conditions(query.links) if write.varies(one.value)]
+    loop = write.loop
+    if not isinstance(loop, ast.For):
+        return False
+    if isinstance(loop.iter, ast.Call) and ast.unparse(loop.iter.func) == "range":
+        told = ast.unparse(loop.target)
+        return ast.unparse(key) == told or (
+            isinstance(key, ast.JoinedStr) and f"{{{told}}}" in ast.unparse(key)
+        )
+    rows = value_of(write.spot, loop.iter)
+    return (
+        rows.is_queryset
+        and "__" not in ast.unparse(loop.iter)  # a join may give a row twice
+        and isinstance(key, ast.Attribute)
+        and ast.unparse(key.value) == ast.unparse(loop.target)
+        and (key.attr == "pk" or meta.is_unique(rows.model, key.attr))
     )
+
+
+def _fits_a_case(model: Any, name: str) -> bool:
+    """Whether values of a field are told as they are, and what they are of can be seen in them."""
+    from django.db import models
+
+    field = meta.field_of(model, name)
+    if isinstance(field, models.ForeignKey):
+        return name == field.attname and not field.null
+    plain = (
+        models.CharField,
+        models.TextField,
+        models.IntegerField,
+        models.BooleanField,
+        models.FloatField,
+        models.DecimalField,
+        models.DateField,
+    )
+    return isinstance(field, plain) and not field.null
+
+
+def _updating_by_case(write: Write, field: str, value: str, rest: str) -> Plan | None:
+    """``update(text=Case(…), done=Case(…))``; of two writes to one row the later one counts."""
+    given = write.call.keywords
+    names = [str(one.arg) for one in given]
+    plain = len(given) == 1
+    pairs = ["value"] if plain else [f"new_{name}" for name in names]
+    row = f"key, {', '.join(pairs)}"
+    arms = [
+        f"{name}=Case(*[When({field}=key, then=Value({pair})) for {row} in reversed({{name}})])"
+        for name, pair in zip(names, pairs, strict=True)
+    ]
+    keys = f"[key for key, {', '.join('_' for _ in pairs)} in {{name}}]"
+    behind = f"{rest}.filter({field}__in={keys}).update({', '.join(arms)})"
     return collected(
         write,
-        f"{column}_by_{_word(field)}",
-        f"({value}, {then})",
+        f"{names[0] if plain else 'values'}_by_{_word(field)}",
+        f"({value}, {', '.join(ast.unparse(one.value) for one in given)})",
         write.awaited(behind, "update"),
         "update",
         imports=("from django.db.models import Case, Value, When",),
