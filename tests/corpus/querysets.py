@@ -11,10 +11,57 @@ from django.db.models import (
     Subquery,
     prefetch_related_objects,
 )
+from django.shortcuts import get_object_or_404
 
 from tests.corpus.data import FIRST_DAY
 from tests.corpus.labels import healthy, loop
 from tests.corpus.models import Author, Blog, Chapter, Entry, Profile, Tag
+
+
+@loop("query-in-loop", origin=False)
+def object_or_404_per_key(n):
+    for i in range(n):  # loop
+        get_object_or_404(Author, slug=f"a{i}")  # site
+
+
+@healthy(twin=object_or_404_per_key)
+def objects_by_slug(n):
+    authors = Author.objects.in_bulk([f"a{i}" for i in range(n)], field_name="slug")
+    for i in range(n):
+        authors[f"a{i}"].name.upper()
+
+
+@loop("query-in-loop")
+def object_or_404_of_a_queryset_per_row(n):
+    rated = Author.objects.filter(rating__gte=0)
+    for entry in Entry.objects.order_by("pk"):  # loop origin
+        author = get_object_or_404(rated.select_related("country"), pk=entry.author_id)  # site
+        author.country.name.upper()
+
+
+@healthy(twin=object_or_404_of_a_queryset_per_row)
+def objects_of_a_queryset_by_key(n):
+    entries = list(Entry.objects.order_by("pk"))
+    rated = Author.objects.filter(rating__gte=0).select_related("country")
+    authors = rated.in_bulk({entry.author_id for entry in entries})
+    for entry in entries:
+        authors[entry.author_id].country.name.upper()
+
+
+@loop("query-in-loop")
+def distinct_values_per_row(n):
+    told = []
+    for author in Author.objects.order_by("pk"):  # loop origin
+        told.append(sorted(author.entries.values_list("status", flat=True).distinct()))  # site
+    return told
+
+
+@healthy(twin=distinct_values_per_row)
+def distinct_values_of_loaded_rows(n):
+    told = []
+    for author in Author.objects.prefetch_related("entries").order_by("pk"):
+        told.append(sorted({entry.status for entry in author.entries.all()}))
+    return told
 
 
 @loop("query-in-loop")

@@ -108,6 +108,33 @@ def query_of(subject: Subject) -> Query | None:
     return query_at(spot, facts.operation, known)
 
 
+def shortcut_of(subject: Subject) -> Query | None:
+    """``get_object_or_404(Author, slug=slug)`` as the ``get()`` that it sends."""
+    from django.shortcuts import get_object_or_404
+
+    spot = subject.spot
+    for node in _expressions(spot.node) if spot is not None else ():
+        named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        if spot is None or not named or len(node.args) != 1:  # type: ignore[attr-defined]
+            continue
+        if spot.tree.global_value(node.func.id) is get_object_or_404:  # type: ignore[attr-defined]
+            return _shortcut(spot, node)  # type: ignore[arg-type]
+    return None
+
+
+def _shortcut(spot: Spot, node: ast.Call) -> Query | None:
+    given = node.args[0]
+    link = Link("get", node, (), tuple(node.keywords))
+    value = value_of(spot, given)
+    if value.kind == "model":
+        root = ast.Attribute(given, meta.manager_name(value.model), ast.Load())
+        return Query(spot, node, root, Value("queryset", value.model), (link,))
+    found = parse(spot, given)
+    if found is None or found.is_async:
+        return None
+    return Query(spot, node, found.root, found.value, (*found.links, link))
+
+
 def query_at(spot: Spot, operation: str, known: Known = NOTHING) -> Query | None:
     """The outermost chain in what a spot stands on that does ``operation``."""
     for node in _expressions(spot.node):

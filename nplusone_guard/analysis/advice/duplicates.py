@@ -33,10 +33,15 @@ def plans(subject: Subject) -> list[Plan]:
         return _cursor(spot, loop)
     varying = stored_in(loop)
     node = _start(subject, spot)
-    if node is None or names_in(node) & varying:
+    if node is None or names_in(node) & varying or _asks_otherwise(subject):
         return []
     node = _widest(spot, node, varying, loop)
     return [_hoisted(subject, [spot.at(node)], loop)]
+
+
+def _asks_otherwise(subject: Subject) -> bool:
+    """Whether the same text asked for something else each time: ``get(slug=next_slug())``."""
+    return subject.local and len(subject.group.digests) > 1
 
 
 def _start(subject: Subject, spot: Spot) -> ast.expr | None:

@@ -19,6 +19,7 @@ from nplusone_guard.analysis.advice.chains import (
     Query,
     conditions,
     query_of,
+    shortcut_of,
     without,
 )
 from nplusone_guard.analysis.advice.handlers import caught
@@ -38,6 +39,8 @@ class Lookup:
     #: The conditions that differ, and the keys in terms of the loop.
     keys: list[tuple[Condition, ast.expr]]
     rows: Rows
+    #: What still asks for a row that was not found before, and raises as it always did.
+    otherwise: str = ""
 
     @property
     def model(self) -> Any:
@@ -151,7 +154,7 @@ def plans(subject: Subject) -> list[Plan]:
     """The ways to ask once for all the keys of the loop."""
     query = query_of(subject)
     if query is None or subject.spot is None:
-        return []
+        return _or_404(subject)
     if subject.facts.operation == "contains":
         return _contained(subject, query)
     if _in_bulk_keys(query) is not None:
@@ -171,6 +174,21 @@ def plans(subject: Subject) -> list[Plan]:
         return []
     plan = _plan(lookup)
     return [plan] if plan is not None else []
+
+
+def _or_404(subject: Subject) -> list[Plan]:
+    """``get_object_or_404()`` by a unique key, which stays to answer for rows that are missing."""
+    query = shortcut_of(subject) if subject.local else None
+    keys = _keys(subject, query) if query is not None else None
+    rows = rows_of(subject)
+    if query is None or rows is None or keys is None:
+        return []
+    lookup = Lookup(subject, query, keys, rows, ast.unparse(query.node))
+    if not lookup.unique or any(isinstance(one, ast.Call) for one in ast.walk(keys[0][0].value)):
+        return []
+    if any(subject.varies(value) for link in lookup.links for value in link.values):
+        return []
+    return [_in_bulk(lookup)]
 
 
 def _contained(subject: Subject, query: Query) -> list[Plan]:
@@ -281,7 +299,7 @@ def _in_bulk(lookup: Lookup) -> Plan:
     value = f"{lookup.root}{lookup.rest}.in_bulk({lookup.all_keys}{field})"
     many = lookup.first.lookup == "in" and _single(lookup.first) is None
     reads = {
-        "get": f"{name}[{lookup.key}]",
+        "get": _found(lookup, name),
         "filter": f"[{name}[{lookup.key}]]",
         "first": f"{name}.get({lookup.key})",
         "in_bulk": f"{{{lookup.key}: {name}[{lookup.key}]}}",
@@ -294,6 +312,13 @@ def _in_bulk(lookup: Lookup) -> Plan:
         chosen = f"{item} for key in {lookup.key} if key in {name}"
         read = f"[{chosen}]" if lookup.operation == "filter" else f"{{{chosen}}}"
     return _made(lookup, f"{name} = {_awaited(lookup, value)}", read)
+
+
+def _found(lookup: Lookup, name: str) -> str:
+    found = f"{name}[{lookup.key}]"
+    if not lookup.otherwise:
+        return found
+    return f"({found} if {lookup.key} in {name} else {lookup.otherwise})"
 
 
 def _maybe(lookup: Lookup, name: str) -> str:
@@ -319,7 +344,7 @@ def _made(
     kind: str = "in_bulk",
 ) -> Plan:
     rows, query = lookup.rows, lookup.query
-    if lookup.operation == "get":
+    if lookup.operation == "get" and not lookup.otherwise:
         steps = (*steps, *caught(lookup.subject, query.spot, query.node, "KeyError"))
     return Plan(
         kind=kind,

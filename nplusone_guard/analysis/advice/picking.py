@@ -87,13 +87,47 @@ def _only(links: tuple[Link, ...], *names: str) -> bool:
     return all(link.name in {"filter", "exclude", *names} for link in links)
 
 
+def _distinct_values(ask: Ask) -> str | None:
+    """``values_list("status", flat=True).distinct()``, which comes in no order of its own."""
+    kept = tuple(link for link in ask.links if link.name != "distinct")
+    told = len(ask.links) - len(kept)
+    if not told or not kept or kept[-1].name != "values_list" or ask.model._meta.ordering:
+        return None
+    bare = all(not link.values for link in ask.links if link.name == "distinct")
+    if not bare or not _only(kept[:-1]) or not all(map(_compares_alike(ask), kept[-1].args)):
+        return None
+    values = _values_shape(ask, kept[-1], kept[:-1])
+    return f"list(dict.fromkeys({values}))" if values is not None else None
+
+
+def _compares_alike(ask: Ask) -> Callable[[ast.expr], bool]:
+    """Whether Python finds values of a field equal where the database does."""
+    from django.db import models
+
+    #: A collation may find "a" and "A" equal (MySQL, MariaDB).
+    texts = (models.CharField, models.TextField) if ask.subject.vendor != "mysql" else ()
+    plain = (models.IntegerField, models.BooleanField, models.DateField, models.ForeignKey, *texts)
+
+    def alike(name: ast.expr) -> bool:
+        field = meta.field_of(ask.model, str(getattr(name, "value", "")))
+        while isinstance(field, models.ForeignKey):
+            field = field.target_field
+        return isinstance(field, plain)
+
+    return alike
+
+
+def _listed_shape(ask: Ask) -> str | None:
+    return _distinct_values(ask) or _rows_shape(ask)
+
+
 def _rows_shape(ask: Ask) -> str | None:
     links = ask.links
     slices = [link for link in links if isinstance(link.node, ast.Subscript)]
     orders = [link for link in links if link.name == "order_by"]
     last = links[-1] if links else None
     if last is not None and last.name in {"values", "values_list", "dates"}:
-        return _values_shape(ask, last)
+        return _values_shape(ask, last, links[:-1])
     if not _only(links, "order_by", "[]", "distinct") or len(orders) > 1 or len(slices) > 1:
         return None
     if slices and slices[0] is not last:
@@ -114,9 +148,9 @@ def _rows_shape(ask: Ask) -> str | None:
     return rows + (slices[0].text if slices else "")
 
 
-def _values_shape(ask: Ask, last: Link) -> str | None:
+def _values_shape(ask: Ask, last: Link, links: tuple[Link, ...]) -> str | None:
     names = [str(one.value) for one in last.args if isinstance(one, ast.Constant)]
-    if len(names) != len(last.args) or not _only(ask.links[:-1]):
+    if len(names) != len(last.args) or not _only(links):
         return None
     if last.name == "dates":
         return _dates_shape(ask, names)
@@ -134,7 +168,7 @@ def _values_shape(ask: Ask, last: Link) -> str | None:
         element = f"{{{{{pairs}}}}}"
     else:
         element = "(" + ", ".join(f"{{row}}.{read[name]}" for name in names) + ",)"
-    chosen = _chosen(ask, ask.links[:-1], element)
+    chosen = _chosen(ask, links, element)
     return f"[{chosen}]" if chosen is not None else None
 
 
@@ -213,8 +247,8 @@ def _aggregate_shape(ask: Ask) -> str | None:
 
 
 _SHAPES: Final[dict[str, Callable[[Ask], str | None]]] = {
-    "filter": _rows_shape,
-    "iterator": _rows_shape,
+    "filter": _listed_shape,
+    "iterator": _listed_shape,
     "count": _count_shape,
     "exists": _exists_shape,
     "get": _get_shape,
