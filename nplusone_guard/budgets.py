@@ -18,7 +18,7 @@ from nplusone_guard.guard import Recording, open_scope
 from nplusone_guard.ignores import closest
 from nplusone_guard.report.groups import query_groups, render_groups
 from nplusone_guard.report.model import Report
-from nplusone_guard.report.page import counted
+from nplusone_guard.report.page import MIN_WIDTH, counted
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,9 +35,11 @@ class QueryBudget:
         info: str = "",
         transactions: bool = False,
         verbose: bool = False,
+        width: int = 100,
         name: str = "assert_max_queries",
     ) -> None:
         check_count(allowed, "the number of queries", name)
+        check_count(width, "width", name, MIN_WIDTH)
         _check_flags(name, exact=exact, transactions=transactions, verbose=verbose)
         if not isinstance(info, str):
             raise ConfigError(f"{name}(): info is {info!r}. Allowed: a text.")
@@ -47,6 +49,7 @@ class QueryBudget:
         self.info = info
         self.transactions = transactions
         self.verbose = verbose
+        self.width = width
         #: What error messages call it.
         self.name = name
         self._recordings: list[Recording] = []
@@ -135,6 +138,7 @@ class QueryBudget:
             info=self.info,
             transactions=self.transactions,
             verbose=self.verbose,
+            width=self.width,
             name=self.name,
         )
 
@@ -154,7 +158,7 @@ class QueryBudget:
         lines = [self._headline(count)]
         groups = query_groups(report, self.using)
         if groups:
-            lines.append(render_groups(groups, verbose=self.verbose))
+            lines.append(render_groups(groups, verbose=self.verbose, width=self.width))
         unknown = count - control - sum(group.count for group in groups)
         if unknown > 0:
             lines.append(f" {unknown:,} × from code paths beyond MAX_GROUPS")
@@ -180,6 +184,7 @@ def assert_max_queries(
     info: str = "",
     transactions: bool = False,
     verbose: bool = False,
+    width: int = 100,
 ) -> QueryBudget:
     """A block, or a decorated function, sends at most ``allowed`` queries.
 
@@ -191,7 +196,8 @@ def assert_max_queries(
 
     Raises ``MaxQueriesExceeded``, an ``AssertionError`` whose ``report`` holds everything:
     its text has the queries by shape, the most repeated first, at most 20 shapes unless
-    ``verbose``. Where the block itself raised, that error stands alone.
+    ``verbose``, on lines of ``width`` columns (60 or more). Where the block itself raised,
+    that error stands alone.
     """
     return QueryBudget(
         allowed,
@@ -200,6 +206,7 @@ def assert_max_queries(
         info=info,
         transactions=transactions,
         verbose=verbose,
+        width=width,
     )
 
 

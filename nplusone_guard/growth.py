@@ -16,8 +16,10 @@ from nplusone_guard.budgets import aliases, attach, check_aliases, check_count
 from nplusone_guard.capture.scope import current_scope
 from nplusone_guard.exceptions import ConfigError, MaxQueriesExceeded
 from nplusone_guard.guard import watch
+from nplusone_guard.population import Population
 from nplusone_guard.report.growth import Growth, render_growth
 from nplusone_guard.report.model import Report
+from nplusone_guard.report.page import MIN_WIDTH
 
 _NAME: Final = "assert_constant_queries"
 
@@ -32,6 +34,7 @@ def assert_constant_queries(
     warm_up: bool = True,
     info: str = "",
     verbose: bool = False,
+    width: int = 100,
 ) -> Growth:
     """``run()`` sends as many queries over four rows as over two.
 
@@ -42,13 +45,13 @@ def assert_constant_queries(
     ``make(_quantity=size)``; both may be async functions.
 
     ``linear`` is the number of queries that each row more may add; ``using`` names the
-    database or databases that count, by default all; ``info`` is shown with the failure.
-    Returns the growth with its reports. Raises ``MaxQueriesExceeded``, an
+    database or databases that count, by default all; ``info`` is shown with the failure,
+    whose text takes ``width`` columns (60 or more). Returns the growth with its reports. Raises ``MaxQueriesExceeded``, an
     ``AssertionError``, with the growth of each statement; its ``report`` is that of the
     largest size. Inside an event loop: ``await aassert_constant_queries(...)``.
     """
     __tracebackhide__ = True
-    proof = _Proof(populate, run, sizes, linear, using, warm_up, info, verbose)
+    proof = _Proof(populate, run, sizes, linear, using, warm_up, info, verbose, width)
     _check_no_loop()
     return proof.judge([report for size in proof.plan() for report in proof.reports_at(size)])
 
@@ -63,10 +66,11 @@ async def aassert_constant_queries(
     warm_up: bool = True,
     info: str = "",
     verbose: bool = False,
+    width: int = 100,
 ) -> Growth:
     """As ``assert_constant_queries``, to be awaited in async tests."""
     __tracebackhide__ = True
-    proof = _Proof(populate, run, sizes, linear, using, warm_up, info, verbose)
+    proof = _Proof(populate, run, sizes, linear, using, warm_up, info, verbose, width)
     reports = [report for size in proof.plan() for report in await proof.areports_at(size)]
     return proof.judge(reports)
 
@@ -92,6 +96,7 @@ class _Proof:
         warm_up: Any,
         info: str,
         verbose: bool,
+        width: int,
     ) -> None:
         self.populate = _populator(populate)
         self.run = _runner(run)
@@ -101,6 +106,9 @@ class _Proof:
         self.warm_up = warm_up
         self.info = info
         self.verbose = verbose
+        self.width = width
+        self.population = Population()
+        check_count(width, "width", _NAME, MIN_WIDTH)
         check_aliases(self.using, _NAME)
 
     def plan(self) -> list[_Step]:
@@ -111,10 +119,12 @@ class _Proof:
         """What ``run`` has sent at one size; nothing for the warm-up."""
         with _undone():
             with _unwatched():
-                _check_made(_settled(self.populate(step.size)))
+                with self.population.noting():
+                    _check_made(_settled(self.populate(step.size)))
                 if not step.counted:
                     _settled(self.run())
                     return []
+                self.population.count()
             # A unit: scopes around must not take its turns for those of a loop.
             with watch(_name_of(step), kind="task") as recording:
                 _read(_settled(self.run()))
@@ -124,21 +134,35 @@ class _Proof:
         """As ``reports_at``, in an event loop."""
         async with _aundone():
             with _unwatched():
-                _check_made(await _awaited(self.populate, step.size))
+                async with self._anoting():
+                    _check_made(await _awaited(self.populate, step.size))
                 if not step.counted:
                     await _awaited(self.run)
                     return []
+                await sync_to_async(self.population.count)()
             async with watch(_name_of(step), kind="task") as recording:
                 await sync_to_async(_read)(await _awaited(self.run))
             return [recording.report]
 
+    @asynccontextmanager
+    async def _anoting(self) -> AsyncIterator[None]:
+        """As ``noting``: connections belong to the thread that async queries are sent from."""
+        opened = await sync_to_async(self.population.start)()
+        try:
+            yield
+        finally:
+            await sync_to_async(opened.close)()
+
     def judge(self, reports: Sequence[Report]) -> Growth:
         """The growth, if it is within bounds."""
         __tracebackhide__ = True
-        growth = Growth(self.sizes, tuple(reports), self.using)
+        units = self.population.units(self.sizes)
+        growth = Growth(self.sizes, tuple(reports), self.using, units)
         if growth.is_within(self.linear):
             return growth
-        text = render_growth(growth, linear=self.linear, info=self.info, verbose=self.verbose)
+        text = render_growth(
+            growth, linear=self.linear, info=self.info, verbose=self.verbose, width=self.width
+        )
         raise MaxQueriesExceeded(text, reports[-1])
 
 

@@ -27,6 +27,7 @@ class QueryAssertions:
         info: str = "",
         transactions: bool = False,
         verbose: bool = False,
+        width: int = 100,
     ) -> QueryBudget:
         """``assert_max_queries``: ``with self.assertMaxQueries(5):``, ``async with`` alike."""
         return QueryBudget(
@@ -36,6 +37,7 @@ class QueryAssertions:
             info=info,
             transactions=transactions,
             verbose=verbose,
+            width=width,
         )
 
     def assertConstantQueries(  # noqa: N802 - as above
@@ -49,6 +51,7 @@ class QueryAssertions:
         warm_up: bool = True,
         info: str = "",
         verbose: bool = False,
+        width: int = 100,
     ) -> Growth:
         """``assert_constant_queries``: the queries of ``run`` do not grow with its rows."""
         return assert_constant_queries(
@@ -60,4 +63,5 @@ class QueryAssertions:
             warm_up=warm_up,
             info=info,
             verbose=verbose,
+            width=width,
         )

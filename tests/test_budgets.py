@@ -280,6 +280,34 @@ def test_a_loop_beside_other_call_sites_is_told_by_its_line():
     ]
 
 
+def test_a_failure_is_as_wide_as_it_is_asked_to_be():
+    populate(3)
+    with pytest.raises(MaxQueriesExceeded) as error, assert_max_queries(1, width=64):
+        names()
+    lines = message(error).splitlines()
+    assert lines[2:4] == [
+        '   fix     add .select_related("author") to the queryset at',
+        "           test_budgets.py:N",
+    ]
+    assert all(len(line) <= 64 for line in str(error.value).splitlines())
+
+
+def test_a_long_fix_is_told_in_full():
+    populate(2)
+    with pytest.raises(MaxQueriesExceeded) as error, assert_max_queries(1, width=60):
+        for author in Author.objects.all():
+            author.pupils.count()
+            author.profile.bio
+            Entry.objects.filter(author=author).count()
+    fix = re.search(r" fix(.*?)\n   query", message(error), re.DOTALL)
+    assert fix is not None
+    assert " ".join(fix[1].split()) == (
+        'add .annotate(pupils_count=Count("pupils", distinct=True), '
+        'entries_count=Count("entries", distinct=True)).select_related("profile") to the queryset '
+        "at test_budgets.py:N, and read author.pupils_count and author.entries_count"
+    )
+
+
 def many_shapes(count: int) -> None:
     with connection.cursor() as cursor:
         for index in range(count):
@@ -413,6 +441,7 @@ def test_what_cannot_be_decorated(function):
         (["5"], {}, "the number of queries is '5'. Allowed: a whole number of 0 or more."),
         ([5], {"exact": "yes"}, "exact is 'yes'. Allowed: True or False."),
         ([5], {"transactions": 1}, "transactions is 1. Allowed: True or False."),
+        ([5], {"width": 59}, "width is 59. Allowed: a whole number of 60 or more."),
         ([5], {"info": None}, "info is None. Allowed: a text."),
         ([5], {"using": []}, "using is []. Allowed: the alias of a database, or a list of them."),
         ([5], {"using": [1]}, "using is [1]. Allowed: the alias of a database, or a list of them."),

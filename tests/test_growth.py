@@ -22,7 +22,7 @@ from nplusone_guard import (
 )
 from nplusone_guard.report.growth import Growth, _signed
 from tests.corpus.data import populate
-from tests.corpus.models import Author, Country, Entry
+from tests.corpus.models import Author, Club, Country, Entry
 
 pytestmark = pytest.mark.django_db(databases=["default", "other"])
 
@@ -64,8 +64,8 @@ def test_a_loop_fails_with_its_growth():
         assert_constant_queries(populate, loop)
     source = "return [entry.author.name for entry in Entry.objects.all()]"
     assert growth(error) == (
-        "3 queries at 2, 5 at 4: +1.0 per row\n"
-        " +1.0 SELECT corpus_author per row, test_growth.py:N\n"
+        "3 queries at 2, 5 at 4\n"
+        " +1.0 SELECT corpus_author per entry, test_growth.py:N\n"
         '   fix     add .select_related("author") to the queryset at test_growth.py:N\n'
         f"   query   tests/test_growth.py:N  {source}\n"
         "   loop    same line, comprehension\n"
@@ -78,7 +78,7 @@ def test_the_report_of_the_largest_size_is_carried():
         assert_constant_queries(populate, loop, sizes=[2, 3, 7])
     assert error.value.report.query_count == 8
     assert [finding.rule for finding in error.value.report] == ["lazy-relation"]
-    assert headline(error) == "3 queries at 2, 4 at 3, 8 at 7: +1.0 per row"
+    assert headline(error) == "3 queries at 2, 4 at 3, 8 at 7"
 
 
 def test_each_statement_has_its_own_growth():
@@ -93,12 +93,104 @@ def test_each_statement_has_its_own_growth():
         assert_constant_queries(populate, run)
     lines = growth(error).splitlines()
     assert [line for line in lines if line.startswith(" +")] == [
-        " +1.0 SELECT corpus_author per row, test_growth.py:N",
-        " +1.0 SELECT corpus_country per row, test_growth.py:N",
-        " +1.0 SELECT corpus_author per row, test_growth.py:N",
-        " +1.0 SELECT corpus_author per row, test_growth.py:N",
+        " +1.0 SELECT corpus_author per entry, test_growth.py:N",
+        " +1.0 SELECT corpus_country per entry, test_growth.py:N",
+        " +1.0 SELECT corpus_author per entry, test_growth.py:N",
+        " +1.0 SELECT corpus_author per entry, test_growth.py:N",
     ]
-    assert headline(error) == "9 queries at 2, 17 at 4: +4.0 per row"
+    assert headline(error) == "9 queries at 2, 17 at 4"
+
+
+# --- what a row is ----------------------------------------------------------------------
+
+
+def countries(size: int, first: int = 0) -> None:
+    numbers = range(first, first + size)
+    Country.objects.bulk_create(Country(code=f"c{n}", name="name") for n in numbers)
+
+
+def countries_and_clubs(size: int) -> None:
+    countries(size)
+    Club.objects.bulk_create(Club(name=f"club {n}") for n in range(size))
+
+
+def shapes(fill, run) -> list[str]:
+    with pytest.raises(MaxQueriesExceeded) as error:
+        assert_constant_queries(fill, run)
+    return [line for line in growth(error).splitlines() if line.startswith((" +", " -"))]
+
+
+def no_loop() -> None:
+    """Rows make the difference, and no line is run twice."""
+    if Country.objects.count() > 3:
+        Author.objects.first()
+
+
+def per_author() -> None:
+    for author in Author.objects.all():
+        author.country.name
+
+
+def per_country() -> None:
+    for country in Country.objects.all():
+        country.authors.count()
+
+
+def test_the_model_that_is_populated_is_the_row():
+    assert shapes(countries, no_loop) == [
+        " +0.5 SELECT corpus_author per country, test_growth.py:N"
+    ]
+
+
+def test_of_several_models_the_row_is_the_one_of_the_loop():
+    """Each of them has one row more for each of the size."""
+    assert shapes(populate, per_author) == [
+        " +1.0 SELECT corpus_country per author, test_growth.py:N"
+    ]
+
+
+def test_of_several_models_and_no_loop_none_is_the_row():
+    assert shapes(countries_and_clubs, no_loop) == [
+        " +0.5 SELECT corpus_author per row, test_growth.py:N"
+    ]
+
+
+def test_children_of_what_is_populated_are_not_the_row():
+    """Two authors a country: the loop runs over authors, and the size counts countries."""
+
+    def fill(size):
+        countries(size)
+        Author.objects.bulk_create(
+            Author(name="name", slug=f"a{country.pk}-{n}", country=country)
+            for country in Country.objects.all()
+            for n in range(2)
+        )
+
+    assert shapes(fill, per_author) == [" +2.0 SELECT corpus_country per country, test_growth.py:N"]
+
+
+def test_where_no_model_keeps_to_the_size_none_is_the_row():
+    assert shapes(lambda size: countries(2 * size), per_country) == [
+        " +2.0 SELECT corpus_author per row, test_growth.py:N"
+    ]
+
+
+def test_rows_that_are_there_before_do_not_hide_the_row():
+    countries(1)
+    assert shapes(lambda size: countries(size, 1), no_loop) == [
+        " +0.5 SELECT corpus_author per country, test_growth.py:N"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [("app.UserProfile", "user profile"), ("app.SMSMessage", "sms message"), ("app.Book", "book")],
+)
+def test_the_row_is_told_in_words(label, words):
+    assert Growth((2, 4), (), units=(label,)).unit == words
+
+
+# --- the text -----------------------------------------------------------------------------
 
 
 def test_growth_without_a_loop_that_is_seen():
@@ -111,7 +203,7 @@ def test_growth_without_a_loop_that_is_seen():
     with pytest.raises(MaxQueriesExceeded) as error:
         assert_constant_queries(populate, run)
     assert growth(error) == (
-        "1 query at 2, 2 at 4: +0.5 per row\n"
+        "1 query at 2, 2 at 4\n"
         " +0.5 SELECT corpus_country per row, test_growth.py:N\n"
         "   query   tests/test_growth.py:N  Country.objects.first()"
     )
@@ -125,7 +217,7 @@ def test_fewer_queries_are_a_difference():
     with pytest.raises(MaxQueriesExceeded) as error:
         assert_constant_queries(populate, run)
     assert growth(error).splitlines() == [
-        "2 queries at 2, 1 at 4: -0.5 per row",
+        "2 queries at 2, 1 at 4",
         " -0.5 SELECT corpus_country per row, test_growth.py:N",
         "   query   tests/test_growth.py:N  Country.objects.first()",
         " fewer queries with more rows: is a cache filled while it is counted?",
@@ -136,7 +228,7 @@ def test_a_stated_slope():
     assert assert_constant_queries(populate, loop, linear=1).per_row == 1
     with pytest.raises(MaxQueriesExceeded) as error:
         assert_constant_queries(populate, lambda: [loop(), loop()], linear=1)
-    assert headline(error) == "6 queries at 2, 10 at 4: +2.0 per row, at most +1.0 allowed"
+    assert headline(error) == "6 queries at 2, 10 at 4: +2.0 per entry, at most +1.0 allowed"
 
 
 def test_no_size_may_be_above_the_slope():
@@ -154,7 +246,7 @@ def test_info_and_statements():
     with pytest.raises(MaxQueriesExceeded) as error:
         assert_constant_queries(populate, loop, info="the entries", verbose=True)
     lines = growth(error).splitlines()
-    assert lines[0] == "3 queries at 2, 5 at 4: +1.0 per row: the entries"
+    assert lines[0] == "3 queries at 2, 5 at 4: the entries"
     assert lines[2].startswith('   sql     SELECT "corpus_author"."id", ')
 
 
@@ -241,7 +333,7 @@ def test_caches_are_filled_by_the_warm_up():
 
     assert_constant_queries(populate, run)
     cache.clear()
-    with pytest.raises(MaxQueriesExceeded, match=r"^1 query at 2, 0 at 4: -0.5 per row"):
+    with pytest.raises(MaxQueriesExceeded, match=r"^1 query at 2, 0 at 4"):
         assert_constant_queries(populate, run, warm_up=False)
 
 
@@ -383,8 +475,8 @@ def test_async_functions_are_run():
     with pytest.raises(MaxQueriesExceeded) as error:
         assert_constant_queries(apopulate, aloop)
     assert growth(error).splitlines()[:2] == [
-        "3 queries at 2, 5 at 4: +1.0 per row",
-        " +1.0 SELECT corpus_author per row, test_growth.py:N",
+        "3 queries at 2, 5 at 4",
+        " +1.0 SELECT corpus_author per country, test_growth.py:N",
     ]
     assert Country.objects.count() == 0
 

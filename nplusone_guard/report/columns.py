@@ -115,13 +115,20 @@ def shorten_path(path: str, room: int, ellipsis: str = "…") -> str:
     return shorten_middle(path, room, ellipsis)
 
 
+def _joint(text: str) -> int:
+    """Where code without spaces may be broken: behind a bracket or comma, before a dot."""
+    joints = (*(text.rfind(mark) + 1 for mark in "([{,"), text.rfind("."))
+    cut = max(joints)
+    return cut if cut > len(text) // 2 else len(text)
+
+
 def wrap(text: str, room: int, lines: int, ellipsis: str = "…") -> list[str]:
     """``text`` in at most ``lines`` lines of ``room`` columns, broken at spaces where it can be."""
     rows: list[str] = []
     while len(rows) < lines - 1 and columns(text) > room:
         head = take(text, room + 1)
         cut = head.rfind(" ")
-        cut = cut if cut > 0 else len(take(text, room))
+        cut = cut if cut > 0 else _joint(take(text, room))
         rows.append(text[:cut].rstrip())
         text = text[cut:].lstrip()
     return [*rows, shorten(text, room, ellipsis)]

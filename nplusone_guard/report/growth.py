@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from nplusone_guard.analysis.findings import Finding, Shape, Site
 from nplusone_guard.analysis.merging import shape_key
 from nplusone_guard.report.groups import MAX_GROUPS, detail_rows, sends
 from nplusone_guard.report.model import Report
 from nplusone_guard.report.page import counted
+
+#: Where the words of a class name part: ``UserProfile`` is a user profile.
+_CAPITAL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,8 @@ class Growth:
     reports: tuple[Report, ...]
     #: The databases that count; ``None``: all.
     using: tuple[str, ...] | None = None
+    #: The models, as ``app.Model``, that have one row for each of the size.
+    units: tuple[str, ...] = ()
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -54,6 +61,18 @@ class Growth:
         """The shapes whose number changes with the size, the fastest growing first."""
         changing = [shape for shape in self._all_shapes() if len(set(shape.counts)) > 1]
         return tuple(sorted(changing, key=lambda shape: -shape.per_row))
+
+    @property
+    def unit(self) -> str:
+        """What a row is, in words: the model that there is one of for each, if one stands out.
+
+        Of several it is the one that the loops run over; where that is none, ``row``.
+        """
+        origins = [one.finding.origin for one in self.shapes if one.finding is not None]
+        looped = [origin.model for origin in origins if origin is not None]
+        known = [model for model in looped if model in self.units]
+        unit = next(iter(known or (self.units if len(self.units) == 1 else ())), "row")
+        return _CAPITAL.sub(" ", unit.rpartition(".")[2]).lower()
 
     def is_within(self, linear: float) -> bool:
         """Whether no size takes more than ``linear`` queries a row more than the smallest.
@@ -115,12 +134,12 @@ def render_growth(
 ) -> str:
     """``5 queries at 2, 9 at 4``, then each shape that grows, with its site and its loop."""
     lines = [_headline(growth, linear) + (f": {info}" if info else "")]
-    shapes = growth.shapes
+    shapes, unit = growth.shapes, growth.unit
     shown = shapes if verbose else shapes[:MAX_GROUPS]
     told: set[str] = set()
     for shape in shown:
         lines += detail_rows(
-            partial(_of_shape, shape),
+            partial(_of_shape, shape, unit),
             shape.site,
             shape.finding,
             told,
@@ -139,14 +158,15 @@ def _headline(growth: Growth, linear: float) -> str:
     (first, *more), (smallest, *sizes) = growth.counts, growth.sizes
     texts = [f"{counted(first, 'query', 'queries')} at {smallest:,}"]
     texts += [f"{count:,} at {size:,}" for count, size in zip(more, sizes, strict=True)]
-    grown = f"{_signed(growth.per_row)} per row"
-    limit = f", at most {_signed(linear)} allowed" if linear else ""
-    return f"{', '.join(texts)}: {grown}{limit}"
+    if not linear:
+        return ", ".join(texts)
+    grown = f"{_signed(growth.per_row)} per {growth.unit}"
+    return f"{', '.join(texts)}: {grown}, at most {_signed(linear)} allowed"
 
 
-def _of_shape(shape: ShapeGrowth, place: str) -> str:
+def _of_shape(shape: ShapeGrowth, unit: str, place: str) -> str:
     where = f" to {shape.database}" if shape.database not in ("", "default") else ""
-    return f"{_signed(shape.per_row)} {shape.headline}{where} per row, {place}"
+    return f"{_signed(shape.per_row)} {shape.headline}{where} per {unit}, {place}"
 
 
 def _signed(number: float) -> str:

@@ -14,6 +14,7 @@ import pytest
 from pytest_nplusone_guard.declarations import django_is_configured
 from pytest_nplusone_guard.fixtures import is_verbose
 from pytest_nplusone_guard.items import around_function
+from pytest_nplusone_guard.workers import width_of
 
 if TYPE_CHECKING:
     from nplusone_guard.budgets import QueryBudget
@@ -62,7 +63,11 @@ def _budget(item: pytest.Item, mark: pytest.Mark) -> QueryBudget:
         _refuse(item, f"{_as_written(mark)}. Allowed: {_USAGE}.")
     try:
         budget = QueryBudget(
-            mark.args[0], name=MARKER, verbose=is_verbose(item.config), **mark.kwargs
+            mark.args[0],
+            name=MARKER,
+            verbose=is_verbose(item.config),
+            width=width_of(item.config),
+            **mark.kwargs,
         )
         if django_is_configured():
             budget.check_aliases()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+
+#: What pytest puts before each line of an error in the body of a test.
+_MARGIN: Final = "E       "
 
 if TYPE_CHECKING:
     from nplusone_guard.budgets import QueryBudget
@@ -22,7 +25,7 @@ def assert_max_queries(pytestconfig: pytest.Config) -> Callable[..., QueryBudget
     from nplusone_guard.budgets import assert_max_queries, attach
 
     attach()  # here, for async tests may start in another thread
-    return partial(assert_max_queries, verbose=is_verbose(pytestconfig))
+    return partial(assert_max_queries, **_how_to_show(pytestconfig))
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +36,7 @@ def assert_constant_queries(pytestconfig: pytest.Config) -> Callable[..., Growth
     """
     from nplusone_guard.growth import assert_constant_queries
 
-    return partial(assert_constant_queries, verbose=is_verbose(pytestconfig))
+    return partial(assert_constant_queries, **_how_to_show(pytestconfig))
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +47,7 @@ def aassert_constant_queries(pytestconfig: pytest.Config) -> Callable[..., Any]:
     """
     from nplusone_guard.growth import aassert_constant_queries
 
-    return partial(aassert_constant_queries, verbose=is_verbose(pytestconfig))
+    return partial(aassert_constant_queries, **_how_to_show(pytestconfig))
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +61,14 @@ def nplusone_watch() -> Callable[..., Any]:
 
     attach()
     return watch
+
+
+def _how_to_show(config: pytest.Config) -> dict[str, Any]:
+    """Options of what raises inside a test: pytest indents its text below the line at fault."""
+    from pytest_nplusone_guard.workers import MIN_WIDTH, width_of
+
+    width = max(width_of(config) - len(_MARGIN), MIN_WIDTH)
+    return {"verbose": is_verbose(config), "width": width}
 
 
 def is_verbose(config: pytest.Config) -> bool:

@@ -11,7 +11,7 @@ import pytest
 _REFUSED: Final = "nplusone_guard_refused"
 _WIDTH: Final = "nplusone_guard_width"
 #: Narrower than this nothing can be told.
-_MIN_WIDTH: Final = 60
+MIN_WIDTH: Final = 60
 
 
 def is_worker(config: pytest.Config) -> bool:
@@ -23,7 +23,7 @@ def width_of(config: pytest.Config) -> int:
     """The columns of the terminal; a worker knows them from the controller."""
     if is_worker(config):
         return int(config.workerinput[_WIDTH])  # type: ignore[attr-defined]
-    return max(config.get_terminal_writer().fullwidth, _MIN_WIDTH)
+    return max(config.get_terminal_writer().fullwidth, MIN_WIDTH)
 
 
 def hand_width_on(node: Any) -> None:

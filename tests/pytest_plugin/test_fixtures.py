@@ -51,6 +51,83 @@ def test_a_budget_names_loop_and_fix(sample):
     )
 
 
+NARROW = """
+    import pytest
+    from shelf.data import make_books
+
+    pytestmark = pytest.mark.django_db
+
+    @pytest.fixture
+    def three():
+        make_books(3)
+
+    def test_block(client, three, assert_max_queries):
+        with assert_max_queries(2):
+            client.get("/books/")
+
+    @pytest.mark.max_queries(2)
+    def test_marker(client, three):
+        client.get("/books/")
+
+    def test_growth(client, assert_constant_queries):
+        assert_constant_queries(make_books, lambda: client.get("/books/"))
+    """
+NARROW_VIEW = """
+    from django.http import JsonResponse
+    from shelf.models import Author, Book
+
+    def books(request):
+        names = []
+        for author in Author.objects.filter(name__startswith="author").order_by("name"):
+            names.append(f"{author.name}: {Book.objects.filter(author=author).count()} books")
+        return JsonResponse({"names": names})
+
+    joined = books
+    """
+
+
+@pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["alone", "worker"])
+def test_failures_are_as_wide_as_the_terminal(sample, monkeypatch, workers):
+    if workers:
+        pytest.importorskip("xdist")
+    monkeypatch.setenv("COLUMNS", "80")
+    sample.write(**{"shelf/views.py": NARROW_VIEW})
+    result = sample.run(NARROW, *workers)
+    result.assert_outcomes(failed=3)
+    assert failure(section(result, "test_block")) == (
+        "E       nplusone_guard.MaxQueriesExceeded: 4 queries, at most 2 allowed\n"
+        "E        3 × SELECT shelf_book  query-in-loop\n"
+        'E          fix     add .annotate(book_count=Count("book", distinct=True)) to the\n'
+        "E                  queryset at views.py:6, and read author.book_count\n"
+        'E          query   shelf/views.py:7  names.append(f"{author.name}: {Book.object…\n'
+        "E          loop    shelf/views.py:6  for author in Author.objects.filter(name__…\n"
+        "E          loaded  shelf/views.py:6  3 shelf.Author\n"
+        "E        1 × SELECT shelf_author\n"
+        "E          query   shelf/views.py:6  for author in Author.objects.filter(name__…"
+    )
+    assert failure(section(result, "test_growth")) == (
+        "E       nplusone_guard.MaxQueriesExceeded: 3 queries at 2, 5 at 4\n"
+        "E        +1.0 SELECT shelf_book per author, views.py:7\n"
+        'E          fix     add .annotate(book_count=Count("book", distinct=True)) to the\n'
+        "E                  queryset at views.py:6, and read author.book_count\n"
+        'E          query   shelf/views.py:7  names.append(f"{author.name}: {Book.object…\n'
+        "E          loop    shelf/views.py:6  for author in Author.objects.filter(name__…\n"
+        "E          loaded  shelf/views.py:6  4 shelf.Author"
+    )
+    # pytest indents nothing here; a worker names itself first.
+    assert section(result, "test_marker").endswith(
+        "4 queries, at most 2 allowed\n"
+        " 3 × SELECT shelf_book  query-in-loop\n"
+        '   fix     add .annotate(book_count=Count("book", distinct=True)) to the\n'
+        "           queryset at views.py:6, and read author.book_count\n"
+        '   query   shelf/views.py:7  names.append(f"{author.name}: {Book.objects.filter…\n'
+        "   loop    shelf/views.py:6  for author in Author.objects.filter(name__startswi…\n"
+        "   loaded  shelf/views.py:6  3 shelf.Author\n"
+        " 1 × SELECT shelf_author\n"
+        "   query   shelf/views.py:6  for author in Author.objects.filter(name__startswi…"
+    )
+
+
 MANY = """
     import pytest
     from django.db import connection
@@ -126,8 +203,8 @@ def test_growth(sample):
     assert text.endswith("\n\ntest_shelf.py:12: MaxQueriesExceeded")
     assert failure(text) in GUIDE
     assert failure(text) == (
-        "E       nplusone_guard.MaxQueriesExceeded: 3 queries at 2, 5 at 4: +1.0 per row\n"
-        "E        +1.0 SELECT shelf_author per row, views.py:7\n"
+        "E       nplusone_guard.MaxQueriesExceeded: 3 queries at 2, 5 at 4\n"
+        "E        +1.0 SELECT shelf_author per book, views.py:7\n"
         'E          fix     add .select_related("author") to the queryset at views.py:6\n'
         "E          query   shelf/views.py:7  names.append(book.author.name)\n"
         "E          loop    shelf/views.py:6  for book in Book.objects.all():\n"
@@ -179,8 +256,8 @@ def test_growth_of_factories(sample):
     )
     result.assert_outcomes(failed=1, passed=2)
     assert (
-        "E       nplusone_guard.MaxQueriesExceeded: 3 queries at 2, 5 at 4: +1.0 per row\n"
-        "E        +1.0 SELECT shelf_author per row, views.py:7\n"
+        "E       nplusone_guard.MaxQueriesExceeded: 3 queries at 2, 5 at 4\n"
+        "E        +1.0 SELECT shelf_author per book, views.py:7\n"
     ) in section(result, "test_books")
 
 
@@ -246,6 +323,6 @@ def test_async_tests(sample):
         section(result, "test_budget")
     )
     assert section(result, "test_marker").startswith("4 queries, at most 2 allowed\n")
-    assert "E       nplusone_guard.MaxQueriesExceeded: 3 queries at 2, 5 at 4: +1.0 per row\n" in (
+    assert "E       nplusone_guard.MaxQueriesExceeded: 3 queries at 2, 5 at 4\n" in (
         section(result, "test_growth")
     )

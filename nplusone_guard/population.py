@@ -1,0 +1,98 @@
+"""The rows that ``populate`` makes at each size, to know what a proof of growth counts by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from nplusone_guard.capture.fingerprint import cached_fingerprint
+
+if TYPE_CHECKING:
+    from django.db.models import Model
+
+#: A table of a database: alias and name.
+Table = tuple[str, str]
+
+
+class Population:
+    """Which tables are filled, and how many rows they have at each size."""
+
+    def __init__(self) -> None:
+        self._tables: dict[Table, None] = {}
+        self._rows: list[dict[Table, int]] = []
+
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """The tables that are inserted into in here are noted; for the thread that runs it."""
+        opened = self.start()
+        try:
+            yield
+        finally:
+            opened.close()
+
+    def start(self) -> ExitStack:
+        """Note the tables that are inserted into, until what it returns is closed."""
+        from django.db import connections
+
+        opened = ExitStack()
+        for alias in connections:
+            wrappers = connections[alias].execute_wrappers
+            wrappers.append(self._note)
+            # Not the last one, which by then may be somebody else's.
+            opened.callback(_remove, wrappers, self._note)
+        return opened
+
+    def _note(
+        self, execute: Callable[..., Any], sql: Any, params: Any, many: Any, context: Any
+    ) -> Any:
+        connection = context["connection"]
+        shape = cached_fingerprint(connection.vendor)(str(sql))
+        if shape.kind in ("insert", "replace") and shape.main_table:
+            self._tables[connection.alias, shape.main_table] = None
+        return execute(sql, params, many, context)
+
+    def count(self) -> None:
+        """Note how many rows there are now, in each of the tables."""
+        from django.db import DatabaseError
+
+        models = _models()
+        known = [table for table in self._tables if table[1] in models]
+        try:
+            self._rows.append({each: _count(each[0], models[each[1]]) for each in known})
+        except DatabaseError:  # populate has left the transaction broken: the run will tell
+            self._rows.append({})
+
+    def units(self, sizes: tuple[int, ...]) -> tuple[str, ...]:
+        """The models that have one row for each of the size, as ``app.Model``."""
+        first, *others = self._rows
+        grown = [
+            table
+            for table in self._tables
+            if all(
+                rows.get(table, 0) - first.get(table, 0) == size - sizes[0]
+                for rows, size in zip(others, sizes[1:], strict=True)
+            )
+        ]
+        models = _models()
+        labels = (models[name]._meta.label for _, name in grown if name in models)  # noqa: SLF001
+        return tuple(dict.fromkeys(labels))
+
+
+def _remove(wrappers: list[Any], wrapper: Any) -> None:
+    if wrapper in wrappers:
+        wrappers.remove(wrapper)
+
+
+def _count(alias: str, model: type[Model]) -> int:
+    from django.db.models import QuerySet
+
+    return QuerySet(model, using=alias).count()
+
+
+def _models() -> dict[str, type[Model]]:
+    """The model of each table."""
+    from django.apps import apps
+
+    models = [model for model in apps.get_models() if not model._meta.proxy]  # noqa: SLF001
+    return {model._meta.db_table: model for model in models}  # noqa: SLF001
