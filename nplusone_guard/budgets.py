@@ -38,6 +38,7 @@ class QueryBudget:
         width: int = 100,
         name: str = "assert_max_queries",
     ) -> None:
+        __tracebackhide__ = True
         check_count(allowed, "the number of queries", name)
         check_count(width, "width", name, MIN_WIDTH)
         _check_flags(name, exact=exact, transactions=transactions, verbose=verbose)
@@ -55,6 +56,7 @@ class QueryBudget:
         self._recordings: list[Recording] = []
 
     def __enter__(self) -> Recording:
+        __tracebackhide__ = True
         return self._enter(sys._getframe(1))  # noqa: SLF001 - call paths end here
 
     def __exit__(
@@ -70,6 +72,7 @@ class QueryBudget:
             raise MaxQueriesExceeded(excess, report)
 
     async def __aenter__(self) -> Recording:
+        __tracebackhide__ = True
         await sync_to_async(attach)()
         return self._enter(sys._getframe(1))  # noqa: SLF001 - as above
 
@@ -84,6 +87,7 @@ class QueryBudget:
 
     def __call__(self, function: F) -> F:
         """``function`` with this budget for each of its calls."""
+        __tracebackhide__ = True
         callee = getattr(function, "__func__", function)
         if inspect.isgeneratorfunction(callee) or inspect.isasyncgenfunction(callee):
             raise ConfigError(
@@ -98,10 +102,12 @@ class QueryBudget:
 
     def check_aliases(self) -> None:
         """Raise ``ConfigError`` where ``using`` names a database that there is not."""
+        __tracebackhide__ = True
         check_aliases(self.using, self.name)
 
     def open(self, root: FrameType) -> Recording:
         """Start counting; ``root`` is the frame that call paths end at."""
+        __tracebackhide__ = True
         self.check_aliases()
         attach()
         return open_scope(self.info or self.name, root=root)
@@ -125,6 +131,7 @@ class QueryBudget:
         return sum(scope.controls.get(alias, 0) for alias in self.using)
 
     def _enter(self, root: FrameType) -> Recording:
+        __tracebackhide__ = True
         recording = self.open(root)
         self._recordings.append(recording)
         return recording
@@ -199,6 +206,7 @@ def assert_max_queries(
     ``verbose``, on lines of ``width`` columns (60 or more). Where the block itself raised,
     that error stands alone.
     """
+    __tracebackhide__ = True
     return QueryBudget(
         allowed,
         using=using,
@@ -224,6 +232,7 @@ def attach() -> None:
 
 def check_count(value: object, what: str, name: str, least: int = 0) -> None:
     """Raise ``ConfigError`` unless ``value`` is a whole number of at least ``least``."""
+    __tracebackhide__ = True
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise ConfigError(
             f"{name}(): {what} is {value!r}. Allowed: a whole number of {least} or more."
@@ -232,6 +241,7 @@ def check_count(value: object, what: str, name: str, least: int = 0) -> None:
 
 def aliases(using: object, name: str) -> tuple[str, ...] | None:
     """The database aliases of a ``using`` argument; ``None`` stands for all."""
+    __tracebackhide__ = True
     if using is None:
         return None
     given = (using,) if isinstance(using, str) else using
@@ -246,6 +256,7 @@ def aliases(using: object, name: str) -> tuple[str, ...] | None:
 
 def check_aliases(using: tuple[str, ...] | None, name: str) -> None:
     """Raise ``ConfigError`` where ``using`` names a database that there is not."""
+    __tracebackhide__ = True
     if using is None:
         return
     from django.db import connections
@@ -259,6 +270,7 @@ def check_aliases(using: tuple[str, ...] | None, name: str) -> None:
 
 
 def _check_flags(name: str, /, **flags: object) -> None:
+    __tracebackhide__ = True
     for flag, value in flags.items():
         if not isinstance(value, bool):
             raise ConfigError(f"{name}(): {flag} is {value!r}. Allowed: True or False.")

@@ -98,6 +98,7 @@ class _Proof:
         verbose: bool,
         width: int,
     ) -> None:
+        __tracebackhide__ = True
         self.populate = _populator(populate)
         self.run = _runner(run)
         self.sizes = _sizes(sizes)
@@ -117,6 +118,7 @@ class _Proof:
 
     def reports_at(self, step: _Step) -> list[Report]:
         """What ``run`` has sent at one size; nothing for the warm-up."""
+        __tracebackhide__ = True
         with _undone():
             with _unwatched():
                 with self.population.noting():
@@ -132,6 +134,7 @@ class _Proof:
 
     async def areports_at(self, step: _Step) -> list[Report]:
         """As ``reports_at``, in an event loop."""
+        __tracebackhide__ = True
         async with _aundone():
             with _unwatched():
                 async with self._anoting():
@@ -262,6 +265,7 @@ def _roll_back(alias: str, atomic: Any) -> None:
 
 def _populator(populate: Any) -> Callable[[int], Any]:
     """``populate`` as a function of the number of rows, whatever makes them."""
+    __tracebackhide__ = True
     if callable(getattr(populate, "create_batch", None)):
         batch: Callable[[int], Any] = populate.create_batch
         return batch
@@ -277,6 +281,7 @@ def _populator(populate: Any) -> Callable[[int], Any]:
 
 
 def _runner(run: Any) -> Callable[[], Any]:
+    __tracebackhide__ = True
     if callable(run) and _takes(run):
         function: Callable[[], Any] = run
         return function
@@ -294,6 +299,7 @@ def _takes(function: Callable[..., Any], *args: object) -> bool:
 
 
 def _sizes(sizes: Any) -> tuple[int, ...]:
+    __tracebackhide__ = True
     known = tuple(sizes) if isinstance(sizes, (tuple, list, range)) else ()
     for size in known:
         check_count(size, "one of the sizes", _NAME, 1)
@@ -305,6 +311,7 @@ def _sizes(sizes: Any) -> tuple[int, ...]:
 
 
 def _linear(linear: Any) -> float:
+    __tracebackhide__ = True
     number = isinstance(linear, (int, float)) and not isinstance(linear, bool)
     if not number or not math.isfinite(linear) or linear < 0:
         raise ConfigError(
@@ -315,6 +322,7 @@ def _linear(linear: Any) -> float:
 
 
 def _check_no_loop() -> None:
+    __tracebackhide__ = True
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -324,6 +332,7 @@ def _check_no_loop() -> None:
 
 def _check_made(result: object) -> None:
     """A generator that nobody runs has made no rows, and would prove nothing."""
+    __tracebackhide__ = True
     if inspect.isgenerator(result) or inspect.isasyncgen(result):
         raise ConfigError(
             f"{_NAME}(): populate returned a {type(result).__name__}, which has made no rows yet. "
@@ -333,6 +342,7 @@ def _check_made(result: object) -> None:
 
 def _read(result: Any) -> None:
     """Read a streaming response; refuse what has not sent its queries yet and never will."""
+    __tracebackhide__ = True
     from django.db.models import QuerySet
 
     lazy = isinstance(result, QuerySet) and result._result_cache is None  # noqa: SLF001
@@ -348,6 +358,7 @@ def _read(result: Any) -> None:
 
 
 def _refuse_unread(result: object, remedy: str) -> None:
+    __tracebackhide__ = True
     raise ConfigError(
         f"{_NAME}(): run returned a {type(result).__name__} that nobody has read, so not all of "
         f"its queries were sent. {remedy}"

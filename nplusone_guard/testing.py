@@ -30,6 +30,7 @@ class QueryAssertions:
         width: int = 100,
     ) -> QueryBudget:
         """``assert_max_queries``: ``with self.assertMaxQueries(5):``, ``async with`` alike."""
+        __tracebackhide__ = True
         return QueryBudget(
             allowed,
             using=using,
@@ -54,6 +55,7 @@ class QueryAssertions:
         width: int = 100,
     ) -> Growth:
         """``assert_constant_queries``: the queries of ``run`` do not grow with its rows."""
+        __tracebackhide__ = True
         return assert_constant_queries(
             populate,
             run,

@@ -107,7 +107,7 @@ def stated_mode(config: pytest.Config) -> tuple[Mode, str]:
         return stated, "--nplusone"
     stated = config.getini("nplusone")
     if stated:
-        return _checked(str(stated), "nplusone", os.path.basename(config.inipath or "the ini file"))
+        return _checked(str(stated), "nplusone", ini_name(config))
     stated = _of_django()
     if stated is not None:
         where = f'NPLUSONE_GUARD["{SETTING_KEY}"]'
@@ -115,6 +115,11 @@ def stated_mode(config: pytest.Config) -> tuple[Mode, str]:
     if config.getoption("--nplusone-update-baseline"):
         return "report", "--nplusone-update-baseline"
     return "off", ""
+
+
+def ini_name(config: pytest.Config) -> str:
+    """What messages call the ini file."""
+    return os.path.basename(config.inipath or "the ini file")
 
 
 def _checked(stated: object, key: str, source: str) -> tuple[Mode, str]:

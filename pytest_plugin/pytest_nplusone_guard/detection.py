@@ -90,7 +90,7 @@ class Suite:
 
         self._ratchet = ratchet.load(self.options, str(self.config.rootpath))
         if not self.is_worker:
-            outputs.check(self.options.reports)
+            outputs.check(self.options.reports, self.options.place_of("report"))
         return self._ratchet
 
     def _mode(self, item: pytest.Item) -> Mode:

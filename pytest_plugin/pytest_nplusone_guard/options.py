@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
 
 import pytest
 
-from pytest_nplusone_guard.declarations import DEPENDENT, Mode, stated_mode
+from pytest_nplusone_guard.declarations import (
+    DEPENDENT,
+    Mode,
+    django_is_configured,
+    ini_name,
+    stated_mode,
+)
+
+#: Options that the ini file can state as well.
+IN_INI: Final = ("baseline", "budgets", "allow", "report")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +37,17 @@ class Options:
     budgets: str = ""
     allow: str = ""
     reports: tuple[str, ...] = ()
+    #: What is stated in the ini file, and where: ``{"baseline": "tox.ini: nplusone_baseline"}``.
+    places: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def barred(self) -> bool:
         """Whether somebody said ``off``, so that no marker switches anything on."""
         return self.mode == "off" and bool(self.source)
+
+    def place_of(self, name: str) -> str:
+        """What messages call the place that states an option."""
+        return self.places.get(name, f"--nplusone-{name}")
 
 
 def read_options(config: pytest.Config) -> Options:
@@ -54,12 +71,11 @@ def read_options(config: pytest.Config) -> Options:
         budgets=_path(config, "budgets"),
         allow=config.getoption("--nplusone-allow") or str(config.getini("nplusone_allow")),
         reports=_reports(config),
+        places={name: place for name in IN_INI if (place := _place_in_ini(config, name))},
     )
-    if update and not (options.baseline or options.budgets):
-        raise pytest.UsageError(
-            "--nplusone-update-baseline needs a file: --nplusone-baseline=FILE or "
-            "--nplusone-budgets=FILE."
-        )
+    _check_files(config, options)
+    if mode != "off":
+        _check_settings()
     return options
 
 
@@ -71,6 +87,41 @@ def _refuse_idle(config: pytest.Config) -> None:
                 f"--nplusone-{name} has no effect while nplusone is off. "
                 "Add --nplusone=report or --nplusone=fail."
             )
+
+
+def _check_files(config: pytest.Config, options: Options) -> None:
+    """Each option has the file that it is about, and no file is written for two of them."""
+    if options.update and not (options.baseline or options.budgets):
+        raise pytest.UsageError(
+            "--nplusone-update-baseline needs a file: --nplusone-baseline=FILE or "
+            "--nplusone-budgets=FILE."
+        )
+    for name, about in (("strict", "baseline"), ("allow", "budgets")):
+        if config.getoption(f"--nplusone-{name}") and not getattr(options, about):
+            raise pytest.UsageError(f"--nplusone-{name} needs a file: --nplusone-{about}=FILE.")
+    stated = [("baseline", options.baseline), ("budgets", options.budgets)]
+    stated += [("report", path) for path in options.reports]
+    known: dict[str, str] = {}
+    for name, path in filter(all, stated):
+        other = known.setdefault(os.path.realpath(path), name)
+        if other != name:
+            raise pytest.UsageError(
+                f"{options.place_of(other)} and {options.place_of(name)} both name {path}. "
+                "Allowed: a file for each."
+            )
+
+
+def _check_settings() -> None:
+    """Settings that cannot be read would silently judge by the defaults."""
+    if not django_is_configured():
+        return
+    from nplusone_guard.conf import policy_from_settings
+    from nplusone_guard.exceptions import ConfigError
+
+    try:
+        policy_from_settings()
+    except ConfigError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def _path(config: pytest.Config, name: str) -> str:
@@ -87,3 +138,11 @@ def _reports(config: pytest.Config) -> tuple[str, ...]:
     if stated:
         return tuple(os.path.join(config.invocation_params.dir, each) for each in stated)
     return tuple(os.path.join(config.rootpath, each) for each in config.getini("nplusone_report"))
+
+
+def _place_in_ini(config: pytest.Config, name: str) -> str:
+    """The ini file and its key, if it is the one that states an option."""
+    key = f"nplusone_{name}"
+    if config.getoption(f"--nplusone-{name}") or not config.getini(key):
+        return ""
+    return f"{ini_name(config)}: {key}"

@@ -49,16 +49,15 @@ RENDERERS: Final[dict[str, Render]] = {
 MAX_SUMMARY: Final = 1_000_000
 
 
-def check(paths: Iterable[str]) -> None:
+def check(paths: Iterable[str], option: str = "--nplusone-report") -> None:
     """Raise ``UsageError`` for a report that cannot be written."""
     for path in paths:
         if _renderer(path) is None:
             allowed = ", ".join(sorted(RENDERERS))
             raise pytest.UsageError(
-                f"--nplusone-report: {os.path.basename(path)} has no known ending. "
-                f"Allowed: {allowed}."
+                f"{option}: {os.path.basename(path)} has no known ending. Allowed: {allowed}."
             )
-        check_writable("--nplusone-report", path)
+        check_writable(option, path)
 
 
 def _renderer(path: str) -> Render | None:

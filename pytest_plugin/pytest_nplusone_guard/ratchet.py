@@ -205,12 +205,14 @@ def load(options: Options, base_dir: str) -> Ratchet:
 
     try:
         if options.allow:
-            ratchet.allowance = budget_file.parse_allowance(options.allow, "--nplusone-allow")
+            ratchet.allowance = budget_file.parse_allowance(
+                options.allow, options.place_of("allow")
+            )
         if options.baseline:
-            there = _is_there(ratchet, "--nplusone-baseline", options.baseline)
+            there = _is_there(ratchet, options.place_of("baseline"), options.baseline)
             ratchet.findings = baseline.load(options.baseline) if there else baseline.Baseline()
         if options.budgets:
-            there = _is_there(ratchet, "--nplusone-budgets", options.budgets)
+            there = _is_there(ratchet, options.place_of("budgets"), options.budgets)
             ratchet.queries = budget_file.load(options.budgets) if there else {}
     except ConfigError as error:
         raise pytest.UsageError(str(error)) from error

@@ -1,0 +1,348 @@
+"""Bad input: one error before the first test that names file, key, value and what is allowed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+
+import pytest
+
+from nplusone_guard.policy import RULES
+from tests.pytest_plugin.conftest import PLUGIN, ROOT, section
+from tests.pytest_plugin.suite import CI_VARIABLES
+
+PASSING = "def test_it(): pass"
+FAIL = "--nplusone=fail"
+MODES = "off, report, fail"
+
+ENTRY = {"id": "abc", "rule": "lazy-relation", "file": "a.py", "function": "f"}
+
+
+@pytest.fixture
+def run(pytester, monkeypatch):
+    """pytest with this plugin and no other, so that it starts at once; returns what it says."""
+    for name in CI_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    paths = [str(ROOT), str(ROOT / "pytest_plugin"), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
+    pytester.makeini("[pytest]\naddopts = --strict-markers\n")
+
+    def run(*arguments: str, source: str = PASSING) -> list[str]:
+        pytester.makepyfile(test_it=source)
+        result = pytester.runpytest_subprocess("-p", PLUGIN, "-pno:cacheprovider", *arguments)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        return refused(result)
+
+    return run
+
+
+def refused(result: pytest.RunResult) -> list[str]:
+    """What stands on the standard error, where it must be all there is."""
+    assert "passed" not in result.stdout.str()
+    return [line for line in result.stderr.lines if line]
+
+
+# ── baselines and budgets ───────────────────────────────────────────────────────────
+
+RULE_NAMES = ", ".join(RULES)
+NEWER = (
+    "/schema_version is 99, but this release of nplusone-guard reads version 1; "
+    "read it with a newer release"
+)
+BASELINES = {
+    "no JSON": (
+        "{\n<<<<<<< HEAD",
+        "not JSON: Expecting property name enclosed in double quotes: line 2 column 1 (char 2)",
+    ),
+    "other JSON": ("[1]", "the document is [1]; allowed: an object"),
+    "newer": ('{"schema_version": 99, "findings": []}', NEWER),
+    "unknown rule": (
+        json.dumps({"schema_version": 1, "findings": [{**ENTRY, "rule": "lazy"}]}),
+        f'/findings/0/rule is "lazy"; allowed: {RULE_NAMES}',
+    ),
+    "until": (
+        json.dumps({"schema_version": 1, "findings": [{**ENTRY, "until": "soon"}]}),
+        '/findings/0/until is "soon"; allowed: a date, YYYY-MM-DD',
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_baseline_that_is_wrong_is_named_and_left_alone(run, pytester, name):
+    text, problem = BASELINES[name]
+    path = pytester.path / "known.json"
+    path.write_text(text)
+    update = ["--nplusone-update-baseline"] if name != "until" else []
+    said = run(FAIL, "--nplusone-baseline=known.json", *update)
+    assert said == [f"ERROR: {path}: {problem}"]
+    assert path.read_text() == text
+
+
+BUDGETS = {
+    "newer": ('{"schema_version": 99, "queries": {}}', NEWER),
+    "wrong": (
+        '{"schema_version": 1, "queries": {"test_it.py::test_it": "b"}}',
+        '/queries/test_it.py::test_it is "b"; allowed: a number of queries, 0 or more',
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BUDGETS)
+def test_budgets_that_are_wrong_are_named_and_left_alone(run, pytester, name):
+    text, problem = BUDGETS[name]
+    path = pytester.path / "queries.json"
+    path.write_text(text)
+    said = run("--nplusone-budgets=queries.json", "--nplusone-update-baseline")
+    assert said == [f"ERROR: {path}: {problem}"]
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize(("name", "ini"), [("baseline", False), ("budgets", True)])
+def test_a_file_that_is_missing_in_ci_is_named(run, pytester, monkeypatch, name, ini):
+    monkeypatch.setenv("CI", "true")
+    if ini:
+        pytester.makeini(f"[pytest]\nnplusone_{name} = absent.json\n")
+    said = run(FAIL, *([] if ini else [f"--nplusone-{name}=absent.json"]))
+    assert said == [
+        (
+            f"ERROR: {f'tox.ini: nplusone_{name}' if ini else f'--nplusone-{name}'}: "
+            f"{pytester.path / 'absent.json'} does not exist. "
+            "Write it with --nplusone-update-baseline, and commit it."
+        )
+    ]
+
+
+# ── what cannot be written ──────────────────────────────────────────────────────────
+
+
+ABSENT, DIRECTORY = "No such file or directory", "Is a directory"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path", "why"),
+    [
+        ([FAIL, "--nplusone-report"], "nowhere/out.json", ABSENT),
+        ([FAIL, "--nplusone-report"], "is.json", DIRECTORY),
+        (["--nplusone-update-baseline", "--nplusone-baseline"], "is.json", DIRECTORY),
+        (["--nplusone-update-baseline", "--nplusone-budgets"], "nowhere/out.json", ABSENT),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_named(run, pytester, arguments, path, why):
+    pytester.mkdir("is.json")
+    *others, option = arguments
+    said = run(*others, f"{option}={path}")
+    assert said == [f"ERROR: {option}: {pytester.path / path} cannot be written: {why}"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where root may not write either")
+def test_a_directory_that_may_not_be_written_to_is_named(run):
+    with pytest.raises(OSError, match="sys") as error:
+        os.open("/sys/out.md", os.O_WRONLY | os.O_CREAT)
+    assert run(FAIL, "--nplusone-report=/sys/out.md") == [
+        f"ERROR: --nplusone-report: /sys/out.md cannot be written: {error.value.strerror}"
+    ]
+
+
+KILLED = """
+    import os, signal
+    from nplusone_guard import files
+
+    def killed(file):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    files.os.fsync = killed
+    """
+
+
+def test_a_run_that_is_killed_while_it_writes_leaves_the_old_baseline(pytester, run):
+    """All of the new one is written by then, beside the old one and not over it."""
+    path = pytester.path / "known.json"
+    old = json.dumps({"schema_version": 1, "findings": [ENTRY]})
+    path.write_text(old)
+    pytester.makeconftest(KILLED)
+    pytester.makepyfile(test_it=PASSING)
+    result = pytester.runpytest_subprocess(
+        "-p", PLUGIN, "--nplusone-baseline=known.json", "--nplusone-update-baseline"
+    )
+    assert result.ret == -signal.SIGKILL
+    assert path.read_text() == old
+    (other,) = pytester.path.glob(".nplusone-*.tmp")
+    assert json.loads(other.read_text()) == {"schema_version": 1, "findings": []}
+
+
+# ── options ─────────────────────────────────────────────────────────────────────────
+
+OPTIONS = {
+    (FAIL, "--nplusone-report=out.txt"): (
+        "--nplusone-report: out.txt has no known ending. Allowed: .gitlab.json, .json, .md, .sarif."
+    ),
+    (FAIL, "--nplusone-budgets=queries.json", "--nplusone-allow=ten"): (
+        '--nplusone-allow is "ten"; allowed: queries as in "+2", or a share as in "+10%"'
+    ),
+    (FAIL, "--nplusone-allow=+2"): "--nplusone-allow needs a file: --nplusone-budgets=FILE.",
+    (FAIL, "--nplusone-strict"): "--nplusone-strict needs a file: --nplusone-baseline=FILE.",
+    (
+        "--nplusone-update-baseline",
+        "--nplusone-baseline=one.json",
+        "--nplusone-budgets=./one.json",
+    ): (
+        "--nplusone-baseline and --nplusone-budgets both name {path}/./one.json. "
+        "Allowed: a file for each."
+    ),
+    (FAIL, "--nplusone-baseline=one.json", "--nplusone-report=one.json"): (
+        "--nplusone-baseline and --nplusone-report both name {path}/one.json. "
+        "Allowed: a file for each."
+    ),
+    ("-o", "nplusone=never"): f"tox.ini: nplusone is 'never'. Allowed: {MODES}.",
+    ("-o", "nplusone=off", "--nplusone-update-baseline", "--nplusone-baseline=one.json"): (
+        "--nplusone-update-baseline, but nplusone is off (tox.ini). "
+        "Allowed with it: --nplusone=report or --nplusone=fail."
+    ),
+    ("-o", "nplusone=fail", "-o", "nplusone_report=out.txt"): (
+        "tox.ini: nplusone_report: out.txt has no known ending. "
+        "Allowed: .gitlab.json, .json, .md, .sarif."
+    ),
+    ("-o", "nplusone=fail", "-o", "nplusone_budgets=q.json", "-o", "nplusone_allow=ten"): (
+        'tox.ini: nplusone_allow is "ten"; allowed: queries as in "+2", or a share as in "+10%"'
+    ),
+}
+
+
+@pytest.mark.parametrize("arguments", OPTIONS, ids=" ".join)
+def test_options_that_are_wrong(run, pytester, arguments):
+    assert run(*arguments) == [f"ERROR: {OPTIONS[arguments].format(path=pytester.path)}"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "allowed"),
+    [
+        ("--nplusone", "never", ["off", "report", "fail"]),
+        ("--nplusone-update-baseline", "some", ["all", "new-only", "prune"]),
+    ],
+)
+def test_values_that_are_none(run, option, value, allowed):
+    """As pytest words it for all options of the kind; Python versions quote differently."""
+    (line,) = [line for line in run(f"{option}={value}") if ": error: " in line]
+    told = line.partition(": error: ")[2].replace("'", "")
+    assert told == (
+        f"argument {option}: invalid choice: {value} (choose from {', '.join(allowed)})"
+    )
+
+
+# ── settings of Django ──────────────────────────────────────────────────────────────
+
+CONFTEST = """
+    import django
+    from django.conf import settings
+
+    settings.configure(NPLUSONE_GUARD={})
+    """
+SETTINGS = {
+    '{"PYTEST": "never"}': f"NPLUSONE_GUARD[\"PYTEST\"] is 'never'. Allowed: {MODES}.",
+    '{"PYTEST": "fail", "SELECTS": []}': (
+        "NPLUSONE_GUARD has an unknown key 'SELECTS'. Did you mean \"SELECT\"?"
+    ),
+    '{"PYTEST": "fail", "SELECT": ["lazy"]}': (
+        f"NPLUSONE_GUARD[\"SELECT\"][0] names 'lazy', which is not a rule. Known: {RULE_NAMES}."
+    ),
+}
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_settings_that_are_wrong(run, pytester, setting):
+    pytester.makeconftest(CONFTEST.format(setting))
+    assert run() == [f"ERROR: {SETTINGS[setting]}"]
+
+
+# ── markers ─────────────────────────────────────────────────────────────────────────
+
+NUMBER = "Allowed: a whole number of 0 or more."
+USAGE = "Allowed: max_queries(n), with using, exact, info, transactions by name."
+MARKERS = {
+    "max_queries()": f"max_queries(). {USAGE}",
+    "max_queries(-1)": f"max_queries(): the number of queries is -1. {NUMBER}",
+    "max_queries('5')": f"max_queries(): the number of queries is '5'. {NUMBER}",
+    "max_queries(5, exakt=True)": f"max_queries(5, exakt=True). {USAGE}",
+    "nplusone(ignore=['lazy'], reason='x')": (
+        "nplusone(ignore=['lazy'], reason='x') names 'lazy', which is not a rule. "
+        f"Known: {RULE_NAMES}."
+    ),
+    "nplusone('never')": f"nplusone has mode 'never'. Allowed: {MODES}.",
+    "nplusone('off')\n@pytest.mark.nplusone('fail')": (
+        "nplusone has two modes, 'off' and 'fail'. Allowed: one."
+    ),
+}
+
+
+@pytest.mark.parametrize("marker", MARKERS)
+def test_markers_that_are_wrong(run, marker):
+    said = run(source=f"import pytest\n@pytest.mark.{marker}\ndef test_it(): pass")
+    assert said == [f"ERROR: test_it.py::test_it: {MARKERS[marker]}"]
+
+
+def test_a_marker_that_names_no_database(sample):
+    result = sample.run(
+        """
+        import pytest
+
+        @pytest.mark.max_queries(1, using="replika")
+        def test_it(): pass
+        """
+    )
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert refused(result) == [
+        (
+            "ERROR: test_shelf.py::test_it: max_queries(): using names 'replika', which is not in "
+            'DATABASES. Did you mean "replica"?'
+        )
+    ]
+
+
+# ── in a test ───────────────────────────────────────────────────────────────────────
+
+
+def test_assertions_that_are_wrong_fail_at_their_own_line(sample):
+    """A function that is called is no option: its test fails, and shows nothing of the guard."""
+    result = sample.run(
+        """
+        import nplusone_guard
+
+        def test_fixture(assert_max_queries):
+            with assert_max_queries(-1):
+                pass
+
+        def test_alias(assert_max_queries):
+            with assert_max_queries(1, using="replika"):
+                pass
+
+        def test_function():
+            nplusone_guard.assert_max_queries(-1)
+
+        def test_growth(assert_constant_queries):
+            assert_constant_queries(print, print, sizes=(4, 2))
+        """
+    )
+    result.assert_outcomes(failed=4)
+    wrong = {
+        "test_fixture": f"assert_max_queries(): the number of queries is -1. {NUMBER}",
+        "test_alias": (
+            "assert_max_queries(): using names 'replika', which is not in DATABASES. "
+            'Did you mean "replica"?'
+        ),
+        "test_function": f"assert_max_queries(): the number of queries is -1. {NUMBER}",
+        "test_growth": (
+            "assert_constant_queries(): sizes is (4, 2). "
+            "Allowed: two or more numbers of rows, growing."
+        ),
+    }
+    for name, problem in wrong.items():
+        lines = section(result, name).splitlines()
+        assert [line for line in lines if line.startswith("E ")] == [
+            f"E       nplusone_guard.ConfigError: {problem}"
+        ]
+        assert lines[-1].startswith("test_shelf.py:")
+        assert "nplusone_guard/" not in section(result, name)
