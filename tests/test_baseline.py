@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -159,6 +160,48 @@ def test_after_an_update_nothing_is_new_or_stale(before, now):
     outcome = compare(updated, found(*now), today=TODAY, complete=True)
     assert not outcome.fails(strict=True)
     assert update(updated, found(*now), "all", base_dir="/work", complete=True) == updated
+
+
+# --- merging --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """Runs git in a repository of its own, whatever the user's settings."""
+    if shutil.which("git") is None:
+        pytest.skip("needs git")
+
+    def git(*arguments):
+        settings = ("-c", "user.name=x", "-c", "user.email=x@x", "-c", "commit.gpgsign=false")
+        command = ["git", *settings, *arguments]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+
+    git("init", "-q", "-b", "main")
+    return git, tmp_path / "known.json"
+
+
+def test_branches_that_find_and_mend_merge_cleanly(repository):
+    git, path = repository
+    files = [f"{letter}.py" for letter in "bdfhj"]
+    start = Baseline(tuple(entry(f"id-{file}", file=file, reason="legacy") for file in files))
+
+    def commit(message, entries):
+        baseline.save(path, Baseline(tuple(entries)))
+        git("add", path.name)
+        git("commit", "-qm", message)
+
+    commit("start", start)
+    git("checkout", "-qb", "one")
+    commit(
+        "a new one first, one mended",
+        [entry("new-a", file="a.py"), *start.entries[:2], *start.entries[3:]],
+    )
+    git("checkout", "-q", "main")
+    commit("a new one last", [*start, entry("new-z", file="z.py")])
+    git("merge", "-q", "one", "-m", "both")
+    merged = baseline.load(path)
+    assert ids(merged) == ["new-a", "id-b.py", "id-d.py", "id-h.py", "id-j.py", "new-z"]
+    assert path.read_text() == dumps(merged)
 
 
 # --- the file -------------------------------------------------------------------------------

@@ -78,7 +78,7 @@ class Ratchet:
             if self.options.update:
                 self._update_findings(found, outcome, complete)
         if self.queries is not None:
-            self._judge_queries(tests.counts, outcome, complete)
+            self._judge_queries(self.queries, tests, outcome, complete)
         return outcome
 
     def _update_findings(
@@ -96,22 +96,35 @@ class Ratchet:
         baseline.save(self.options.baseline, new)
         outcome.written.append(f"{outcome.name}: {len(new):,} finding{'s' * (len(new) != 1)}")
 
-    def _judge_queries(self, counts: Mapping[str, int], outcome: Outcome, complete: bool) -> None:
+    def _judge_queries(
+        self, recorded: dict[str, int], tests: Tests, outcome: Outcome, complete: bool
+    ) -> None:
         from nplusone_guard import budget_file
 
-        recorded, allowance = self.queries or {}, self.allowance or budget_file.Allowance()
-        compared = budget_file.compare(recorded, counts, allowance, complete=complete)
+        allowance = self.allowance or budget_file.Allowance()
+        compared = budget_file.compare(recorded, tests.counts, allowance, complete=complete)
         outcome.lower = len(compared.lower)
+        outcome.unrecorded = len(compared.new)
+        outcome.gone = len([test for test in compared.stale if test not in tests.unproven])
         outcome.over = [
             f"{each.test}: " + _excess(each.count, each.recorded, each.limit, self.options.budgets)
             for each in compared.exceeded
         ]
         if self.options.update:
-            mode = cast("baseline.UpdateMode", self.options.update)
-            new = budget_file.update(recorded, counts, mode, complete=complete)
-            budget_file.save(self.options.budgets, new)
-            name = os.path.basename(self.options.budgets)
-            outcome.written.append(f"{name}: {len(new):,} test{'s' * (len(new) != 1)}")
+            self._update_queries(recorded, tests, outcome, complete)
+
+    def _update_queries(
+        self, recorded: dict[str, int], tests: Tests, outcome: Outcome, complete: bool
+    ) -> None:
+        from nplusone_guard import budget_file
+
+        mode = cast("baseline.UpdateMode", self.options.update)
+        # A test that failed, or was skipped, is not gone: its record stays.
+        kept = {test: count for test, count in recorded.items() if test in tests.unproven}
+        new = kept | budget_file.update(recorded, tests.counts, mode, complete=complete)
+        budget_file.save(self.options.budgets, new)
+        name = os.path.basename(self.options.budgets)
+        outcome.written.append(f"{name}: {len(new):,} test{'s' * (len(new) != 1)}")
 
 
 @dataclass(slots=True)
@@ -136,6 +149,9 @@ class Outcome:
     stale: list[baseline.Entry] = field(default_factory=list)
     #: Tests that sent fewer queries than recorded.
     lower: int = 0
+    #: Tests without a record, and records of tests that are gone.
+    unrecorded: int = 0
+    gone: int = 0
     #: Tests that sent more than recorded, in words; where tests fail, they have told it.
     over: list[str] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
@@ -155,9 +171,8 @@ class Outcome:
                 yield from self._stale(strict, verbose)
         if self.update != "all":
             yield from (f" over budget  {each}" for each in self.over)
-        if self.lower and not self.update:
-            many = f"{self.lower:,} test{'s' * (self.lower > 1)}"
-            yield f" budgets: {many} below the record; --nplusone-update-baseline tightens it"
+        if not self.update:
+            yield from self._outdated()
         for written in self.written:
             yield f" written {written}"
 
@@ -170,6 +185,16 @@ class Outcome:
             yield f"{len(compared.expired):,} expired"
         if self.stale:
             yield f"{len(self.stale):,} stale"
+
+    def _outdated(self) -> Iterator[str]:
+        """What an update of the budgets would change; nothing of it fails."""
+        lower = f"{self.lower:,} test{'s' * (self.lower > 1)} below the record"
+        facts = [lower] if self.lower else []
+        facts += [f"{self.unrecorded:,} new"] if self.unrecorded else []
+        facts += [f"{self.gone:,} gone"] if self.gone else []
+        if facts:
+            does = " tightens it" if facts == [lower] else ""
+            yield f" budgets: {', '.join(facts)}; --nplusone-update-baseline{does}"
 
     def _expired(self) -> Iterator[str]:
         for _, entry in self.compared.expired if self.compared is not None else ():

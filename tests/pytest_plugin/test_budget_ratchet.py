@@ -1,0 +1,108 @@
+"""The record of queries for each test: only more of them fail, and an update tightens it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.pytest_plugin.conftest import INI, section
+from tests.pytest_plugin.suite import CI_VARIABLES, told, write_suite
+
+SOURCE = """
+    import pytest
+    from shelf.reports import count
+
+    @pytest.mark.parametrize("name", ["a b", "[1]::x", "é", "two\\nlines"])
+    def test_names(shelf, name):
+        count()
+
+    def test_fewer(shelf):
+        count()
+
+    def test_more(shelf):
+        for _ in range(11):
+            count()
+
+    def test_new(shelf):
+        count()
+
+    def test_skipped(shelf):
+        pytest.skip("today")
+
+    def test_failing(shelf):
+        count()
+        raise KeyError("mine")
+    """
+NAMES = ["test_names[\\xe9]", "test_names[[1]::x]", "test_names[a b]", "test_names[two\\nlines]"]
+RECORD = {
+    **dict.fromkeys(NAMES, 1),
+    "test_failing": 7,
+    "test_fewer": 3,
+    "test_gone": 2,
+    "test_more": 10,
+    "test_skipped": 4,
+}
+
+
+@pytest.fixture
+def suite(sample, monkeypatch):
+    for name in CI_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    write_suite(sample)
+    sample.pytester.makeini(f"{INI.rstrip()}\n    nplusone_budgets = queries.json\n")
+    write(sample, RECORD)
+    return sample
+
+
+def write(suite, record: dict[str, int]) -> None:
+    queries = {f"test_shelf.py::{name}": count for name, count in record.items()}
+    text = json.dumps({"schema_version": 1, "queries": queries})
+    (suite.pytester.path / "queries.json").write_text(text)
+
+
+def recorded(suite) -> dict[str, int]:
+    document = json.loads((suite.pytester.path / "queries.json").read_text())
+    return {name.partition("::")[2]: count for name, count in document["queries"].items()}
+
+
+def last_line(result) -> str:
+    return told(result).splitlines()[-1]
+
+
+def test_only_more_fails(suite):
+    result = suite.run(SOURCE, "--nplusone=fail")
+    result.assert_outcomes(passed=6, failed=2, skipped=1)
+    assert section(result, "test_more") == "11 queries, 10 recorded in queries.json"
+    assert "KeyError: 'mine'" in section(result, "test_failing")
+    assert last_line(result) == (
+        " budgets: 1 test below the record, 1 new, 1 gone; --nplusone-update-baseline"
+    )
+    assert recorded(suite) == RECORD
+
+
+@pytest.mark.parametrize(
+    ("allowance", "failed"), [("+10%", 1), ("+1", 1), ("+9%", 2)], ids=["10%", "1", "9%"]
+)
+def test_an_allowance_is_a_share_or_a_number(suite, allowance, failed):
+    result = suite.run(SOURCE, "--nplusone=fail", f"--nplusone-allow={allowance}")
+    result.assert_outcomes(passed=8 - failed, failed=failed, skipped=1)
+
+
+def test_pruning_only_tightens(suite):
+    """A test that failed or was skipped is not gone; one that sends more still fails."""
+    result = suite.run(SOURCE, "--nplusone=fail", "--nplusone-update-baseline=prune")
+    result.assert_outcomes(passed=6, failed=2, skipped=1)
+    tightened = RECORD | {"test_fewer": 1}
+    del tightened["test_gone"]
+    assert recorded(suite) == tightened
+
+
+def test_an_update_records_what_is(suite):
+    result = suite.run(SOURCE, "--nplusone=fail", "--nplusone-update-baseline")
+    result.assert_outcomes(passed=7, failed=1, skipped=1)
+    now = RECORD | {"test_fewer": 1, "test_more": 11, "test_new": 1}
+    del now["test_gone"]
+    assert recorded(suite) == now
+    assert list(recorded(suite)) == sorted(now)
+    assert last_line(result) == " written queries.json: 9 tests"
