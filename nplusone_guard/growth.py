@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import math
+import reprlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from nplusone_guard.report.model import Report
 from nplusone_guard.report.page import MIN_WIDTH
 
 _NAME: Final = "assert_constant_queries"
+
+_shown = reprlib.Repr()
+_shown.maxother = 80
 
 
 def assert_constant_queries(
@@ -53,7 +57,10 @@ def assert_constant_queries(
     __tracebackhide__ = True
     proof = _Proof(populate, run, sizes, linear, using, warm_up, info, verbose, width)
     _check_no_loop()
-    return proof.judge([report for size in proof.plan() for report in proof.reports_at(size)])
+    reports: list[Report] = []
+    for step in proof.plan():
+        reports += proof.reports_at(step)
+    return proof.judge(reports)
 
 
 async def aassert_constant_queries(
@@ -71,7 +78,9 @@ async def aassert_constant_queries(
     """As ``assert_constant_queries``, to be awaited in async tests."""
     __tracebackhide__ = True
     proof = _Proof(populate, run, sizes, linear, using, warm_up, info, verbose, width)
-    reports = [report for size in proof.plan() for report in await proof.areports_at(size)]
+    reports: list[Report] = []
+    for step in proof.plan():
+        reports += await proof.areports_at(step)
     return proof.judge(reports)
 
 
@@ -178,15 +187,18 @@ def _name_of(step: _Step) -> str:
 
 def _settled(result: Any) -> Any:
     """``result``, awaited if it has to be."""
+    __tracebackhide__ = True
     return async_to_sync(_await)(result) if inspect.isawaitable(result) else result
 
 
 async def _await(result: Awaitable[Any]) -> Any:
+    __tracebackhide__ = True
     return await result
 
 
 async def _awaited(function: Callable[..., Any], *args: Any) -> Any:
     """The result of a sync or async function; sync ones may ask the database, too."""
+    __tracebackhide__ = True
     if iscoroutinefunction(function):
         return await function(*args)
     result = await sync_to_async(function)(*args)
@@ -206,6 +218,7 @@ def _unwatched() -> Iterator[None]:
 @contextmanager
 def _undone() -> Iterator[None]:
     """Whatever runs in here is rolled back, in every database that the test may use."""
+    __tracebackhide__ = True
     with _transactions():
         yield
 
@@ -213,6 +226,7 @@ def _undone() -> Iterator[None]:
 @asynccontextmanager
 async def _aundone() -> AsyncIterator[None]:
     """As ``_undone``: transactions belong to the thread that async queries are sent from."""
+    __tracebackhide__ = True
     opened = await sync_to_async(_transactions)()
     try:
         yield
@@ -222,6 +236,7 @@ async def _aundone() -> AsyncIterator[None]:
 
 def _transactions() -> ExitStack:
     """A transaction or savepoint on every database that can be reached; to be closed."""
+    __tracebackhide__ = True
     from django.db import connections
 
     attach()
@@ -238,6 +253,7 @@ def _transactions() -> ExitStack:
 
 def _begin(alias: str, opened: ExitStack) -> BaseException | None:
     """Open what ``opened`` rolls back; or return why this database cannot be used."""
+    __tracebackhide__ = True
     from django.db import OperationalError, transaction
     from django.test.testcases import DatabaseOperationForbidden  # type: ignore[attr-defined]
 
@@ -275,7 +291,7 @@ def _populator(populate: Any) -> Callable[[int], Any]:
     if not callable(populate) and callable(getattr(populate, "make", None)):
         return lambda size: populate.make(_quantity=size)
     raise ConfigError(
-        f"{_NAME}(): populate is {populate!r}. Allowed: a function of the number of rows, "
+        f"{_NAME}(): populate is {_shown.repr(populate)}. Allowed: a function of the number of rows, "
         "a factory with create_batch(), or a recipe with make()."
     )
 
@@ -285,7 +301,9 @@ def _runner(run: Any) -> Callable[[], Any]:
     if callable(run) and _takes(run):
         function: Callable[[], Any] = run
         return function
-    raise ConfigError(f"{_NAME}(): run is {run!r}. Allowed: a function without arguments.")
+    raise ConfigError(
+        f"{_NAME}(): run is {_shown.repr(run)}. Allowed: a function without arguments."
+    )
 
 
 def _takes(function: Callable[..., Any], *args: object) -> bool:

@@ -46,6 +46,7 @@ class Population:
     def _note(
         self, execute: Callable[..., Any], sql: Any, params: Any, many: Any, context: Any
     ) -> Any:
+        __tracebackhide__ = True
         connection = context["connection"]
         shape = cached_fingerprint(connection.vendor)(str(sql))
         if shape.kind in ("insert", "replace") and shape.main_table:
