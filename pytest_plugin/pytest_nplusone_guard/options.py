@@ -75,7 +75,7 @@ def read_options(config: pytest.Config) -> Options:
     )
     _check_files(config, options)
     if mode != "off":
-        _check_settings()
+        check_settings()
     return options
 
 
@@ -111,7 +111,7 @@ def _check_files(config: pytest.Config, options: Options) -> None:
             )
 
 
-def _check_settings() -> None:
+def check_settings() -> None:
     """Settings that cannot be read would silently judge by the defaults."""
     if not django_is_configured():
         return

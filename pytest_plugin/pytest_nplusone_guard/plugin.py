@@ -86,6 +86,7 @@ def _read_markers(config: pytest.Config, items: list[pytest.Item]) -> None:
     if budgets.read_markers(items):
         config.pluginmanager.register(budgets.Enforcement(), "nplusone_guard_budgets")
     if marks.read_markers(items):
-        from pytest_nplusone_guard import detection
+        from pytest_nplusone_guard import detection, options
 
+        options.check_settings()
         detection.switch_on(config).see(items)

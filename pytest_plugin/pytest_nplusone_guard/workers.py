@@ -12,6 +12,8 @@ _REFUSED: Final = "nplusone_guard_refused"
 _WIDTH: Final = "nplusone_guard_width"
 #: Narrower than this nothing can be told.
 MIN_WIDTH: Final = 60
+#: Where nobody knows of a terminal.
+_USUAL_WIDTH: Final = 100
 
 
 def is_worker(config: pytest.Config) -> bool:
@@ -22,7 +24,9 @@ def is_worker(config: pytest.Config) -> bool:
 def width_of(config: pytest.Config) -> int:
     """The columns of the terminal; a worker knows them from the controller."""
     if is_worker(config):
-        return int(config.workerinput[_WIDTH])  # type: ignore[attr-defined]
+        return int(config.workerinput.get(_WIDTH, _USUAL_WIDTH))  # type: ignore[attr-defined]
+    if not config.pluginmanager.has_plugin("terminalreporter"):
+        return _USUAL_WIDTH
     return max(config.get_terminal_writer().fullwidth, MIN_WIDTH)
 
 

@@ -302,6 +302,13 @@ def test_a_marker_that_names_no_database(sample):
     ]
 
 
+def test_a_marker_that_switches_on_needs_settings_that_can_be_read(run, pytester):
+    pytester.makeconftest(CONFTEST.format('{"SELECTS": []}'))
+    source = "import pytest\n@pytest.mark.nplusone('fail')\ndef test_it(): pass"
+    said = run(source=source)
+    assert said == ["ERROR: NPLUSONE_GUARD has an unknown key 'SELECTS'. Did you mean \"SELECT\"?"]
+
+
 # ── in a test ───────────────────────────────────────────────────────────────────────
 
 

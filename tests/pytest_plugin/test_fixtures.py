@@ -128,6 +128,12 @@ def test_failures_are_as_wide_as_the_terminal(sample, monkeypatch, workers):
     )
 
 
+def test_there_need_be_no_terminal(sample):
+    result = sample.run(NARROW, "-pno:terminal", "--nplusone=fail")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
+
+
 MANY = """
     import pytest
     from django.db import connection
