@@ -50,7 +50,8 @@ def assert_constant_queries(
 
     ``linear`` is the number of queries that each row more may add; ``using`` names the
     database or databases that count, by default all; ``info`` is shown with the failure,
-    whose text takes ``width`` columns (60 or more). Returns the growth with its reports. Raises ``MaxQueriesExceeded``, an
+    whose text takes ``width`` columns (60 or more).
+    Returns the growth with its reports. Raises ``MaxQueriesExceeded``, an
     ``AssertionError``, with the growth of each statement; its ``report`` is that of the
     largest size. Inside an event loop: ``await aassert_constant_queries(...)``.
     """

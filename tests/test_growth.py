@@ -514,6 +514,8 @@ def test_the_sync_one_does_not_block_an_event_loop():
     [
         ({"populate": None}, "populate is None. Allowed: a function of the number of rows, "),
         ({"populate": lambda: None}, "populate is <function "),
+        ({"populate": [*range(99)]}, "populate is [0, 1, 2, 3, 4, 5, ...]. Allowed: "),
+        ({"width": 59}, "width is 59. Allowed: a whole number of 60 or more."),
         ({"run": 5}, "run is 5. Allowed: a function without arguments."),
         ({"run": nothing}, "run is <function nothing at "),
         ({"sizes": (2,)}, "sizes is (2,). Allowed: two or more numbers of rows, growing."),

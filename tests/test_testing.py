@@ -24,7 +24,8 @@ class Assertions(QueryAssertions, TestCase):
                 Author.objects.count()
 
     def test_budget_options(self):
-        with self.assertMaxQueries(0, using="other", exact=True, transactions=True, verbose=True):
+        options = {"exact": True, "transactions": True, "verbose": True, "width": 60}
+        with self.assertMaxQueries(0, using="other", **options):
             Author.objects.count()
 
     async def test_async_budget(self):

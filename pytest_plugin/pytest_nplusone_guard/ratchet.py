@@ -104,7 +104,8 @@ class Ratchet:
         allowance = self.allowance or budget_file.Allowance()
         compared = budget_file.compare(recorded, tests.counts, allowance, complete=complete)
         outcome.lower = len(compared.lower)
-        outcome.unrecorded = len(compared.new)
+        # Where there is no record at all, that is told already.
+        outcome.unrecorded = len(compared.new) if recorded else 0
         outcome.gone = len([test for test in compared.stale if test not in tests.unproven])
         outcome.over = [
             f"{each.test}: " + _excess(each.count, each.recorded, each.limit, self.options.budgets)

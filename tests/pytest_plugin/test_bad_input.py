@@ -53,50 +53,42 @@ NEWER = (
     "/schema_version is 99, but this release of nplusone-guard reads version 1; "
     "read it with a newer release"
 )
-BASELINES = {
+BASELINE, BUDGETS, UPDATE = (
+    f"--nplusone-{name}" for name in ("baseline", "budgets", "update-baseline")
+)
+FILES = {
     "no JSON": (
+        BASELINE,
         "{\n<<<<<<< HEAD",
-        "not JSON: Expecting property name enclosed in double quotes: line 2 column 1 (char 2)",
+        ("not JSON: Expecting property name enclosed in double quotes: line 2 column 1 (char 2)"),
     ),
-    "other JSON": ("[1]", "the document is [1]; allowed: an object"),
-    "newer": ('{"schema_version": 99, "findings": []}', NEWER),
+    "other JSON": (BASELINE, "[1]", "the document is [1]; allowed: an object"),
+    "newer": (BASELINE, '{"schema_version": 99, "findings": []}', NEWER),
     "unknown rule": (
+        BASELINE,
         json.dumps({"schema_version": 1, "findings": [{**ENTRY, "rule": "lazy"}]}),
         f'/findings/0/rule is "lazy"; allowed: {RULE_NAMES}',
     ),
     "until": (
+        BASELINE,
         json.dumps({"schema_version": 1, "findings": [{**ENTRY, "until": "soon"}]}),
         '/findings/0/until is "soon"; allowed: a date, YYYY-MM-DD',
     ),
-}
-
-
-@pytest.mark.parametrize("name", BASELINES)
-def test_a_baseline_that_is_wrong_is_named_and_left_alone(run, pytester, name):
-    text, problem = BASELINES[name]
-    path = pytester.path / "known.json"
-    path.write_text(text)
-    update = ["--nplusone-update-baseline"] if name != "until" else []
-    said = run(FAIL, "--nplusone-baseline=known.json", *update)
-    assert said == [f"ERROR: {path}: {problem}"]
-    assert path.read_text() == text
-
-
-BUDGETS = {
-    "newer": ('{"schema_version": 99, "queries": {}}', NEWER),
-    "wrong": (
+    "newer budgets": (BUDGETS, '{"schema_version": 99, "queries": {}}', NEWER),
+    "wrong budgets": (
+        BUDGETS,
         '{"schema_version": 1, "queries": {"test_it.py::test_it": "b"}}',
         '/queries/test_it.py::test_it is "b"; allowed: a number of queries, 0 or more',
     ),
 }
 
 
-@pytest.mark.parametrize("name", BUDGETS)
-def test_budgets_that_are_wrong_are_named_and_left_alone(run, pytester, name):
-    text, problem = BUDGETS[name]
-    path = pytester.path / "queries.json"
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_is_wrong_is_named_and_left_alone(run, pytester, name):
+    option, text, problem = FILES[name]
+    path = pytester.path / "known.json"
     path.write_text(text)
-    said = run("--nplusone-budgets=queries.json", "--nplusone-update-baseline")
+    said = run(FAIL, f"{option}=known.json", *([] if name == "until" else [UPDATE]))
     assert said == [f"ERROR: {path}: {problem}"]
     assert path.read_text() == text
 
