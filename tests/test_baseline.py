@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from dataclasses import replace
 
 import pytest
@@ -19,6 +18,7 @@ from hypothesis import strategies as st
 from nplusone_guard import baseline
 from nplusone_guard.baseline import Baseline, Entry, compare, dumps, loads, update
 from nplusone_guard.exceptions import ConfigError
+from nplusone_guard.files import PREFIX
 from nplusone_guard.policy import RULES
 from nplusone_guard.report.session import session_of
 from tests.report.factory import finding, report, site, statement
@@ -340,28 +340,44 @@ def test_a_file_may_be_edited_on_windows(tmp_path):
 
 
 FOREVER = """
-    import itertools, sys
+    import sys
     from nplusone_guard.baseline import Baseline, Entry, save
 
-    for size in itertools.cycle([1, 9_000]):
-        entries = (Entry(str(n), "lazy-relation", "a.py", "f") for n in range(size))
-        baseline = Baseline(tuple(entries))
-        print(size, flush=True)
-        save(sys.argv[1], baseline)
+    one, many = (
+        Baseline(tuple(Entry(str(n), "lazy-relation", "a.py", "f") for n in range(size)))
+        for size in (1, 3_000)
+    )
+    while True:
+        save(sys.argv[1], one)
+        save(sys.argv[1], many)
 """
+
+
+def killed_while_writing(path) -> bool:
+    """Kill a process that writes ``path``; whether it has left a part of the next one."""
+    arguments = [sys.executable, "-c", textwrap.dedent(FOREVER), path]
+    with subprocess.Popen(arguments) as writer:
+        # Bounded, should it ever write without a temporary file.
+        for _ in range(50_000):
+            if any(path.parent.glob(f"{PREFIX}*")):
+                break
+        writer.send_signal(signal.SIGKILL)
+    left = list(path.parent.glob(f"{PREFIX}*"))
+    for part in left:
+        part.unlink()
+    return bool(left)
 
 
 def test_the_file_is_never_damaged_however_the_process_ends(tmp_path):
     path = tmp_path / "nplusone-baseline.json"
     baseline.save(path, Baseline())
-    for attempt in range(6):
-        arguments = [sys.executable, "-c", textwrap.dedent(FOREVER), path]
-        with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as writer:
-            writer.stdout.readline()
-            writer.stdout.readline()
-            time.sleep(0.011 * attempt)
-            writer.send_signal(signal.SIGKILL)
-        assert len(baseline.load(path)) in {0, 1, 9_000}
+    killed = 0
+    for _ in range(20):
+        killed += killed_while_writing(path)
+        assert len(baseline.load(path)) in {0, 1, 3_000}
+        if killed == 3:
+            return
+    pytest.fail("no process was killed while it wrote")
 
 
 @settings(max_examples=20)
