@@ -221,7 +221,7 @@ def loads(text: str, name: str = "baseline") -> Baseline:
     for a key that is not known, which may be ``until`` misspelled.
     """
     with records.naming(name):
-        return _read(records.parse(text))
+        return _read(records.parse(text, once=True))
 
 
 def _read(document: Mapping[str, Any]) -> Baseline:

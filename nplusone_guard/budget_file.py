@@ -153,7 +153,7 @@ def loads(text: str, name: str = "budgets") -> dict[str, int]:
     Raises ``ConfigError``, naming the file, the key, the value and what is allowed.
     """
     with records.naming(name):
-        return _read(records.parse(text))
+        return _read(records.parse(text, once=True))
 
 
 def _read(document: Mapping[str, Any]) -> dict[str, int]:

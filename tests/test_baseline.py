@@ -295,6 +295,10 @@ def edited(**facts):
                 "read it with a newer release"
             ),
         ),
+        (
+            edited(until="2027-01-31").replace('"id"', '"until": "2028-01-31", "id"'),
+            'the key "until" stands twice; allowed: once in an object',
+        ),
         ("{}", "/schema_version is missing; allowed: 1"),
         ('{"schema_version": 1}', "/findings is missing; allowed: a list"),
         (

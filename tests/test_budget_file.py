@@ -140,6 +140,10 @@ def test_a_record_survives_the_round_trip(recorded):
             "/queries/t is true; allowed: a number of queries, 0 or more",
         ),
         ('{"schema_version": 1, "queries": []}', "/queries is []; allowed: an object"),
+        (
+            '{"schema_version": 1, "queries": {"a::t": 1, "a::t": 2}}',
+            'the key "a::t" stands twice; allowed: once in an object',
+        ),
         ('{"schema_version": 1}', "/queries is missing; allowed: an object"),
         (
             '{"schema_version": 1, "findings": []}',

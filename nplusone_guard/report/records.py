@@ -65,15 +65,30 @@ def _type_name(value: object) -> str:
 # ── reading ─────────────────────────────────────────────────────────────────────────
 
 
-def parse(text: str) -> Mapping[str, Any]:
-    """The object that ``text`` is in JSON."""
+def parse(text: str, *, once: bool = False) -> Mapping[str, Any]:
+    """The object that ``text`` is in JSON; with ``once`` no key may stand in it twice."""
+    pairs = _unique if once else None
     try:
-        document = json.loads(text, parse_constant=_reject, parse_float=_finite)
+        document = json.loads(
+            text, parse_constant=_reject, parse_float=_finite, object_pairs_hook=pairs
+        )
+    except ConfigError:  # a ValueError, too
+        raise
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"not JSON: {error}") from None
     if not isinstance(document, dict):
         raise fault("", document, "an object")
     return document
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """JSON lets the last one count: what people or a merge wrote twice would be lost."""
+    read: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in read:
+            raise ConfigError(f"the key {shown(key)} stands twice; allowed: once in an object")
+        read[key] = value
+    return read
 
 
 def _reject(number: str) -> None:

@@ -209,8 +209,8 @@ class Outcome:
         if more:
             yield f"   and {more:,} more"
         if self.stale:
-            fails = "; fails by --nplusone-strict" if strict else ""
-            yield f"   no longer found: --nplusone-update-baseline=prune removes them{fails}"
+            fails = ", which fails" if strict else ""
+            yield f"   no longer found{fails}; --nplusone-update-baseline=prune removes them"
 
 
 def _excess(count: int, recorded: int, limit: int, path: str) -> str:

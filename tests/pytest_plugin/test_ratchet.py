@@ -122,10 +122,7 @@ def test_what_is_gone_is_stale_and_what_has_expired_fails(suite):
     assert lines[1:] == [
         " baseline known.json: 0 known, 0 new, 1 stale",
         "   stale  lazy-relation  shelf/views.py books  [ID]",
-        (
-            "   no longer found: --nplusone-update-baseline=prune removes them; fails by "
-            "--nplusone-strict"
-        ),
+        "   no longer found, which fails; --nplusone-update-baseline=prune removes them",
         " budgets: 1 test below the record; --nplusone-update-baseline tightens it",
     ]
 

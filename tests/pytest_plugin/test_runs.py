@@ -86,7 +86,7 @@ WHOLE = [
     " cleared: 1 ignored",
     " baseline known.json: 0 known, 1 new, 1 stale",
     "   stale  lazy-relation  shelf/old.py old  [ID]",
-    "   no longer found: --nplusone-update-baseline=prune removes them",
+    "   no longer found; --nplusone-update-baseline=prune removes them",
     UNUSED,
 ]
 
