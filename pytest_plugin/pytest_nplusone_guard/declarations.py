@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import pairwise
 from typing import Any, Final, Literal
 
 import pytest
@@ -100,10 +101,11 @@ def add_markers(config: pytest.Config) -> None:
 def stated_mode(config: pytest.Config) -> tuple[Mode, str]:
     """The mode of the strongest place that states one, and that place in words; else none.
 
-    Raises ``UsageError`` for a mode that there is not.
+    Raises ``UsageError`` for a mode that there is not, and for two on one command line.
     """
     stated = config.getoption("--nplusone")
     if stated:
+        _check_contradiction([str(each) for each in config.invocation_params.args])
         return stated, "--nplusone"
     stated = config.getini("nplusone")
     if stated:
@@ -115,6 +117,15 @@ def stated_mode(config: pytest.Config) -> tuple[Mode, str]:
     if config.getoption("--nplusone-update-baseline"):
         return "report", "--nplusone-update-baseline"
     return "off", ""
+
+
+def _check_contradiction(arguments: list[str]) -> None:
+    """The last one would count; over one of ``addopts``, which are not among these, it may."""
+    stated = {each.partition("=")[2] for each in arguments if each.startswith("--nplusone=")}
+    stated |= {mode for name, mode in pairwise(arguments) if name == "--nplusone"}
+    modes = [repr(mode) for mode in MODES if mode in stated]
+    if len(modes) > 1:
+        raise pytest.UsageError(f"--nplusone has two modes, {' and '.join(modes)}. Allowed: one.")
 
 
 def ini_name(config: pytest.Config) -> str:

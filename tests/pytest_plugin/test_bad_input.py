@@ -189,6 +189,9 @@ OPTIONS = {
         "--nplusone-baseline and --nplusone-report both name {path}/one.json. "
         "Allowed: a file for each."
     ),
+    (FAIL, "--nplusone", "report"): (
+        "--nplusone has two modes, 'report' and 'fail'. Allowed: one."
+    ),
     ("-o", "nplusone=never"): f"tox.ini: nplusone is 'never'. Allowed: {MODES}.",
     ("-o", "nplusone=off", "--nplusone-update-baseline", "--nplusone-baseline=one.json"): (
         "--nplusone-update-baseline, but nplusone is off (tox.ini). "

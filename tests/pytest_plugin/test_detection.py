@@ -121,6 +121,13 @@ def test_failures_are_as_wide_as_the_terminal(suite, monkeypatch, workers):
     ]
 
 
+def test_the_command_line_counts_before_addopts(suite):
+    suite.pytester.makeini(INI.replace("--strict-markers", "--strict-markers --nplusone=fail"))
+    result = suite.run(SUITE, "--nplusone=off", "-k", "test_loop")
+    result.assert_outcomes(passed=3, deselected=9)
+    result.stdout.fnmatch_lines(["nplusone: off (from --nplusone)"])
+
+
 def test_report_fails_nothing(suite):
     suite.pytester.makeini(f"{INI.rstrip()}\n    nplusone = report\n")
     result = suite.run(SUITE, "-k", "not own")
