@@ -106,7 +106,18 @@ def add_step_summary(session: SessionReport, base_dir: str) -> list[str]:
     text = _markdown(session, base_dir).encode("utf-8", "replace")
     try:
         with open(path, "ab") as stream:
-            stream.write(text[:MAX_SUMMARY] + b"\n")
+            before = stream.tell()
+            # What an earlier command left may lack the end of its line.
+            apart = b"\n\n" if before else b""
+            if told := _cut(text, MAX_SUMMARY - before - len(apart)):
+                stream.write(apart + told)
     except OSError as error:
         return [f"GITHUB_STEP_SUMMARY: {path} cannot be written: {error.strerror}"]
     return []
+
+
+def _cut(text: bytes, room: int) -> bytes:
+    """As many whole lines of ``text`` as there is room for."""
+    if len(text) <= room:
+        return text
+    return text[: text.rfind(b"\n", 0, max(room, 0)) + 1]

