@@ -76,7 +76,7 @@ def _diff(options: argparse.Namespace) -> int:
 def _diff_text(difference: SessionDiff, options: argparse.Namespace) -> str:
     base_dir = _base_dir(options)
     if options.format == "markdown":
-        return markdown.render_diff(difference, base_dir, source_url=_source_url())
+        return markdown.render_diff(difference, base_dir, source_url=github.source_url())
     return summary.render_diff(difference, width=_width(options), base_dir=base_dir) + "\n"
 
 
@@ -97,7 +97,7 @@ def _text(session: SessionReport, options: argparse.Namespace) -> str:
 
 
 def _markdown(session: SessionReport, options: argparse.Namespace) -> str:
-    return markdown.render(session, _base_dir(options), source_url=_source_url())
+    return markdown.render(session, _base_dir(options), source_url=github.source_url())
 
 
 _FORMATS: Final[dict[str, Callable[[SessionReport, argparse.Namespace], str]]] = {
@@ -143,14 +143,6 @@ def _width(options: argparse.Namespace) -> int:
 
 def _base_dir(options: argparse.Namespace) -> str:
     return options.base_dir or os.environ.get("GITHUB_WORKSPACE") or os.getcwd()
-
-
-def _source_url() -> str:
-    """Where GitHub shows the files of the commit that is built."""
-    names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_SHA")
-    server, repository, commit = (os.environ.get(name, "") for name in names)
-    known = server and repository and commit
-    return f"{server}/{repository}/blob/{commit}" if known else ""
 
 
 # ── options ─────────────────────────────────────────────────────────────────────────

@@ -7,6 +7,7 @@ and ten warnings of a step, so the worst come first.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from nplusone_guard.report import columns, places
@@ -24,6 +25,14 @@ def render(source: Report | SessionReport, base_dir: str) -> str:
     Where no line of a finding lies in the workspace the annotation is for the whole run.
     """
     return "".join(f"{_command(entry, base_dir)}\n" for entry in session_of(source))
+
+
+def source_url() -> str:
+    """Where GitHub shows the files of the commit that this job builds; else empty."""
+    names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_SHA")
+    server, repository, commit = (os.environ.get(name, "") for name in names)
+    known = server and repository and commit
+    return f"{server}/{repository}/blob/{commit}" if known else ""
 
 
 def _command(entry: SessionFinding, base_dir: str) -> str:

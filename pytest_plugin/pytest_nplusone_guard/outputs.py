@@ -27,9 +27,9 @@ def _json(session: SessionReport, base_dir: str) -> str:
 
 
 def _markdown(session: SessionReport, base_dir: str) -> str:
-    from nplusone_guard.report import markdown
+    from nplusone_guard.report import github, markdown
 
-    return markdown.render(session, base_dir=base_dir)
+    return markdown.render(session, base_dir=base_dir, source_url=github.source_url())
 
 
 def _sarif(session: SessionReport, base_dir: str) -> str:

@@ -7,7 +7,16 @@ import re
 from tests.pytest_plugin.conftest import Sample, section
 
 #: Set where tests run in CI, and read by the plugin.
-CI_VARIABLES = ("CI", "GITHUB_ACTIONS", "GITHUB_WORKSPACE", "GITHUB_STEP_SUMMARY", "CI_PROJECT_DIR")
+CI_VARIABLES = (
+    "CI",
+    "CI_PROJECT_DIR",
+    "GITHUB_ACTIONS",
+    "GITHUB_REPOSITORY",
+    "GITHUB_SERVER_URL",
+    "GITHUB_SHA",
+    "GITHUB_STEP_SUMMARY",
+    "GITHUB_WORKSPACE",
+)
 
 CONFTEST = """
     import pytest

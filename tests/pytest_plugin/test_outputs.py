@@ -40,6 +40,9 @@ def directory(sample, monkeypatch, request):
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_WORKSPACE", str(path))
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(path / "step.md"))
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.example")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "ours/shop")
+    monkeypatch.setenv("GITHUB_SHA", "abc1")
     files = ("--junitxml=junit.xml", "--nplusone-report=all.sarif")
     result = run(sample, "--nplusone=fail", *files, *request.param)
     (path / "stdout.txt").write_text(result.stdout.str())
@@ -103,11 +106,12 @@ def _the_summary_is_one_table(directory):
     assert lines[:3] == ["# Before", "", "## nplusone-guard"]
     assert lines.count("## nplusone-guard") == 1
     table = [line for line in lines if line.startswith("|")]
-    assert table == [
+    files = "https://github.example/ours/shop/blob/abc1/shelf"
+    assert [line.replace(files, "URL") for line in table] == [
         "| Rule | Query | Line | Avoidable | Seen in |",
         "|---|---|---|--:|--:|",
-        "| `lazy-relation` | 4 × `SELECT shelf_author` | `shelf/reports.py:6` | 31 | 10 |",
-        "| `lazy-relation` | 3 × `SELECT shelf_author` | `shelf/views.py:7` | 9 | 3 |",
+        "| `lazy-relation` | 4 × `SELECT shelf_author` | [`shelf/reports.py:6`](URL/reports.py#L6) | 31 | 10 |",
+        "| `lazy-relation` | 3 × `SELECT shelf_author` | [`shelf/views.py:7`](URL/views.py#L7) | 9 | 3 |",
     ]
     # A table needs an empty line before it, or is a paragraph.
     assert lines[lines.index(table[0]) - 1] == ""
