@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "example_project"))
@@ -21,10 +22,10 @@ django.setup()
 
 from apps.demo.checks import Check
 from apps.demo.claims import claims, summary
-from apps.demo.comparison import compare
+from apps.demo.comparison import Compared, compare
 from apps.demo.growth import Grown
 from apps.demo.index_gains import IndexGain
-from apps.demo.load import Load
+from apps.demo.load import Load, Ratio
 from apps.demo.management.commands.load_test import targets
 from apps.demo.measuring import measure_fairly
 from apps.demo.page import render
@@ -64,11 +65,35 @@ def full() -> Survey:
         for code, passed, queries in (("claimed", False, 22), ("fixed", True, 2))
     }
     loads = [
-        Load("gunicorn", mode, 10, [[0.1, 0.2, slow]], processor=took)
-        for mode, slow, took in (("off", 0.6, 0.030), ("log", 0.3, 0.048), ("sampled", 0.6, 0.031))
+        Load(
+            "gunicorn",
+            mode,
+            10,
+            [[0.1, 0.2, slow]],
+            processor_each=took,
+            against_off=Ratio(ratio - 0.02, ratio, ratio + 0.01),
+        )
+        for mode, slow, took, ratio in (
+            ("off", 0.6, 0.010, 0.99),
+            ("log", 0.3, 0.016, 1.6),
+            ("sampled", 0.6, 0.0101, 1.01),
+        )
     ]
     loads[1].errors.append("ValueError: HTTP/1.1 500")
     return Survey(gains, growth, answers, checks, loads)
+
+
+def judged_by_a_noisy_measure(survey: Survey, compared: list[Compared]) -> dict[str, list[str]]:
+    """The same load, where two servers with the guard off differ by a tenth."""
+    if not survey.loads:
+        return {}
+    off, *others = survey.loads
+    noisy = [replace(off, against_off=Ratio(0.8, 0.9, 1.0)), *others]
+    lines = claims(compared, replace(survey, loads=noisy))
+    return {
+        "targets": list(targets(noisy)),
+        "verdicts": [str(one.verdict) for one in lines if "CPU" in one.claim],
+    }
 
 
 def main() -> None:
@@ -84,6 +109,7 @@ def main() -> None:
             "claims": [one.as_dict() for one in lines],
             "summary": summary(lines),
             "targets": list(targets(survey.loads)) if survey.loads else [],
+            "noisy": judged_by_a_noisy_measure(survey, compared),
             "page": render(["About <this>"], lines, compared, texts, survey),
         }
     print(json.dumps(out))

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from apps.demo.measuring import Measurement, milliseconds
-from apps.demo.text import counted, paragraph, totals
+from apps.demo.measuring import Measurement
+from apps.demo.text import counted, duration, paragraph, totals
 
 #: The queries that the performance report (2.1, "Query Count Reduction") gives for N
 #: tenants: before its change, and after it. It does not know the third variant.
@@ -48,7 +48,7 @@ class Compared:
         said = "-" if self.said is None else f"{self.said:,}"
         return (
             f"  {self.run.variant:<8}{said:>8}{self.run.queries:>10,}{self.run.rows:>8,}"
-            f"{milliseconds(self.run.seconds):>12}   {self.verdict}"
+            f"{duration(self.run.seconds):>12}   {self.verdict}"
         )
 
     def as_dict(self) -> dict[str, Any]:

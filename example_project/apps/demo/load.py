@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from statistics import median, quantiles
 from typing import Any
 
@@ -14,8 +14,28 @@ from apps.demo.servers import HOST, Server
 
 #: Seconds after which a request has failed.
 TIMEOUT = 30
-#: Requests before those that count: several for each worker, which loads what it needs.
-WARM_UP = 40
+#: Requests for each worker before those that count, which loads what it needs; and how often
+#: they are sent again as long as a worker had none.
+WARM_UP, WARM_UP_ROUNDS = 20, 10
+#: Seconds that a worker has computed if it was asked for anything.
+BUSY = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """How many times the processor time of something else was taken: the quartiles over blocks."""
+
+    low: float
+    median: float
+    high: float
+
+    @classmethod
+    def of(cls, ratios: list[float]) -> Ratio:
+        low, middle, high = (ratios * 3)[:3] if len(ratios) < 2 else quantiles(ratios, n=4)
+        return cls(low, middle, high)
+
+    def __str__(self) -> str:
+        return f"{self.median:.3f}x ({self.low:.3f}-{self.high:.3f})"
 
 
 @dataclass(slots=True)
@@ -31,8 +51,11 @@ class Load:
     #: Of all its processes, after warming up and in the end.
     memory_before: float | None = None
     memory_after: float | None = None
-    #: Seconds that its processes computed after warming up; ``None`` where nobody can say.
-    processor: float | None = None
+    #: Seconds that its processes computed for one request; ``None`` where nobody can say.
+    processor_each: float | None = None
+    #: Those against the guard off; of the guard off, those of a second such server against it,
+    #: which is what the measure is good for.
+    against_off: Ratio | None = None
 
     @property
     def times(self) -> list[float]:
@@ -42,11 +65,6 @@ class Load:
     def requests(self) -> int:
         return len(self.times) + len(self.errors)
 
-    @property
-    def processor_each(self) -> float | None:
-        """Seconds that the server computed for one request."""
-        return None if self.processor is None else self.processor / (self.requests or 1)
-
     def slower_than(self, other: Load) -> float:
         """How many times the median of ``other`` its own is: the median over the turns.
 
@@ -55,11 +73,6 @@ class Load:
         pairs = zip(self.turns, other.turns, strict=False)
         ratios = [median(ours) / median(theirs) for ours, theirs in pairs if ours and theirs]
         return median(ratios) if ratios else float("nan")
-
-    def dearer_than(self, other: Load) -> float | None:
-        """How many times the processor time of ``other`` a request takes."""
-        ours, theirs = self.processor_each, other.processor_each
-        return ours / theirs if ours and theirs else None
 
     def percentile(self, per_cent: int) -> float:
         """The time within which so many per cent of the answers came."""
@@ -78,6 +91,7 @@ class Load:
             "first_error": self.errors[0] if self.errors else None,
             **{f"p{n}_seconds": round(self.percentile(n), 6) for n in (50, 95, 99)},
             "processor_seconds_each": _rounded(self.processor_each, 6),
+            "processor_against_off": None if self.against_off is None else asdict(self.against_off),
             "memory_before_mib": _rounded(self.memory_before),
             "memory_after_mib": _rounded(self.memory_after),
         }
@@ -95,25 +109,34 @@ def press(
     another server begins each of them.
     """
     for server, load in servers:
-        asyncio.run(_turn(server, Load(load.server, load.guard, load.at_once), path, WARM_UP))
         load.memory_before = server.memory()
-    began = [server.processor() for server, _load in servers]
     left = requests
     turn = deque(servers)
     while left:
         share = min(left, 2 * servers[0][1].at_once)
         for server, load in turn:
-            asyncio.run(_turn(server, load, path, share))
+            asyncio.run(send(server, load, path, share))
             advance(share)
         turn.rotate(1)
         left -= share
-    for (server, load), before in zip(servers, began, strict=True):
+    for server, load in servers:
         load.memory_after = server.memory()
-        after = server.processor()
-        load.processor = None if before is None or after is None else after - before
 
 
-async def _turn(server: Server, load: Load, path: str, requests: int) -> None:
+def warm_up(server: Server, path: str) -> None:
+    """Ask for ``path`` until each worker has answered, as far as that can be seen."""
+    began = server.computed()
+    for _ in range(WARM_UP_ROUNDS):
+        warmed = Load("", "", 2 * server.workers)
+        asyncio.run(send(server, warmed, path, WARM_UP * server.workers))
+        now = server.computed()
+        busy = [pid for pid in now if now[pid] - began.get(pid, 0.0) > BUSY]
+        if warmed.errors or not now or len(busy) >= server.workers:
+            return
+
+
+async def send(server: Server, load: Load, path: str, requests: int) -> None:
+    """Send ``requests``, ``load.at_once`` at a time, and note each answer in ``load``."""
     places = asyncio.Semaphore(load.at_once)
     load.turns.append([])
 

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from apps.demo.rows import count_rows
+from apps.demo.text import duration
 from apps.journal.windows import Window
 from background_tasks.journal_wellness_tasks import WellnessReport, build_wellness_report
 from nplusone_guard import Report, watch
@@ -36,7 +37,7 @@ class Measurement:
     @property
     def figures(self) -> str:
         """``21 queries, 420 rows, 41.2 ms``."""
-        return f"{self.queries:,} queries, {self.rows:,} rows, {milliseconds(self.seconds)}"
+        return f"{self.queries:,} queries, {self.rows:,} rows, {duration(self.seconds)}"
 
     def as_dict(self) -> dict[str, Any]:
         """What was measured, with the guard's own report under ``nplusone``."""
@@ -70,10 +71,6 @@ def measure_fairly(
     variants = tuple(variants)
     runs = [[measure(variant, window, tenants) for variant in variants] for _ in range(rounds + 1)]
     return [_median(column) for column in zip(*runs[1:], strict=True)]
-
-
-def milliseconds(seconds: float) -> str:
-    return f"{seconds * 1000:,.1f} ms"
 
 
 def _median(runs: Iterable[Measurement]) -> Measurement:

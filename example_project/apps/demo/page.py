@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from apps.demo import charts
-from apps.demo.claims import HEAD, Claim, duration
+from apps.demo.claims import HEAD, Claim
 from apps.demo.comparison import TITLES, Compared
 from apps.demo.growth import Grown
 from apps.demo.load import Load
 from apps.demo.load_runs import SAMPLE
 from apps.demo.survey import Survey
+from apps.demo.text import duration
 from background_tasks.journal_wellness_tasks import VARIANTS
 
 STYLE = """
@@ -214,9 +215,14 @@ def _load(survey: Survey) -> Iterable[str]:
         f"off (grey), logging (orange), and logging {SAMPLE:.0%} of the requests (green).",
     )
     yield _table(
-        ("guard", "errors", "processor time each", "memory before", "after"),
+        ("guard", "errors", "processor time each", "against off", "memory before", "after"),
         (_loaded(load) for load in survey.loads),
         "stack",
+    )
+    yield (
+        "<p>Processor time of servers that answer side by side, as the median over blocks of "
+        "requests, with the quartiles. In the first line it is that of a second server with the "
+        "guard off: what it is away from 1 is the error of the measure.</p>"
     )
 
 
@@ -225,6 +231,7 @@ def _loaded(load: Load) -> str:
     cells = (
         ("errors", f"{len(load.errors):,}"),
         ("CPU", "-" if load.processor_each is None else duration(load.processor_each)),
+        ("against off", _against(load)),
         *zip(
             ("memory before", "after"),
             ("-" if one is None else f"{one:.0f} MiB" for one in memory),
@@ -233,6 +240,12 @@ def _loaded(load: Load) -> str:
     )
     shown = "".join(f'<td data-label="{label}">{escape(cell)}</td>' for label, cell in cells)
     return f"<tr><td><strong>{escape(load.guard)}</strong></td>{shown}</tr>"
+
+
+def _against(load: Load) -> str:
+    if load.against_off is None:
+        return "-"
+    return f"{load.against_off}, another" if load.guard == "off" else str(load.against_off)
 
 
 def _checks(survey: Survey) -> Iterable[str]:

@@ -33,10 +33,11 @@ PATIENCE = 60
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server: where it listens, and its first process."""
+    """A running server: where it listens, its first process, and how many of them answer."""
 
     port: int
     pid: int
+    workers: int = 1
 
     def memory(self) -> float | None:
         """MiB that its processes hold; ``None`` where the system has no /proc to say so."""
@@ -46,11 +47,10 @@ class Server:
         """MiB that its processes held at most since ``reset_peak``."""
         return _status(self.pid, "VmHWM")
 
-    def processor(self) -> float | None:
-        """Seconds that its processes have computed so far."""
-        ticks = [_ticks(pid) for pid in _family(self.pid)]
-        known = [value for value in ticks if value is not None]
-        return sum(known) / os.sysconf("SC_CLK_TCK") if known else None
+    def computed(self) -> dict[int, float]:
+        """Seconds that each of its processes has computed so far; empty where nobody can say."""
+        known = {pid: _computed(pid) for pid in _family(self.pid)}
+        return {pid: seconds for pid, seconds in known.items() if seconds is not None}
 
     def reset_peak(self) -> None:
         """Let ``peak`` begin anew."""
@@ -91,7 +91,7 @@ def serving(server: str, *, guard: str, sample: float = 1.0, workers: int = 1) -
         )
         try:
             _wait(process, port, log)
-            yield Server(port, process.pid)
+            yield Server(port, process.pid, workers)
         finally:
             stop(process)
 
@@ -148,9 +148,11 @@ def _field(pid: int, field: str) -> int | None:
     return None
 
 
-def _ticks(pid: int) -> int | None:
-    with contextlib.suppress(OSError):
-        # Behind the name of the program, which may hold spaces and brackets of its own.
-        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return int(words[11]) + int(words[12])
+def _computed(pid: int) -> float | None:
+    """User and system time of all threads of a process, those that have ended included."""
+    if sys.platform == "linux":
+        # clock_getcpuclockid(3): the process's own clock, which counts nanoseconds where
+        # /proc/PID/stat has hundredths of a second.
+        with contextlib.suppress(OSError):
+            return time.clock_gettime(~pid << 3 | 2)
     return None

@@ -13,7 +13,7 @@ from apps.demo.checks import Check, run_checks
 from apps.demo.growth import SIZES, WAYS, Grown, measure_all
 from apps.demo.index_gains import IndexGain, measure_gains
 from apps.demo.load import Load
-from apps.demo.load_runs import MODES, run_load
+from apps.demo.load_runs import requests_in_all, run_load
 from apps.demo.paging_gains import PATHS, Answer, measure_paging
 from apps.demo.patterns import PATTERNS
 from apps.demo.plans import WORK
@@ -25,7 +25,7 @@ from background_tasks.journal_wellness_tasks import VARIANTS
 CODES = ("claimed", "fixed")
 CHECKS = 15
 #: The report's load, shared out between three servers, with the guard off, on, and on a sample.
-REQUESTS, AT_ONCE, WORKERS = 340, 100, 2
+REQUESTS, AT_ONCE, WORKERS = 300, 100, 2
 #: Gives the progress line of a stage: ``start("queries", 6)``.
 Start = Callable[[str, int], Progress]
 
@@ -107,6 +107,6 @@ def _paging(found: Survey, server: str, start: Start) -> None:
 
 
 def _load(found: Survey, server: str, start: Start) -> None:
-    progress = start("requests", REQUESTS * len(MODES))
+    progress = start("requests", requests_in_all(REQUESTS))
     found.loads = run_load(server, PATHS["fixed"], REQUESTS, AT_ONCE, WORKERS, progress.advance)
     progress.finish()

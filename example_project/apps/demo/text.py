@@ -50,6 +50,14 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun if number == 1 else plural}"
 
 
+def duration(seconds: float) -> str:
+    """``0.24 ms``, ``88.9 ms``, ``2.1 s``."""
+    if seconds >= 1:
+        return f"{seconds:,.1f} s"
+    digits = 2 if seconds < 0.001 else 1
+    return f"{seconds * 1000:.{digits}f} ms"
+
+
 def source_file(variant: str) -> str:
     """The file of a variant, relative to the working directory where it lies below it."""
     path = Path(inspect.getfile(VARIANTS[variant]))

@@ -14,10 +14,11 @@ class Verdict(str, Enum):
     WORSE = "worse"
     FAILS = "does not hold"
     NO_CLAIM = "no claim"
+    OPEN = "too noisy to say"
 
     def __str__(self) -> str:
         return self.value
 
     @property
     def good(self) -> bool:
-        return self in {Verdict.HOLDS, Verdict.NO_CLAIM}
+        return self in {Verdict.HOLDS, Verdict.NO_CLAIM, Verdict.OPEN}

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import CommandParser
 
 from apps.demo.base import ExampleCommand
-from apps.demo.claims import P95_SECONDS, duration
+from apps.demo.claims import P95_SECONDS
 from apps.demo.data import database_name
 from apps.demo.load import Load
-from apps.demo.load_runs import LIMIT, MODES, run_load
+from apps.demo.load_runs import LIMIT, is_noisy, requests_in_all, run_load
 from apps.demo.options import choice, whole_number
 from apps.demo.paging_gains import PATHS
 from apps.demo.progress import Progress
 from apps.demo.servers import COMMANDS
+from apps.demo.text import duration
 
 
 class Command(ExampleCommand):
     help = (
         "Load the escalation form's loadPeoples through a real server, with the guard off, with "
-        "the guard logging, and with the guard logging a tenth of the requests, in turns. Exit "
-        "status 1 where a request failed. With --json: an object with format, database, path, "
-        "loads, and against_off, how many times the time of the guard off the others take."
+        "the guard logging, and with the guard logging a tenth of the requests: in turns for the "
+        "response times, side by side for the processor time. Exit status 1 where a request "
+        "failed. With --json: an object with format, database, path, loads, and against_off, how "
+        "many times the median response time of the guard off the others take. In a load, "
+        "processor_against_off is so of the processor time (quartiles over blocks of requests); "
+        "with the guard off, that of a second server with the guard off."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -42,7 +47,7 @@ class Command(ExampleCommand):
         at_once = whole_number(options, "at_once", least=1, most=1_000)
         workers = whole_number(options, "workers", least=1, most=64)
         self.enlarge()
-        progress = Progress(self.stderr, "requests", len(MODES) * requests)
+        progress = Progress(self.stderr, "requests", requests_in_all(requests))
         loads = run_load(server, path, requests, at_once, workers, progress.advance)
         progress.finish()
         self.show(loads, path, as_json=options["json"])
@@ -56,7 +61,9 @@ class Command(ExampleCommand):
                 "database": database_name(),
                 "path": path,
                 "loads": [load.as_dict() for load in loads],
-                "against_off": {load.guard: against(load, loads[0]) for load in loads[1:]},
+                "against_off": {
+                    load.guard: {"p50": round(load.slower_than(loads[0]), 3)} for load in loads[1:]
+                },
             }
             self.stdout.write(json.dumps(whole, indent=2))
             return
@@ -86,29 +93,30 @@ def row(load: Load) -> str:
     return f"  {load.guard:<8}{times}{len(load.errors):>8,}{each:>10}{memory:>18}{error}"
 
 
-def against(load: Load, off: Load) -> dict[str, float | None]:
-    dearer = load.dearer_than(off)
-    return {
-        "p50": round(load.slower_than(off), 3),
-        "processor": None if dearer is None else round(dearer, 3),
-    }
-
-
 def targets(loads: list[Load]) -> Iterator[str]:
     """The targets, each with whether it is met, and what was measured."""
-    off, *others = loads
+    off, log, *_ = loads
     errors = sum(len(load.errors) for load in loads)
     yield _target("no errors", not errors, f"{errors:,}")
-    slowest = max(load.percentile(95) for load in loads)
-    yield _target("p95 below 500 ms", slowest < P95_SECONDS, f"{duration(slowest)} at most")
-    for load in others:
-        slower, dearer = load.slower_than(off), load.dearer_than(off)
-        seen = f"{slower:.3f}x the median response time"
-        if dearer is not None:
-            seen = f"{dearer:.3f}x the processor time, {seen}"
-        met = (slower if dearer is None else dearer) <= LIMIT
-        yield _target(f"{load.guard}: at most {LIMIT}x the guard off", met, seen)
+    slow, alone = log.percentile(95), off.percentile(95)
+    seen = f"{duration(slow)}, and {duration(alone)} with the guard off"
+    if slow >= P95_SECONDS <= alone:
+        seen += ": this machine takes longer without the guard, too"
+    yield _target("p95 below 500 ms, guard on", slow < P95_SECONDS, seen)
+    for load in loads[1:]:
+        yield _cost(load, off)
 
 
-def _target(title: str, met: bool, evidence: str) -> str:
-    return f"{'PASS' if met else 'FAIL'}  {title}\n      {evidence}"
+def _cost(load: Load, off: Load) -> str:
+    title = f"{load.guard}: at most {LIMIT}x the guard off"
+    slower = load.slower_than(off)
+    if load.against_off is None or off.against_off is None:
+        return _target(title, slower <= LIMIT, f"{slower:.3f}x the median response time")
+    seen = f"{load.against_off} the processor time; the guard off against itself: {off.against_off}"
+    return _target(title, None if is_noisy(off) else load.against_off.median <= LIMIT, seen)
+
+
+def _target(title: str, met: bool | None, evidence: str) -> str:
+    """``met`` is ``None`` where the measure was too coarse to say."""
+    word = "OPEN" if met is None else "PASS" if met else "FAIL"
+    return f"{word}  {title}\n{textwrap.indent(textwrap.fill(evidence, 72), ' ' * 6)}"

@@ -9,10 +9,10 @@ from django.core.management.base import CommandParser
 
 from apps.demo.base import ExampleCommand
 from apps.demo.data import database_name
-from apps.demo.measuring import milliseconds
 from apps.demo.options import choice, whole_number
 from apps.demo.paging_gains import Answer, measure_paging
 from apps.demo.servers import COMMANDS, serving
+from apps.demo.text import duration
 
 
 class Command(ExampleCommand):
@@ -55,5 +55,5 @@ def row(answer: Answer) -> str:
     memory = "-" if answer.memory is None else f"+{answer.memory:.1f} MiB"
     return (
         f"  {answer.variant:<8}{answer.rows:>8,}{answer.total:>8,}{answer.bytes:>12,}"
-        f"{memory:>12}{milliseconds(answer.seconds):>12}"
+        f"{memory:>12}{duration(answer.seconds):>12}"
     )

@@ -10,7 +10,6 @@ from django.core.management.base import CommandParser
 from django.db import connection
 
 from apps.demo.base import ExampleCommand
-from apps.demo.claims import duration
 from apps.demo.data import database_name
 from apps.demo.index_gains import IndexGain, measure_gains
 from apps.demo.options import whole_number
@@ -18,7 +17,7 @@ from apps.demo.patterns import PATTERNS
 from apps.demo.plans import WORK, Plan
 from apps.demo.progress import Progress
 from apps.demo.seeding import stored_amounts
-from apps.demo.text import WIDTH
+from apps.demo.text import WIDTH, duration
 
 
 class Command(ExampleCommand):

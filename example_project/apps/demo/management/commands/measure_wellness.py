@@ -10,9 +10,8 @@ from django.core.management.base import CommandError, CommandParser
 from apps.demo.base import ExampleCommand
 from apps.demo.data import database_name, stored
 from apps.demo.growth import SIZES, WAYS, Grown, measure_all
-from apps.demo.measuring import milliseconds
 from apps.demo.progress import Progress
-from apps.demo.text import paragraph
+from apps.demo.text import duration, paragraph
 from background_tasks.journal_wellness_tasks import VARIANTS
 
 
@@ -57,7 +56,7 @@ def table(runs: list[Grown]) -> str:
     head = f"  {'called as':<10}{'tenants':>8}  {'variant':<8}{'queries':>9}{'time':>14}\n"
     return head + "".join(
         f"  {run.via:<10}{run.tenants:>8,}  {run.variant:<8}{run.queries:>9,}"
-        f"{milliseconds(run.seconds):>14}\n"
+        f"{duration(run.seconds):>14}\n"
         for run in runs
     )
 

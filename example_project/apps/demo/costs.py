@@ -1,0 +1,71 @@
+"""What the guard costs: the processor time of servers that answer the same requests side by side."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from statistics import mean, median
+
+from apps.demo.load import Load, Ratio, send
+from apps.demo.servers import Server
+
+#: Requests to each server in a block, and how many of them at once.
+#:
+#: Side by side, because the same instructions take longer on a busy machine: that falls on all
+#: servers of a block alike. Few at once, because threads that wait for each other burn time of
+#: their own, and each block of it a different one.
+BLOCK, AT_ONCE = 25, 2
+
+#: A server, and where to note what it answers.
+Pressed = tuple[Server, Load]
+
+
+def compare_costs(
+    servers: list[Pressed],
+    twin: Server,
+    path: str,
+    requests: int,
+    advance: Callable[[int], None] = lambda _done: None,
+) -> None:
+    """Send ``requests`` to each server and to ``twin``; note in each ``Load`` what one costs.
+
+    The first of ``servers`` has the guard off, and so has ``twin``. What one costs more than
+    the other is an error of the measure: the others can be trusted no further than that.
+    """
+    if not twin.computed():
+        return
+    off = servers[0]
+    blocks = list(_blocks([*servers, (twin, off[1])], path, requests, advance))
+    for server, load in servers:
+        load.processor_each = median(block[server.pid] for block in blocks)
+        load.against_off = Ratio.of(
+            [block[server.pid] / mean((block[off[0].pid], block[twin.pid])) for block in blocks]
+        )
+    off[1].against_off = Ratio.of([block[twin.pid] / block[off[0].pid] for block in blocks])
+
+
+def _blocks(
+    pressed: list[Pressed], path: str, requests: int, advance: Callable[[int], None]
+) -> Iterator[dict[int, float]]:
+    for left in range(requests, 0, -BLOCK):
+        share = min(left, BLOCK)
+        yield asyncio.run(_block(pressed, path, share))
+        advance(share * len(pressed))
+        pressed = pressed[1:] + pressed[:1]
+
+
+async def _block(pressed: list[Pressed], path: str, requests: int) -> dict[int, float]:
+    """Seconds that each server computed for one request, by its first process."""
+    began = {server.pid: _seconds(server) for server, _load in pressed}
+    sent = [(server, _aside(load)) for server, load in pressed]
+    await asyncio.gather(*(send(server, load, path, requests) for server, load in sent))
+    return {server.pid: (_seconds(server) - began[server.pid]) / requests for server, _ in pressed}
+
+
+def _aside(load: Load) -> Load:
+    """Takes the times of a block, which are no response times under load, but not its errors."""
+    return Load(load.server, load.guard, AT_ONCE, errors=load.errors)
+
+
+def _seconds(server: Server) -> float:
+    return sum(server.computed().values())
