@@ -3,27 +3,18 @@
 Run as a program with the example project's own settings; ``test_wellness_report`` reads it.
 """
 
-# ruff: noqa: E402 (models can be imported only after django.setup())
-
 from __future__ import annotations
 
 import json
-import os
 import random
-import sys
 from collections import defaultdict
 from datetime import timedelta
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "example_project"))
-os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+import project  # noqa: F401 - sets Django up, before the models are imported
 
-import django
-
-django.setup()
-
+# isort: split
 from apps.demo.seeding import Amounts, seed_database
 from apps.journal.models import JournalEntry
 from apps.journal.windows import Window

@@ -3,23 +3,14 @@
 Run as a program with the example project's own settings; ``test_page`` reads it.
 """
 
-# ruff: noqa: E402 (models can be imported only after django.setup())
-
 from __future__ import annotations
 
 import json
-import os
-import sys
 from dataclasses import replace
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "example_project"))
-os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+import project  # sets Django up, before the models are imported
 
-import django
-
-django.setup()
-
+# isort: split
 from apps.demo.checks import Check
 from apps.demo.claims import claims, summary
 from apps.demo.comparison import Compared, compare
@@ -32,11 +23,9 @@ from apps.demo.page import render
 from apps.demo.paging_gains import Answer
 from apps.demo.patterns import PATTERNS
 from apps.demo.plans import Plan
-from apps.demo.seeding import Amounts, seed_database
 from apps.demo.survey import Survey
 from apps.journal.windows import Window
 from background_tasks.journal_wellness_tasks import VARIANTS
-from django.core.management import call_command
 
 
 def full() -> Survey:
@@ -97,8 +86,7 @@ def judged_by_a_noisy_measure(survey: Survey, compared: list[Compared]) -> dict[
 
 
 def main() -> None:
-    call_command("migrate", verbosity=0)
-    seed_database(Amounts(3, 9, 90), 7, lambda *_: None)
+    project.seed()
     compared = compare(measure_fairly(VARIANTS, Window.ending(), 3, 1), 3)
     texts = dict.fromkeys(VARIANTS, "fix <a href='https://x'>")
     surveys = {"full": full(), "empty": Survey(missing=["The load: a & b."])}

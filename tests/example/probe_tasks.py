@@ -3,32 +3,21 @@
 Run as a program with the example project's own settings; ``test_tasks`` reads it.
 """
 
-# ruff: noqa: E402 (models can be imported only after django.setup())
-
 from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import sys
-from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "example_project"))
-os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+import project  # sets Django up, before the models are imported
 
+# isort: split
 import django
-
-django.setup()
-
-from apps.demo.seeding import Amounts, seed_database
 from background_tasks.journal_wellness_tasks import build_wellness_report
-from django.core.management import call_command
 
 
 def main() -> None:
-    call_command("migrate", verbosity=0)
-    seed_database(Amounts(3, 9, 90), 7, lambda *_: None)
+    project.seed()
     expected = json.loads(json.dumps(build_wellness_report().as_dict()))
     ways = {"celery": by_celery, "django": by_django}
     needed = {"celery": "celery", "django": "django_tasks"}

@@ -3,32 +3,21 @@
 Run as a program with the example project's own settings; ``test_tasks`` reads it.
 """
 
-# ruff: noqa: E402 (models can be imported only after django.setup())
-
 from __future__ import annotations
 
 import json
-import os
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "example_project"))
-os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+import project  # sets Django up, before the models are imported
 
-import django
-
-django.setup()
-
+# isort: split
 from apps.demo import worker
-from apps.demo.seeding import Amounts, seed_database
-from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 
 
 def main() -> None:
-    call_command("migrate", verbosity=0)
-    seed_database(Amounts(3, 9, 90), 7, lambda *_: None)
+    project.seed()
     with worker.working() as asked:
         queries = {
             variant: asked.report(variant, 3)[0] for variant in ("before", "claimed", "fixed")
