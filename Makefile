@@ -22,7 +22,7 @@ demo: $(VENV)/.made-$(if $(filter sqlite,$(DB)),demo,dev) ## Run the wellness re
 	@$(BIN)/python tests/databases.py $(DB) -- $(BIN)/python example_project/manage.py demo --all
 
 demo-regression: $(VENV)/.made-dev ## Put the claimed cure back in, and see the example's tests fail.
-	@cd example_project && ! WELLNESS_VARIANT=claimed ../$(BIN)/python -m pytest -q tests/test_wellness.py
+	@cd example_project; WELLNESS_VARIANT=claimed ../$(BIN)/python -m pytest -q tests/test_wellness.py; test $$? -eq 1
 	@echo "==> the tests failed, as they should: they hold the report to its two queries"
 
 test: $(VENV)/.made-dev ## Run the tests on SQLite, PostgreSQL and MariaDB, whatever fails on the way.

@@ -328,7 +328,10 @@ def main(arguments: list[str]) -> int:
         _keep(arguments[1])
         return 0
     engine, *command = [argument for argument in arguments if argument != "--"]
-    if engine not in ENGINES or not command:
+    if command and engine not in ENGINES:
+        *others, last = ENGINES
+        raise SystemExit(f"The database {engine!r}: use {', '.join(others)} or {last}.")
+    if not command:
         raise SystemExit(f"usage: databases.py {{{'|'.join(ENGINES)}}} -- COMMAND [ARG ...]")
     if engine != "sqlite":
         os.environ["DATABASE_URL"] = _create_database(engine, "nplusone")
