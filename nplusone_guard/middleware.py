@@ -132,13 +132,18 @@ def _log_once(problem: str) -> None:
 
 def is_excluded(policy: Policy, *paths: str) -> bool:
     """Whether one of the URL ``paths`` is among those that are left alone."""
-    return any(_covers(excluded, path) for excluded in policy.exclude_paths for path in paths)
+    beginnings, globs = _told_apart(policy.exclude_paths)
+    return any(
+        path.startswith(beginnings) or any(fnmatch.fnmatchcase(path, glob) for glob in globs)
+        for path in paths
+    )
 
 
-def _covers(excluded: str, path: str) -> bool:
-    if any(wild in excluded for wild in "*?["):
-        return fnmatch.fnmatchcase(path, excluded)
-    return path.startswith(excluded)
+@lru_cache(maxsize=8)
+def _told_apart(excluded: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Beginnings of paths, and globs."""
+    globs = tuple(one for one in excluded if any(wild in one for wild in "*?["))
+    return tuple(one for one in excluded if one not in globs), globs
 
 
 class _Watched:

@@ -108,6 +108,10 @@ class Policy:
     #: What the pytest plugin does where neither its option nor the ini file says so.
     pytest_mode: PytestMode = "off"
 
+    def __hash__(self) -> int:
+        """Of few fields, as caches ask for it at each request; equality looks at all."""
+        return hash((self.mode, self.threshold, self.details))
+
     def judges(self, rule: str) -> bool:
         """Whether ``rule`` is switched on."""
         if rule in self.ignore_rules:
