@@ -13,7 +13,11 @@ from apps.demo.load import Load
 from apps.demo.load_runs import SAMPLE
 from apps.demo.survey import Survey
 from apps.demo.text import duration
+from apps.demo.verdicts import Verdict
 from background_tasks.journal_wellness_tasks import VARIANTS
+
+#: How a verdict is coloured, where it is none that the claim fails by.
+KINDS = {Verdict.HOLDS: "good", Verdict.NO_CLAIM: "good", Verdict.OPEN: "open"}
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1d2129; --paper: #fff; --soft: #eef0f3; --quiet: #5b6470;
@@ -29,7 +33,8 @@ p.quiet, figcaption { color: var(--quiet); }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--soft);
   vertical-align: top; }
-td.good { color: var(--fixed); } td.bad { color: var(--claimed); font-weight: 600; }
+td.good { color: var(--fixed); } td.open { color: var(--quiet); }
+td.bad { color: var(--claimed); font-weight: 600; }
 @media (max-width: 36rem) {
   table.stack thead { display: none; } table.stack td { display: block; border: 0; padding: 0;
     overflow-wrap: anywhere; }
@@ -83,7 +88,7 @@ def render(
 def _claims(lines: Sequence[Claim]) -> str:
     rows = []
     for one in lines:
-        kind = "good" if one.verdict.good else "bad"
+        kind = KINDS.get(one.verdict, "bad")
         cells = zip(HEAD[1:4], (one.said, one.before, one.after), strict=True)
         rows.append(
             f"<tr><td><strong>{escape(one.claim)}</strong></td>"

@@ -18,7 +18,3 @@ class Verdict(str, Enum):
 
     def __str__(self) -> str:
         return self.value
-
-    @property
-    def good(self) -> bool:
-        return self in {Verdict.HOLDS, Verdict.NO_CLAIM, Verdict.OPEN}
