@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.fingerprint import cached_fingerprint
 
 if TYPE_CHECKING:
@@ -47,11 +48,16 @@ class Population:
         self, execute: Callable[..., Any], sql: Any, params: Any, many: Any, context: Any
     ) -> Any:
         __tracebackhide__ = True
-        connection = context["connection"]
+        try:
+            self._note_insert(context["connection"], sql)
+        except Exception as error:  # costs the name of a row, never the rows
+            contain("population", error)
+        return execute(sql, params, many, context)
+
+    def _note_insert(self, connection: Any, sql: Any) -> None:
         shape = cached_fingerprint(connection.vendor)(str(sql))
         if shape.kind in ("insert", "replace") and shape.main_table:
             self._tables[connection.alias, shape.main_table] = None
-        return execute(sql, params, many, context)
 
     def count(self) -> None:
         """Note how many rows there are now, in each of the tables."""

@@ -18,6 +18,7 @@ from nplusone_guard import (
     MaxQueriesExceeded,
     aassert_constant_queries,
     assert_constant_queries,
+    population,
     watch,
 )
 from nplusone_guard.report.growth import Growth, _signed
@@ -172,6 +173,16 @@ def test_children_of_what_is_populated_are_not_the_row():
 def test_where_no_model_keeps_to_the_size_none_is_the_row():
     assert shapes(lambda size: countries(2 * size), per_country) == [
         " +2.0 SELECT corpus_author per row, test_growth.py:N"
+    ]
+
+
+def test_a_fault_in_looking_at_what_is_populated_costs_its_name_alone(monkeypatch):
+    def broken(vendor):
+        raise RuntimeError(vendor)
+
+    monkeypatch.setattr(population, "cached_fingerprint", broken)
+    assert shapes(countries, per_country) == [
+        " +1.0 SELECT corpus_author per row, test_growth.py:N"
     ]
 
 

@@ -113,12 +113,16 @@ def shortcut_of(subject: Subject) -> Query | None:
     from django.shortcuts import get_object_or_404
 
     spot = subject.spot
-    for node in _expressions(spot.node) if spot is not None else ():
-        named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-        if spot is None or not named or len(node.args) != 1:  # type: ignore[attr-defined]
-            continue
-        if spot.tree.global_value(node.func.id) is get_object_or_404:  # type: ignore[attr-defined]
-            return _shortcut(spot, node)  # type: ignore[arg-type]
+    if spot is None:
+        return None
+    for node in _expressions(spot.node):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and len(node.args) == 1
+            and spot.tree.global_value(node.func.id) is get_object_or_404
+        ):
+            return _shortcut(spot, node)
     return None
 
 

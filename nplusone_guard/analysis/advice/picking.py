@@ -57,7 +57,6 @@ def _source(ask: Ask) -> tuple[str, str]:
         return f"for {ask.row} in {ask.rows}", ask.row
     parts, owner = [], ask.parent
     for name in names[:-1]:
-        inner = name.rstrip("s") if name.rstrip("s").isidentifier() else "part"
         inner = _singular(name)
         parts.append(f"for {inner} in {owner}.{name}.all()")
         owner = inner

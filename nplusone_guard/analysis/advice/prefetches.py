@@ -143,13 +143,11 @@ def _order(ask: Ask) -> str | None:
         if not ordered:
             return f'.order_by("{"-" if operation == "last" else ""}pk")'
         return ".reverse()" if operation == "last" else ""
-    names = (
-        [one.value for one in terminal.args if isinstance(one, ast.Constant)] if terminal else []
-    )
-    if not names or len(names) != len(terminal.args):  # type: ignore[union-attr]
+    given = terminal.args if terminal is not None else ()
+    names = [str(one.value) for one in given if isinstance(one, ast.Constant)]
+    if not names or len(names) != len(given):
         return None
-    down = operation == "latest"
-    told = [_turned(str(name)) if down else str(name) for name in names]
+    told = [_turned(name) for name in names] if operation == "latest" else names
     return f".order_by({', '.join(map(quoted, told))})"
 
 
