@@ -67,9 +67,9 @@ class QueryBudget:
     ) -> None:
         __tracebackhide__ = True
         recording = self._recordings.pop()
-        report = recording.close()
+        recording.end()
         if error is None and (excess := self.excess(recording)):
-            raise MaxQueriesExceeded(excess, report)
+            raise MaxQueriesExceeded(excess, recording.report)
 
     async def __aenter__(self) -> Recording:
         __tracebackhide__ = True

@@ -6,7 +6,7 @@ import logging
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import nullcontext, suppress
 from typing import Any, Final
 
@@ -47,6 +47,16 @@ def deliver(report: Report, policy: Policy, *, exception: BaseException | None =
     except Exception as error:
         with suppress(Exception):  # A broken handler is no reason to fail, either.
             contain("delivery", error)
+
+
+def is_heard(findings: Collection[Finding], policy: Policy) -> bool:
+    """Whether anybody is told of a report with these ``findings``: else it need not be made.
+
+    Most requests have none, and only mode ``log`` says so, where level INFO is listened to.
+    """
+    if policy.mode == "log":
+        return logger.isEnabledFor(logging.WARNING if findings else logging.INFO)
+    return policy.mode != "off" and bool(findings)
 
 
 def deliver_unraised(report: Report, policy: Policy) -> None:

@@ -14,12 +14,12 @@ from typing import Any, Final, TypeVar, cast, overload
 
 import wrapt
 
-from nplusone_guard.analysis.findings import Cleared, Finding
+from nplusone_guard.analysis.findings import Cleared, Finding, Verdicts
 from nplusone_guard.capture import eager, hook
 from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.scope import Scope, current_scope, open_scope_of_context
 from nplusone_guard.policy import Mode, Policy
-from nplusone_guard.report.build import adopt, build
+from nplusone_guard.report.build import adopt, build, judged, with_adopted
 from nplusone_guard.report.model import Report
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -59,11 +59,13 @@ class Recording:
     those of the frozen ``report``.
     """
 
-    __slots__ = ("_ended", "_lock", "_report", "_token", "scope")
+    __slots__ = ("_ended", "_lock", "_own", "_report", "_token", "scope")
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
-        self._ended = _Ended(scope)
+        self._ended: _Ended | None = None
+        #: What was judged of the scope's own queries, once it is closed.
+        self._own: Verdicts | None = None
         self._report: Report | None = None
         self._token: Token[Scope | None] | None = current_scope.set(scope)
         self._lock = threading.Lock()
@@ -76,8 +78,10 @@ class Recording:
         Queries of threads and tasks that go on after the scope are in none of its counts
         but ``late_queries``.
         """
-        if self._report is None:
+        if self._own is None or self._ended is None:
             return build(self.scope)
+        if self._report is None:
+            self._report = build(self.scope, self._own)
         late = self.scope.late + self._ended.late
         if self._report.late_queries != late:
             self._report = replace(self._report, late_queries=late)
@@ -86,30 +90,40 @@ class Recording:
     @property
     def closed(self) -> bool:
         """Whether the scope has ended."""
-        return self._report is not None
+        return self._own is not None
 
     def close(self) -> Report:
         """End the scope and judge it. Calling it again returns the same report."""
+        self.end()
+        return self.report
+
+    def end(self) -> Verdicts:
+        """As ``close``, for whoever asks for the report only if there is something to tell.
+
+        Most scopes have nothing, and to make their report takes longer than to judge them.
+        """
         with self._lock:
-            if self._report is None:
+            if self._own is None:
                 self._close_inner()
                 self.suspend()
-                self.scope.end()
-                self._report = build(self.scope)
-                adopt(self.scope, self._report)
-                self.scope.root = None
-                self.scope.recording = None
+                scope = self.scope
+                scope.end()
+                own = judged(scope)
+                adopt(scope, own)
+                scope.root = None
+                scope.recording = None
                 # It recorded itself: without the cycle it goes at once, with all it holds.
-                ended = cast("Scope", self._ended)
-                self.scope.recorders = (ended, *self.scope.recorders[1:])
-            return self._report
+                self._ended = _Ended(scope)
+                scope.recorders = (cast("Scope", self._ended), *scope.recorders[1:])
+                self._own = own
+            return with_adopted(self.scope, self._own)
 
     def _close_inner(self) -> None:
         """Close the scopes that were opened inside this one and left open."""
         inner = current_scope.get()
         while inner is not None and self.scope in inner.ancestors:
             if inner.recording is not None:
-                inner.recording.close()
+                inner.recording.end()
             inner = inner.parent
 
     def suspend(self) -> None:

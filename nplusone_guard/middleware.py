@@ -29,7 +29,7 @@ from nplusone_guard import correlation
 from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.scope import Scope, current_scope, open_scope_of_context
 from nplusone_guard.conf import policy_from_settings
-from nplusone_guard.delivery import deliver
+from nplusone_guard.delivery import deliver, is_heard
 from nplusone_guard.exceptions import ConfigError, NPlusOneDetected, NPlusOneWarning
 from nplusone_guard.guard import Recording, open_scope
 from nplusone_guard.policy import Policy
@@ -221,7 +221,8 @@ class _Watched:
             return
         recording.scope.on_late = _log_late_unwanted if unwanted else _log_late
         try:
-            deliver(recording.close(), policy, exception=exception)
+            if is_heard(recording.end().findings, policy):
+                deliver(recording.report, policy, exception=exception)
         except (NPlusOneDetected, NPlusOneWarning):
             raise
         except Exception as error:
@@ -450,7 +451,7 @@ def _close_unit() -> None:
 def _close(unit: Recording) -> None:
     if _unit.get() is unit:
         _unit.set(None)
-    unit.close()
+    unit.end()
     # The scope around may have ended before a body that nobody read.
     current_scope.set(open_scope_of_context())
 

@@ -441,7 +441,16 @@ def test_requests_in_two_tasks_do_not_mix(delivered):
 @both
 @pytest.mark.usefixtures("users", "logging_requests")
 @pytest.mark.parametrize(
-    "broken", ["open_scope", "deliver", "policy_from_settings", "_name", "_streams", "_unit_for"]
+    "broken",
+    [
+        "open_scope",
+        "is_heard",
+        "deliver",
+        "policy_from_settings",
+        "_name",
+        "_streams",
+        "_unit_for",
+    ],
 )
 def test_a_fault_of_the_guard_leaves_the_response_untouched(send, monkeypatch, caplog, broken):
     def fail(*args, **kwargs):

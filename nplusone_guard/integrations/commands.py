@@ -13,7 +13,7 @@ import wrapt
 
 from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.scope import open_scope_of_context
-from nplusone_guard.delivery import deliver
+from nplusone_guard.delivery import deliver, is_heard
 from nplusone_guard.exceptions import NPlusOneDetected, NPlusOneWarning
 from nplusone_guard.guard import Recording, default_policy, open_scope
 from nplusone_guard.policy import Policy
@@ -87,9 +87,9 @@ def _is_asked_for(name: str, policy: Policy) -> bool:
 def _finish(recording: Recording, policy: Policy | None, exception: BaseException | None) -> None:
     """Close the scope; in mode ``raise`` this raises, but never in place of ``exception``."""
     try:
-        report = recording.close()
-        if policy is not None:
-            deliver(report, policy, exception=exception)
+        verdicts = recording.end()
+        if policy is not None and is_heard(verdicts.findings, policy):
+            deliver(recording.report, policy, exception=exception)
     except (NPlusOneDetected, NPlusOneWarning):
         raise
     except Exception as error:

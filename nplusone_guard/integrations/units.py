@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any, Final
 
 from nplusone_guard.capture.scope import open_scope_of_context
-from nplusone_guard.delivery import deliver_unraised
+from nplusone_guard.delivery import deliver_unraised, is_heard
 from nplusone_guard.guard import Recording, default_policy, open_scope
 from nplusone_guard.policy import Policy
 
@@ -68,7 +68,8 @@ def end(task_id: str) -> None:
 
 def _close(units: tuple[_Unit, ...]) -> None:
     for unit in reversed(units):
-        deliver_unraised(unit.recording.close(), unit.policy)
+        if is_heard(unit.recording.end().findings, unit.policy):
+            deliver_unraised(unit.recording.report, unit.policy)
 
 
 def _close_abandoned() -> tuple[_Unit, ...]:

@@ -15,12 +15,15 @@ from nplusone_guard.capture.scope import UNITS, Scope
 from nplusone_guard.report.model import Report, TimelineEntry
 
 
-def build(scope: Scope) -> Report:
-    """The report of ``scope`` as it stands; frozen for good once the scope is closed."""
+def build(scope: Scope, own: Verdicts | None = None) -> Report:
+    """The report of ``scope`` as it stands; frozen for good once the scope is closed.
+
+    ``own`` is what it was judged to be, where that is known.
+    """
     with scope.lock:
-        own = _judged(scope)
-        verdicts = merge(own, scope.adopted or NOTHING)
-        count, failed, seconds, databases = _totals(scope)
+        own = own if own is not None else judged(scope)
+        verdicts = with_adopted(scope, own)
+        count, failed, seconds, databases = totals(scope)
         return Report(
             name=scope.name,
             kind=scope.kind,
@@ -44,7 +47,7 @@ def build(scope: Scope) -> Report:
         )
 
 
-def _totals(scope: Scope) -> tuple[int, int, float, dict[str, int]]:
+def totals(scope: Scope) -> tuple[int, int, float, dict[str, int]]:
     """Queries, those that failed, seconds, and queries by database, in one pass."""
     count, failed, seconds = scope.other_count, scope.other_failed, scope.other_time
     databases = dict(scope.other_aliases)
@@ -56,13 +59,22 @@ def _totals(scope: Scope) -> tuple[int, int, float, dict[str, int]]:
     return count, failed, seconds, databases
 
 
-def _judged(scope: Scope) -> Verdicts:
-    try:
-        own = _verdicts(scope)
-        return _with_loads(own, scope) if scope.policy.judges(UNUSED) else own
-    except Exception as error:
-        contain("analysis", error, scope.errors)
-        return NOTHING
+def judged(scope: Scope) -> Verdicts:
+    """The verdicts on the scope's own queries; ``NOTHING`` itself where there are none."""
+    with scope.lock:
+        try:
+            own = _verdicts(scope)
+            return _with_loads(own, scope) if scope.policy.judges(UNUSED) else own
+        except Exception as error:
+            contain("analysis", error, scope.errors)
+            return NOTHING
+
+
+def with_adopted(scope: Scope, own: Verdicts) -> Verdicts:
+    """The verdicts ``own`` with those of the units inside the scope."""
+    if own is NOTHING:
+        return scope.adopted or NOTHING
+    return merge(own, scope.adopted or NOTHING)
 
 
 def _with_loads(own: Verdicts, scope: Scope) -> Verdicts:
@@ -94,28 +106,21 @@ def _timeline(scope: Scope, own: Verdicts, merged: Verdicts) -> tuple[TimelineEn
     )
 
 
-def adopt(scope: Scope, report: Report) -> None:
+def adopt(scope: Scope, own: Verdicts) -> None:
     """Hand the verdicts of ``scope`` on to the scope around it.
 
     A scope that is no unit shares its queries with the outer one, which judges them
     itself; only what it adopted from units inside is handed on.
     """
+    verdicts = with_adopted(scope, own if scope.kind in UNITS else NOTHING)
+    if verdicts is NOTHING and not scope.errors:
+        return
     outer = scope.parent
     while outer is not None and outer.closed:
         outer = outer.parent
     if outer is None:
         return
-    verdicts = scope.adopted
-    if scope.kind in UNITS:
-        verdicts = Verdicts(
-            report.findings,
-            report.cleared,
-            report.shapes,
-            report.unused_ignores,
-            report.eager_loads,
-        )
-    if verdicts is not None:
-        with outer.lock:
-            if verdicts != NOTHING:
-                outer.adopted = merge(outer.adopted or NOTHING, verdicts)
-            outer.errors += [error for error in scope.errors if error not in outer.errors]
+    with outer.lock:
+        if verdicts != NOTHING:
+            outer.adopted = merge(outer.adopted or NOTHING, verdicts)
+        outer.errors += [error for error in scope.errors if error not in outer.errors]

@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from nplusone_guard.analysis import eager
 from nplusone_guard.analysis.findings import Cleared, EagerLoad, Finding, Site, UnusedIgnore
+from nplusone_guard.capture.scope import Scope
 from nplusone_guard.report import json as report_json
 from nplusone_guard.report import records
+from nplusone_guard.report.build import totals
 from nplusone_guard.report.model import Report
 
 SCHEMA_VERSION: Final = 1
@@ -181,6 +183,9 @@ def _read(document: Any) -> SessionReport:
     return _joined(records.read(SessionReport, document))
 
 
+#: What was found in one scope, in numbers where that is all, or in many.
+Found: TypeAlias = "ScopeSummary | Report | SessionReport"
+
 # ── joining ─────────────────────────────────────────────────────────────────────────
 
 
@@ -199,15 +204,12 @@ class Gathering:
         """How many scopes were taken, each as often as it came."""
         return len(self._scopes)
 
-    def add(self, report: Report | SessionReport) -> None:
+    def add(self, found: Found) -> None:
         """Take one more report, or what was joined before."""
-        if isinstance(report, SessionReport):
-            session = report
-        elif _tells_more(report):
-            session = _single(report)
-        else:  # as of most tests
-            self._scopes.append(_summary(report))
+        if isinstance(found, ScopeSummary):  # as of most tests
+            self._scopes.append(found)
             return
+        session = _as_session(found)
         self._scopes += session.scopes
         other = replace(session, scopes=())
         if other != _NOTHING:
@@ -221,16 +223,20 @@ class Gathering:
 _NOTHING: Final = SessionReport()
 
 
-def session_of(*reports: Report | SessionReport) -> SessionReport:
-    """``reports`` as one session, whatever their order."""
-    return _joined(
-        *(each if isinstance(each, SessionReport) else _single(each) for each in reports)
-    )
+def session_of(*found: Found) -> SessionReport:
+    """All that was ``found`` as one session, whatever its order."""
+    return _joined(*map(_as_session, found))
 
 
 def merge(one: SessionReport, other: SessionReport) -> SessionReport:
     """Both sessions as one."""
     return _joined(one, other)
+
+
+def _as_session(found: Found) -> SessionReport:
+    if isinstance(found, SessionReport):
+        return found
+    return SessionReport((found,)) if isinstance(found, ScopeSummary) else _single(found)
 
 
 def _single(report: Report) -> SessionReport:
@@ -241,17 +247,6 @@ def _single(report: Report) -> SessionReport:
         unused_ignores=report.unused_ignores,
         internal_errors=report.internal_errors,
         eager_loads=tuple(replace(load, scopes=(report.name,)) for load in report.eager_loads),
-    )
-
-
-def _tells_more(report: Report) -> bool:
-    """Whether there is more to a report than its numbers."""
-    return bool(
-        report.findings
-        or report.cleared
-        or report.unused_ignores
-        or report.internal_errors
-        or report.eager_loads
     )
 
 
@@ -266,6 +261,22 @@ def _summary(report: Report) -> ScopeSummary:
         wall_time=report.wall_time,
         late_queries=report.late_queries,
         unjudged_queries=report.unjudged_queries,
+    )
+
+
+def summary_of(scope: Scope) -> ScopeSummary:
+    """A closed ``scope`` in numbers: all that there is to tell of one without any verdict."""
+    count, failed, seconds, _ = totals(scope)
+    return ScopeSummary(
+        scope.name,
+        scope.kind,
+        count,
+        scope.transactions,
+        failed,
+        seconds,
+        scope.wall_time,
+        scope.late,
+        scope.unjudged,
     )
 
 

@@ -122,6 +122,6 @@ class _Enforced:
     ) -> None:
         __tracebackhide__ = True
         recording = self._recordings.pop()
-        recording.close()
+        recording.end()
         if error is None and (excess := self._budget.excess(recording)):
             pytest.fail(excess, pytrace=False)

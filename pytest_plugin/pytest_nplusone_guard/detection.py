@@ -24,13 +24,12 @@ from pytest_nplusone_guard.workers import (
 )
 
 if TYPE_CHECKING:
-    from nplusone_guard.report.model import Report
-    from nplusone_guard.report.session import Gathering, SessionReport
+    from nplusone_guard.report.session import Found, Gathering, SessionReport
     from pytest_nplusone_guard.judging import Watched, Watcher
     from pytest_nplusone_guard.ratchet import Outcome, Ratchet
 
     #: The ids that the ratchet holds, the number of queries, and everything else.
-    Gathered = tuple[list[str], int, Report | SessionReport]
+    Gathered = tuple[list[str], int, Found]
 
 #: What a test was found to do, until its report is made.
 watched_key: Final = pytest.StashKey["Watched"]()
@@ -186,7 +185,7 @@ class Suite:
         report: pytest.TestReport,
         judged: list[str],
         count: int,
-        found: Report | SessionReport,
+        found: Found,
     ) -> None:
         self.judged.update(judged)
         if report.passed:

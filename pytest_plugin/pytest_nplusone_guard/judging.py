@@ -12,13 +12,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from nplusone_guard.analysis.findings import Finding, UnusedIgnore
+from nplusone_guard.analysis.merging import NOTHING
 from nplusone_guard.capture import hook
 from nplusone_guard.guard import Recording, default_policy, open_scope
 from nplusone_guard.ignores import describe
 from nplusone_guard.middleware import connect_signals
 from nplusone_guard.policy import IgnoreEntry, Policy
 from nplusone_guard.report.model import Report
-from nplusone_guard.report.session import SessionReport, session_of
+from nplusone_guard.report.session import Found, SessionReport, session_of, summary_of
 
 if TYPE_CHECKING:
     from pytest_nplusone_guard.declarations import Mode
@@ -74,7 +75,7 @@ class Watched:
         self.name = name
         self.mode = mode
         self.policy = policy
-        self.found: Report | SessionReport | None = None
+        self.found: Found | None = None
         self.shown: Report | None = None
         #: Whether the failure of the test is what was found.
         self.told = False
@@ -85,11 +86,15 @@ class Watched:
 
     def take(self, recording: Recording) -> None:
         """Keep what one call has found."""
-        report = recording.close()
-        if self.shown is None or len(report) > len(self.shown):
-            self.shown = report
+        found: Found
+        if recording.end() == NOTHING and not recording.scope.errors:  # as in most tests
+            found = summary_of(recording.scope)
+        else:
+            found = recording.report
+            if self.shown is None or len(found) > len(self.shown):
+                self.shown = found
         # Joining takes longer than many a test, and most have one scope.
-        self.found = report if self.found is None else session_of(self.found, report)
+        self.found = found if self.found is None else session_of(self.found, found)
 
     @property
     def session(self) -> SessionReport:

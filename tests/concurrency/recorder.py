@@ -16,6 +16,7 @@ def install():
     file = os.environ.get(VARIABLE)
     if file:
         middleware.deliver = lambda report, policy, exception=None: write(file, report)
+        middleware.is_heard = lambda findings, policy: True
 
 
 def write(file, report):

@@ -96,6 +96,7 @@ def collect_into(reports, threads):
         threads.add(threading.get_ident())
 
     middleware.deliver = deliver
+    middleware.is_heard = lambda findings, policy: True
 
 
 def serve_by_threads(sizes, reports=None, threads=None):

@@ -367,6 +367,7 @@ def broken(*args, **kwargs):
         (units, "end"),
         (units, "open_scope"),
         (units, "default_policy"),
+        (units, "is_heard"),
         (units, "deliver_unraised"),
         (correlation, "current_correlation_id"),
         (correlation, "accept"),

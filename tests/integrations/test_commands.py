@@ -36,6 +36,7 @@ def told(monkeypatch, users):
         collected.append((report, exception))
 
     monkeypatch.setattr(commands, "deliver", deliver)
+    monkeypatch.setattr(commands, "is_heard", lambda findings, policy: True)
     return collected
 
 
@@ -179,7 +180,7 @@ def broken(*args, **kwargs):
 
 
 @pytest.mark.parametrize(
-    "name", ["open_scope", "default_policy", "open_scope_of_context", "deliver"]
+    "name", ["open_scope", "default_policy", "open_scope_of_context", "is_heard", "deliver"]
 )
 def test_a_fault_of_the_guard_reaches_no_command(users, mode, monkeypatch, caplog, name):
     monkeypatch.setattr(commands, name, broken)

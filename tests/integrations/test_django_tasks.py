@@ -132,6 +132,7 @@ def broken(*args, **kwargs):
         (units, "begin"),
         (units, "end"),
         (units, "open_scope"),
+        (units, "is_heard"),
         (units, "deliver_unraised"),
         (correlation, "current_correlation_id"),
     ],
