@@ -35,7 +35,17 @@ def _library_roots() -> tuple[str, ...]:
 
 
 def _real(path: str) -> str:
-    return os.path.normcase(os.path.realpath(path))
+    """As ``realpath``, which looks at each folder above: once is enough for all its files."""
+    folder, name = os.path.split(path)
+    if not name.strip("."):
+        return os.path.normcase(os.path.realpath(path))
+    found = os.path.join(_real_folder(folder), name)
+    return os.path.normcase(os.path.realpath(found) if os.path.islink(found) else found)
+
+
+@functools.lru_cache(maxsize=1024)
+def _real_folder(path: str) -> str:
+    return os.path.realpath(path)
 
 
 LIBRARY_ROOTS: Final = _library_roots()

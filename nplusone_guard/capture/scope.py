@@ -6,12 +6,13 @@ import copy
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextvars import ContextVar
 from types import CodeType, FrameType
 from typing import Any, Final
 
 from nplusone_guard.capture import callpath
+from nplusone_guard.capture.codes import line_of
 from nplusone_guard.capture.fingerprint import Fingerprint, InList
 from nplusone_guard.policy import Policy
 
@@ -154,7 +155,7 @@ class Scope:
         "recording",
         "root",
         "root_code",
-        "root_line",
+        "root_offset",
         "sequence",
         "timeline",
         "timeline_left",
@@ -183,8 +184,8 @@ class Scope:
         self.extra: dict[str, Any] = {}
         self.root = root
         self.root_code = root.f_code if root is not None else None
-        #: The line that opened the scope: a loop around it is not inside the scope.
-        self.root_line = root.f_lineno if root is not None else 0
+        #: The instruction that opened the scope.
+        self.root_offset = root.f_lasti if root is not None else -1
         #: Called once, without a lock, when a query is begun after the scope has closed.
         self.on_late: Callable[[Scope], None] | None = None
         #: What closes the scope, while it is open.
@@ -218,10 +219,16 @@ class Scope:
         self.errors: list[str] = []
         #: Relations that were loaded eagerly, where that is looked at.
         self.eager: set[Any] = set()
-        self.ancestors = tuple(_ancestors(self))
-        self.recorders = _recorders(self)
+        self.ancestors: tuple[Scope, ...] = ()
+        #: The scopes that judge a query: from the innermost out to the innermost unit.
+        self.recorders: tuple[Scope, ...] = (self,)
         #: Outer scopes that only count.
-        self.beyond = self.ancestors[len(self.recorders) - 1 :]
+        self.beyond: tuple[Scope, ...] = ()
+        if parent is not None:
+            self.ancestors = (parent, *parent.ancestors)
+            if kind not in UNITS:
+                self.recorders = (self, *parent.recorders)
+            self.beyond = self.ancestors[len(self.recorders) - 1 :]
 
     def note_query(self, alias: str, elapsed: float, failed: bool) -> None:
         """Count one query that is in no group: a unit inside judges it, or nobody can."""
@@ -248,6 +255,11 @@ class Scope:
                 kept.clear()
 
     @property
+    def root_line(self) -> int:
+        """The line that opened the scope: a loop around it is not inside the scope."""
+        return line_of(self.root_code, self.root_offset) if self.root_code is not None else 0
+
+    @property
     def query_count(self) -> int:
         """All queries, without transaction control."""
         return self.other_count + sum(group.count for group in self.all_groups())
@@ -256,23 +268,6 @@ class Scope:
         """Every group once, in the order of first sighting."""
         found = {id(group): group for group in self.groups.values()}
         return sorted(found.values(), key=lambda group: group.sequence)
-
-
-def _ancestors(scope: Scope) -> Iterator[Scope]:
-    outer = scope.parent
-    while outer is not None:
-        yield outer
-        outer = outer.parent
-
-
-def _recorders(scope: Scope) -> tuple[Scope, ...]:
-    """The scopes that judge a query: from the innermost out to the innermost unit."""
-    judged = [scope]
-    for outer in scope.ancestors:
-        if judged[-1].kind in UNITS:
-            break
-        judged.append(outer)
-    return tuple(judged)
 
 
 def open_scope_of_context() -> Scope | None:

@@ -29,10 +29,8 @@ if TYPE_CHECKING:
     from pytest_nplusone_guard.ratchet import Outcome, Ratchet
 
     #: The ids that the ratchet holds, the number of queries, and everything else.
-    Gathered = tuple[list[str], int, Found]
+    Gathered = tuple[list[str], int, SessionReport]
 
-#: What a test was found to do, until its report is made.
-watched_key: Final = pytest.StashKey["Watched"]()
 #: The attribute of a report that carries what was found, as JSON, from any process.
 ATTRIBUTE: Final = "nplusone_guard"
 TITLE: Final = "query loops"
@@ -61,8 +59,9 @@ class Suite:
         self.notes: list[str] = []
         self.problems: list[str] = []
         #: What a test of this process was found to do, until its report is heard of.
-        self._held: dict[str, Gathered] = {}
+        self._held: dict[str, Watched] = {}
         self._process = os.getpid()
+        self._is_child = False
         #: What was recorded; there once anything is watched.
         self._ratchet: Ratchet | None = None
         #: There once a test is watched.
@@ -106,8 +105,11 @@ class Suite:
         if self._ratchet is None or mode == "off" or not django_is_configured():
             return (yield)
         watched = self._watch(item, mode)
-        with around_function(item, watched.opening):
-            result = yield
+        try:
+            with around_function(item, watched.opening):
+                result = yield
+        finally:
+            self._hold(item, watched)
         if mode == "fail" and not _has_failed(item):
             self._fail(watched, self._ratchet)
         return result
@@ -117,14 +119,24 @@ class Suite:
             self._watcher = self._start()
         self._watcher.code.add(str(item.path))
         ignores = item.stash.get(marked_key, UNMARKED).ignores
-        watched = item.stash[watched_key] = self._watcher.watch(item.nodeid, mode, ignores)
-        return watched
+        return self._watcher.watch(item.nodeid, mode, ignores)
 
     def _start(self) -> Watcher:
         from pytest_nplusone_guard import judging, testcode
 
         judging.start()
         return judging.Watcher(testcode.TestCode(self.config, self.options.test_paths))
+
+    def _hold(self, item: pytest.Item, watched: Watched) -> None:
+        """Keep what was found until the report of the call comes by."""
+        if watched.found is None:  # the function was not called
+            return
+        watched.note_ignores(item.stash.get(marked_key, UNMARKED).ignores)
+        _note_properties(item, watched)
+        self._held[item.nodeid] = watched
+        if os.getpid() != self._process and not self._is_child:
+            self._is_child = True
+            self.config.pluginmanager.register(_Forked(self))
 
     def _fail(self, watched: Watched, ratchet: Ratchet) -> None:
         __tracebackhide__ = True
@@ -137,55 +149,48 @@ class Suite:
         if told:
             pytest.fail("\n".join(told), pytrace=False)
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(
-        self, item: pytest.Item, call: pytest.CallInfo[None]
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Put what was found on the report of the call."""
-        watched = item.stash.get(watched_key, None) if call.when == "call" else None
-        # Subtests make reports while the test is still running.
-        if watched is None or watched.found is None:
-            return (yield)
-        del item.stash[watched_key]  # pytest keeps the item until all tests have run
-        watched.note_ignores(item.stash.get(marked_key, UNMARKED).ignores)
-        _note_properties(item, watched)
-        report = yield
-        found = self._found(watched)
-        if self.is_worker or os.getpid() != self._process:
-            # As text: reports go from process to process, and into files.
-            session = watched.session.to_json()
-            setattr(report, ATTRIBUTE, json.dumps([*found, session]))
-        else:
-            self._held[item.nodeid] = (*found, watched.found)
-        if watched.findings and not watched.told:
-            text = watched.render(watched.findings, width_of(self.config))
-            report.sections.append((TITLE, text))
-        return report
-
-    def _found(self, watched: Watched) -> tuple[list[str], int]:
-        """The findings that the ratchet holds, and the number of queries."""
-        # A test that is marked to report only is none of them.
-        held = watched.mode == "fail" or self.options.mode == "report"
-        return [each.id for each in watched.judged] if held else [], watched.query_count
-
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Gather what the tests have found, of whatever process they ran in."""
         if self.is_worker:
+            self.pack(report)
             return
         if report.when not in PHASES:  # the process of the test has died
             self.collected.errors += 1
         if report.when == "call":
             (self.ran.passed.add if report.passed else self.ran.passed.discard)(report.nodeid)
-            found = self._held.pop(report.nodeid, None) or _unpacked(report)
-            if found is not None:
+            watched = self._held.pop(report.nodeid, None)
+            if watched is not None:
+                self._show(report, watched)
+                self._gather(report, *self._judged_of(watched), watched.found)
+            elif (found := _unpacked(report)) is not None:
                 self._gather(report, *found)
+
+    def pack(self, report: pytest.TestReport) -> None:
+        """Put what was found on the report that another process is going to read, as text."""
+        watched = self._held.pop(report.nodeid, None) if report.when == "call" else None
+        if watched is not None:
+            self._show(report, watched)
+            session = watched.session.to_json()
+            setattr(report, ATTRIBUTE, json.dumps([*self._judged_of(watched), session]))
+
+    def _show(self, report: pytest.TestReport, watched: Watched) -> None:
+        if watched.findings and not watched.told:
+            text = watched.render(watched.findings, width_of(self.config))
+            report.sections.append((TITLE, text))
+
+    def _judged_of(self, watched: Watched) -> tuple[list[str], int]:
+        """The findings that the ratchet holds, and the number of queries."""
+        # A test that is marked to report only is none of them.
+        held = watched.mode == "fail" or self.options.mode == "report"
+        return [each.id for each in watched.judged] if held else [], watched.query_count
 
     def _gather(
         self,
         report: pytest.TestReport,
         judged: list[str],
         count: int,
-        found: Found,
+        found: Found | None,
     ) -> None:
         self.judged.update(judged)
         if report.passed:
@@ -196,7 +201,8 @@ class Suite:
             from nplusone_guard.report.session import Gathering
 
             self._gathering = Gathering()
-        self._gathering.add(found)
+        if found is not None:
+            self._gathering.add(found)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """Note that a test has run; a controller hears of those of its workers."""
@@ -315,6 +321,21 @@ class Suite:
             yield from outcome.lines(strict=self.options.strict, verbose=verbose)
         for note in (*self.notes, *ratchet.missing, *self.problems):
             yield f" {note}"
+
+
+class _Forked:
+    """In a child that runs one test and hands its reports on, where nobody is told of them."""
+
+    def __init__(self, suite: Suite) -> None:
+        self._suite = suite
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        self._suite.pack(report)
+        return report
 
 
 def switch_on(config: pytest.Config) -> Suite:

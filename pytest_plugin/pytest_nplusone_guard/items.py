@@ -5,35 +5,46 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import TracebackType
 from typing import Any
 
+Opening = Callable[[], AbstractContextManager[object]]
 
-@contextmanager
-def around_function(
-    item: Any, opening: Callable[[], AbstractContextManager[object]]
-) -> Iterator[None]:
+
+class around_function:  # noqa: N801 - used as the function that it stands in place of
     """While ``item`` runs, each call of its function runs inside ``opening()``.
 
-    The function itself is wrapped, and not the call phase: ``setUp`` is set-up, and an
+    The function itself is exchanged, and not the call phase: ``setUp`` is set-up, and an
     async test runs in a context of its own. Hypothesis calls its function once for each
     example, and each of them stands alone.
     """
-    examples = getattr(item.obj, "hypothesis", None)
-    holder, name = (item, "obj") if examples is None else (examples, "inner_test")
-    original = getattr(holder, name)
-    setattr(holder, name, _wrapped(original, opening))
-    case = _test_case(item)
-    if case is not None:
-        # pytest leaves async methods to the case itself.
-        setattr(case, item.name, item.obj)
-    try:
-        yield
-    finally:
-        setattr(holder, name, original)
-        if case is not None:
-            vars(case).pop(item.name, None)
+
+    __slots__ = ("_case", "_holder", "_item", "_name", "_opening", "_original")
+
+    def __init__(self, item: Any, opening: Opening) -> None:
+        examples = getattr(item.obj, "hypothesis", None)
+        self._holder, self._name = (item, "obj") if examples is None else (examples, "inner_test")
+        self._item, self._opening = item, opening
+        self._original = getattr(self._holder, self._name)
+        self._case = _test_case(item)
+
+    def __enter__(self) -> None:
+        setattr(self._holder, self._name, _exchanged(self._original, self._opening))
+        if self._case is not None:
+            # pytest leaves async methods to the case itself.
+            setattr(self._case, self._item.name, self._item.obj)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        setattr(self._holder, self._name, self._original)
+        if self._case is not None:
+            vars(self._case).pop(self._item.name, None)
 
 
 def _test_case(item: Any) -> Any:
@@ -42,10 +53,8 @@ def _test_case(item: Any) -> Any:
     return instance if unittest and isinstance(instance, unittest.TestCase) else None
 
 
-def _wrapped(
-    function: Callable[..., Any], opening: Callable[[], AbstractContextManager[object]]
-) -> Callable[..., Any]:
-    # The scope is opened by the frame that the call paths end at: this one.
+def _exchanged(function: Callable[..., Any], opening: Opening) -> Callable[..., Any]:
+    # The scope is opened by the frame that the call paths end at: one of this file.
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)
@@ -56,10 +65,12 @@ def _wrapped(
 
         return run_async
 
-    @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         with opening():
             return function(*args, **kwargs)
 
+    # What else ``functools.wraps`` copies takes longer than to open the scope, and whoever
+    # asks for it finds it on the function itself.
+    run.__wrapped__ = function  # type: ignore[attr-defined]
     return run
