@@ -65,6 +65,7 @@ def is_library_file(filename: str) -> bool:
     return _real(filename).startswith(LIBRARY_ROOTS)
 
 
+@functools.lru_cache(maxsize=4096)
 def package_of_file(filename: str) -> str:
     """The top-level package of an installed file; empty for one of the user's own."""
     return module_of_file(filename).partition(".")[0]
