@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import reprlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.conf import settings
 from django.core.signals import setting_changed
@@ -31,8 +30,7 @@ _shown = reprlib.Repr()
 _shown.maxstring = _shown.maxother = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing that is wrong with the setting; ``code`` is the id of its system check."""
 
     code: str
@@ -46,8 +44,7 @@ class Problem:
 Say = Callable[[Problem], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """One key of the setting: the policy field it fills and what it may hold."""
 
     name: str

@@ -15,7 +15,6 @@ import re
 import sys
 import tokenize
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
@@ -214,8 +213,7 @@ def describe(entry: IgnoreEntry) -> str:
 # ── in comments: # nplusone: ignore[rule] reason ────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class CommentIgnore:
+class CommentIgnore(NamedTuple):
     """One ignore comment; where ``problem`` says something it suppresses nothing."""
 
     file: str
@@ -289,8 +287,7 @@ def _read_template(file: str, lines: list[str]) -> _Comments:
     return found
 
 
-@dataclass(slots=True)
-class _Statement:
+class _Statement(NamedTuple):
     """The physical lines of one logical line, with the comments on them."""
 
     first: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 Severity = Literal["error", "warning"]
 Mode = Literal["off", "log", "warn", "raise"]
@@ -32,8 +32,7 @@ RULES: dict[str, Severity] = {
 OPT_IN = frozenset({"unused-eager-load"})
 
 
-@dataclass(frozen=True, slots=True)
-class IgnoreEntry:
+class IgnoreEntry(NamedTuple):
     """One targeted ignore; every given criterion must match. ``reason`` is mandatory."""
 
     reason: str

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field, replace
 from itertools import repeat
 from operator import attrgetter
 from types import CodeType, FrameType, MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from nplusone_guard.capture.codes import (
     INNER_CODES,
@@ -218,8 +218,7 @@ class Stack:
         self.variants: dict[tuple[Place, ...], Path] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """What is special about the frames of a library function."""
 
     #: Reads the frame's locals for the facts of a sighting.

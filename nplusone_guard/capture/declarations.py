@@ -8,7 +8,7 @@ import linecache
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from nplusone_guard.capture.callpath import Spot
 from nplusone_guard.capture.codes import is_library_file, package_of_file
@@ -27,8 +27,7 @@ _BASES: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(NamedTuple):
     """One line of source."""
 
     file: str

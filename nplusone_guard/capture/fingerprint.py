@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import cache
+from typing import NamedTuple
 
 from nplusone_guard.capture.sql_control import (
     NAMED_BY_FIRST_WORD,
@@ -45,8 +45,7 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
+class Fingerprint(NamedTuple):
     """The shape of a statement, equal for all its executions, and facts of this text."""
 
     text: str
@@ -209,7 +208,7 @@ class _Cache(dict[str, Fingerprint]):
         if len(self.shapes) >= MAX_ENTRIES:
             self.shapes.clear()
         shared = self.shapes.setdefault(found.text, found.text)
-        return found if shared is found.text else replace(found, text=shared)
+        return found if shared is found.text else found._replace(text=shared)
 
     def _drop_oldest(self) -> bool:
         try:

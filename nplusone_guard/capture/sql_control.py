@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from nplusone_guard.capture.sql_tokens import Dialect
 from nplusone_guard.capture.sql_words import KEYWORDS
@@ -76,8 +76,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE | re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Control:
+class Control(NamedTuple):
     """A statement of transaction control: its shape, what it does, to which savepoint."""
 
     text: str

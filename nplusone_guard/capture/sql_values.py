@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class InList:
+class InList(NamedTuple):
     """One IN list, ``ANY(ARRAY[…])`` or chain of equal OR terms, with two terms or more.
 
     Lists under NOT are not kept: they ask for no rows.
@@ -23,8 +22,7 @@ class InList:
     digest: int
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(NamedTuple):
     """The operand of LIMIT or OFFSET: a number in the text, or a placeholder's index."""
 
     value: int | None

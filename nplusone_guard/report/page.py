@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from nplusone_guard.analysis.findings import Site
 from nplusone_guard.report import columns
@@ -22,8 +22,7 @@ INDENT = " " * (3 + LABEL + 2)
 Row = tuple[str, str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """Where a text goes: how wide, in which encoding, below which directory."""
 
     width: int

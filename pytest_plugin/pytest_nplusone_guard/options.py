@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 import pytest
 
@@ -21,8 +21,7 @@ from pytest_nplusone_guard.declarations import (
 IN_INI: Final = ("baseline", "budgets", "allow", "report")
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """The options of one run, each from the strongest place that states it."""
 
     mode: Mode
@@ -38,7 +37,7 @@ class Options:
     allow: str = ""
     reports: tuple[str, ...] = ()
     #: What is stated in the ini file, and where: ``{"baseline": "tox.ini: nplusone_baseline"}``.
-    places: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, str] = MappingProxyType({})
 
     @property
     def barred(self) -> bool:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 
 class Facts:
@@ -73,11 +72,10 @@ class Facts:
         if self.parent is not None:
             self.parent_key = row_digest(self.parent)
             self.parent = None
-        self.fks = tuple(replace(one, value=None) for one in self.fks)
+        self.fks = tuple(one._replace(value=None) for one in self.fks)
 
 
-@dataclass(frozen=True, slots=True)
-class ForeignKeyCondition:
+class ForeignKeyCondition(NamedTuple):
     """One ``fk = value`` of a WHERE clause."""
 
     #: ``app.Model.fk``

@@ -12,10 +12,9 @@ import functools
 import linecache
 import re
 from collections.abc import Hashable
-from dataclasses import dataclass
 from itertools import islice
 from types import CodeType, FrameType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from nplusone_guard.capture.callpath import NO_FILE, Mark, Spot
 from nplusone_guard.capture.codes import exact_position, line_of, package_of_file
@@ -38,8 +37,7 @@ def find(frame: FrameType) -> Mark | None:
     return Mark(spot=functools.partial(_spot, _compiled(frame.f_code, template)), fixed=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Compiled:
+class _Compiled(NamedTuple):
     """What there is to know of one code object that a template was compiled to."""
 
     file: str
