@@ -15,10 +15,8 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from nplusone_guard.analysis import eager
 from nplusone_guard.analysis.findings import Cleared, EagerLoad, Finding, Site, UnusedIgnore
-from nplusone_guard.capture.scope import Scope
 from nplusone_guard.report import json as report_json
 from nplusone_guard.report import records
-from nplusone_guard.report.build import totals
 from nplusone_guard.report.model import Report
 
 SCHEMA_VERSION: Final = 1
@@ -261,22 +259,6 @@ def _summary(report: Report) -> ScopeSummary:
         wall_time=report.wall_time,
         late_queries=report.late_queries,
         unjudged_queries=report.unjudged_queries,
-    )
-
-
-def summary_of(scope: Scope) -> ScopeSummary:
-    """A closed ``scope`` in numbers: all that there is to tell of one without any verdict."""
-    count, failed, seconds, _ = totals(scope)
-    return ScopeSummary(
-        scope.name,
-        scope.kind,
-        count,
-        scope.transactions,
-        failed,
-        seconds,
-        scope.wall_time,
-        scope.late,
-        scope.unjudged,
     )
 
 

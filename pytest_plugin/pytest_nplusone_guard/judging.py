@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 from nplusone_guard.analysis.findings import Finding, UnusedIgnore
 from nplusone_guard.analysis.merging import NOTHING
 from nplusone_guard.capture import hook
+from nplusone_guard.capture.scope import Scope
 from nplusone_guard.guard import Recording, default_policy, open_scope
 from nplusone_guard.ignores import describe
 from nplusone_guard.middleware import connect_signals
 from nplusone_guard.policy import IgnoreEntry, Policy
+from nplusone_guard.report.build import totals
 from nplusone_guard.report.model import Report
-from nplusone_guard.report.session import Found, SessionReport, session_of, summary_of
+from nplusone_guard.report.session import Found, ScopeSummary, SessionReport, session_of
 
 if TYPE_CHECKING:
     from pytest_nplusone_guard.declarations import Mode
@@ -88,7 +90,7 @@ class Watched:
         """Keep what one call has found."""
         found: Found
         if recording.end() == NOTHING and not recording.scope.errors:  # as in most tests
-            found = summary_of(recording.scope)
+            found = _in_numbers(recording.scope)
         else:
             found = recording.report
             if self.shown is None or len(found) > len(self.shown):
@@ -144,6 +146,22 @@ class Watched:
 
         shown = replace(report, findings=findings, unused_ignores=())
         return text.render(shown, width=width, base_dir=self.policy.base_dir, named=False)
+
+
+def _in_numbers(scope: Scope) -> ScopeSummary:
+    """A closed ``scope`` in numbers: all that there is to tell of one without any verdict."""
+    count, failed, seconds, _ = totals(scope)
+    return ScopeSummary(
+        scope.name,
+        scope.kind,
+        count,
+        scope.transactions,
+        failed,
+        seconds,
+        scope.wall_time,
+        scope.late,
+        scope.unjudged,
+    )
 
 
 class Opening:
