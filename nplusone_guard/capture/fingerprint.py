@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from nplusone_guard.capture.sql_control import (
     NAMED_BY_FIRST_WORD,
+    Control,
     read_control,
     read_savepoint,
     without_cursor,
@@ -92,7 +93,7 @@ def fingerprint(sql: str, vendor: str = "sqlite") -> Fingerprint:
     """
     known = read_savepoint(sql, vendor)
     if known is not None:
-        return Fingerprint(known.text, "control", control=known.control, savepoint=known.savepoint)
+        return _of_savepoint(known)
     reader = read(sql if len(sql) <= MAX_TEXT else _beginning(sql), vendor)
     text, kind, control, savepoint = _told(reader)
     truncated = reader.cut or len(sql) > MAX_TEXT
@@ -114,6 +115,10 @@ def fingerprint(sql: str, vendor: str = "sqlite") -> Fingerprint:
         truncated,
         not (varies or control or kind in _WRITES),
     )
+
+
+def _of_savepoint(known: Control) -> Fingerprint:
+    return Fingerprint(known.text, "control", savepoint=known.savepoint, control=known.control)
 
 
 def _beginning(sql: str) -> str:
@@ -193,6 +198,9 @@ class _Cache(dict[str, Fingerprint]):
     def __missing__(self, sql: str) -> Fingerprint:
         if len(sql) > LONG_TEXT:
             return self._long(sql)
+        known = read_savepoint(sql, self.vendor)
+        if known is not None:  # nearly all that is not remembered
+            return _of_savepoint(known)
         found = self._read(sql)
         if found.savepoint is not None:  # never the same text again
             return found
