@@ -104,9 +104,10 @@ class Recording:
         """
         with self._lock:
             if self._own is None:
-                self._close_inner()
-                self.suspend()
                 scope = self.scope
+                if current_scope.get() is not scope:
+                    self._close_inner()
+                self.suspend()
                 scope.end()
                 own = judged(scope)
                 adopt(scope, own)

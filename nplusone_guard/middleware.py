@@ -374,7 +374,12 @@ def _on_started(environ: Any = None, **_: object) -> None:
 
 
 def _environ_header(environ: Mapping[str, str], name: str) -> str | None:
-    return environ.get(f"HTTP_{name.upper().replace('-', '_')}")
+    return environ.get(_in_environ(name))
+
+
+@lru_cache(maxsize=8)
+def _in_environ(name: str) -> str:
+    return f"HTTP_{name.upper().replace('-', '_')}"
 
 
 def _on_finished(**_: object) -> None:

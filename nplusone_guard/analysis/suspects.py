@@ -36,7 +36,7 @@ class Suspects:
 def suspects_of(scope: Scope) -> Suspects:
     """What may be found in ``scope``; what exempt code alone asked for is cleared."""
     found = Suspects()
-    for groups in _by_shape(scope) if _repeats(scope) else ():
+    for groups in _by_shape(scope):
         count = sum(group.count for group in groups)
         repeated = count >= scope.policy.threshold and _may_repeat(groups, scope)
         spread = len(groups) > 1 and count >= DUPLICATES
@@ -50,7 +50,7 @@ def suspects_of(scope: Scope) -> Suspects:
     return found
 
 
-def _repeats(scope: Scope) -> bool:
+def repeats(scope: Scope) -> bool:
     """Whether any statement was sent twice; nearly all scopes are done with by this."""
     seen = set()
     for (alias, text, _), group in scope.groups.items():

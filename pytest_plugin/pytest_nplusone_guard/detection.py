@@ -154,10 +154,7 @@ class Suite:
         """Gather what the tests have found, of whatever process they ran in."""
         if self.is_worker:
             self.pack(report)
-            return
-        if report.when not in PHASES:  # the process of the test has died
-            self.collected.errors += 1
-        if report.when == "call":
+        elif report.when == "call":
             (self.ran.passed.add if report.passed else self.ran.passed.discard)(report.nodeid)
             watched = self._held.pop(report.nodeid, None)
             if watched is not None:
@@ -165,6 +162,8 @@ class Suite:
                 self._gather(report, *self._judged_of(watched), watched.found)
             elif (found := _unpacked(report)) is not None:
                 self._gather(report, *found)
+        elif report.when not in PHASES:  # the process of the test has died
+            self.collected.errors += 1
 
     def pack(self, report: pytest.TestReport) -> None:
         """Put what was found on the report that another process is going to read, as text."""
@@ -182,7 +181,9 @@ class Suite:
     def _judged_of(self, watched: Watched) -> tuple[list[str], int]:
         """The findings that the ratchet holds, and the number of queries."""
         # A test that is marked to report only is none of them.
-        held = watched.mode == "fail" or self.options.mode == "report"
+        held = watched.shown is not None and (
+            watched.mode == "fail" or self.options.mode == "report"
+        )
         return [each.id for each in watched.judged] if held else [], watched.query_count
 
     def _gather(
@@ -192,7 +193,8 @@ class Suite:
         count: int,
         found: Found | None,
     ) -> None:
-        self.judged.update(judged)
+        if judged:
+            self.judged.update(judged)
         if report.passed:
             self.counts[report.nodeid] = count
         else:
@@ -372,6 +374,8 @@ def _has_failed(item: pytest.Item) -> bool:
 
 def _note_properties(item: pytest.Item, watched: Watched) -> None:
     """Numbers for JUnit's file; those of a run before, where the test is run again, go."""
-    kept = [each for each in item.user_properties if each[0] not in PROPERTIES]
-    values = (watched.query_count, " ".join(finding.id for finding in watched.findings))
-    item.user_properties[:] = [*kept, *zip(PROPERTIES, values, strict=True)]
+    properties = item.user_properties
+    if properties:
+        properties[:] = [each for each in properties if each[0] not in PROPERTIES]
+    values = (watched.query_count, " ".join([finding.id for finding in watched.findings]))
+    properties += zip(PROPERTIES, values, strict=True)

@@ -116,6 +116,8 @@ class Watched:
     @property
     def judged(self) -> tuple[Finding, ...]:
         """The findings that fail by the policy, unless they are known."""
+        if self.shown is None:
+            return ()
         return tuple(
             finding
             for finding in self.findings
