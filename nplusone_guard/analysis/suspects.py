@@ -6,14 +6,18 @@ Most tests and requests repeat nothing, and then closing their scope costs next 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from nplusone_guard.analysis.carriers import is_asked_only_by
 from nplusone_guard.analysis.findings import Cleared
 from nplusone_guard.analysis.places import site_at, user_place
 from nplusone_guard.analysis.turns import may_be_branches
 from nplusone_guard.capture.scope import Group, Scope
+
+#: Database and text of a statement.
+ShapeKey: TypeAlias = "tuple[str, str]"
 
 #: Equal look-ups anywhere in a scope are duplicates from this many on.
 DUPLICATES: Final = 3
@@ -33,11 +37,14 @@ class Suspects:
         return bool(self.loops or self.spread)
 
 
-def suspects_of(scope: Scope) -> Suspects:
-    """What may be found in ``scope``; what exempt code alone asked for is cleared."""
+def suspects_of(scope: Scope, shapes: Collection[ShapeKey]) -> Suspects:
+    """What of ``shapes``, those that were sent twice, may be found in ``scope``.
+
+    What exempt code alone asked for is cleared.
+    """
     found = Suspects()
-    for groups in _by_shape(scope):
-        count = sum(group.count for group in groups)
+    for groups in _by_shape(scope, shapes):
+        count = sum([group.count for group in groups])
         repeated = count >= scope.policy.threshold and _may_repeat(groups, scope)
         spread = len(groups) > 1 and count >= DUPLICATES
         if not (repeated or spread):
@@ -50,28 +57,29 @@ def suspects_of(scope: Scope) -> Suspects:
     return found
 
 
-def repeats(scope: Scope) -> bool:
-    """Whether any statement was sent twice; nearly all scopes are done with by this."""
-    seen = set()
+def repeated_shapes(scope: Scope) -> set[ShapeKey]:
+    """The statements that were sent twice; nearly all scopes are done with by this."""
+    seen: set[ShapeKey] = set()
+    again: set[ShapeKey] = set()
     for (alias, text, _), group in scope.groups.items():
         shape = (alias, text.removesuffix(_OFFSET))
         if group.count > 1 or shape in seen:
-            return True
+            again.add(shape)
         seen.add(shape)
-    return False
+    return again
 
 
 #: The first of several indexed rows has none.
 _OFFSET: Final = " OFFSET ?"
 
 
-def _by_shape(scope: Scope) -> list[list[Group]]:
-    shapes: dict[tuple[str, str], list[Group]] = defaultdict(list)
-    for group in scope.all_groups():
-        if not group.fingerprint.truncated:
-            text = group.fingerprint.text.removesuffix(_OFFSET)
-            shapes[group.alias, text].append(group)
-    return list(shapes.values())
+def _by_shape(scope: Scope, shapes: Collection[ShapeKey]) -> list[list[Group]]:
+    found: dict[ShapeKey, list[Group]] = defaultdict(list)
+    for group in scope.all_groups() if shapes else ():
+        shape = (group.alias, group.fingerprint.text.removesuffix(_OFFSET))
+        if shape in shapes and not group.fingerprint.truncated:
+            found[shape].append(group)
+    return list(found.values())
 
 
 def _may_repeat(groups: list[Group], scope: Scope) -> bool:

@@ -498,7 +498,9 @@ def _keyed_places(frame: Any, indices: tuple[int, ...]) -> tuple[Place, ...]:
     places: list[Place] = []
     at = 0
     for index in indices:
-        frame, at = _outwards(frame, index - at), index
+        for _ in repeat(None, index - at):
+            frame = frame.f_back
+        at = index
         places.append(table.step(frame)[0])
     return tuple(places)
 

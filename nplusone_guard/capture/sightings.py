@@ -81,34 +81,29 @@ def sight(scope: Scope, known: Group | None, query: Query) -> Group | None:
 
 def _make_known_group(scope: Scope, query: Query, sighting: Sighting) -> Group | None:
     """As ``_make_group``, where neither of the two sightings has anything to look at."""
-    group = _new_group(scope, query, query[0][2])
+    group = _new_group(scope, query, query[0][2], sighting)
     if group is not None:
-        group.first = group.second = sighting
+        group.second = sighting
         group.slow = False
-        _note_group(scope, group, sighting.facts.model)
     return group
 
 
-def _new_group(scope: Scope, query: Query, path: callpath.Path) -> Group | None:
+def _new_group(
+    scope: Scope, query: Query, path: callpath.Path, sighting: Sighting | None = None
+) -> Group | None:
+    """A group with its first ``sighting``, which is looked for where it is not given."""
     if scope.sequence >= scope.policy.max_groups:
         scope.unjudged += 1
         return None
     scope.sequence += 1
     group = Group(query[0][0], query[1], path, scope.sequence)
     group.codes = query[4]
+    group.first = first = sighting or _sighting(scope, query, None)
+    group.ignores = active_ignores.get()
+    model = first.facts.model
+    if model and query[1].kind == "select":
+        scope.reads.setdefault(model, []).append(group)
     return group
-
-
-def _note_group(scope: Scope, group: Group, model: str) -> None:
-    ignores = active_ignores.get()
-    if ignores:
-        group.ignores = ignores
-    if model and group.fingerprint.kind == "select":
-        reads = scope.reads.get(model)
-        if reads is None:
-            scope.reads[model] = [group]
-        else:
-            reads.append(group)
 
 
 def _sight_folded(scope: Scope, query: Query, folded: callpath.Path) -> Group | None:
@@ -136,13 +131,12 @@ def _sight_folded(scope: Scope, query: Query, folded: callpath.Path) -> Group | 
 
 def _make_group(scope: Scope, query: Query, path: callpath.Path) -> Group | None:
     group = _new_group(scope, query, path)
-    if group is not None:
-        group.first = first = _sighting(scope, query, None)
-        if query[6]:
-            group.many = _rows(query[5])
-        elif first.facts.operation in PASSING and path.met is not None:
-            _look_ahead(scope, path, query)
-        _note_group(scope, group, first.facts.model)
+    if group is None or group.first is None:
+        return group
+    if query[6]:
+        group.many = _rows(query[5])
+    elif path.met is not None and group.first.facts.operation in PASSING:
+        _look_ahead(scope, path, query)
     return group
 
 

@@ -9,7 +9,7 @@ from nplusone_guard import correlation
 from nplusone_guard.analysis.eager import RULE as UNUSED
 from nplusone_guard.analysis.findings import Verdicts
 from nplusone_guard.analysis.merging import NOTHING, merge, shape_key
-from nplusone_guard.analysis.suspects import repeats, suspects_of
+from nplusone_guard.analysis.suspects import repeated_shapes, suspects_of
 from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.scope import UNITS, Scope
 from nplusone_guard.report.model import Report, TimelineEntry
@@ -84,10 +84,11 @@ def _with_loads(own: Verdicts, scope: Scope) -> Verdicts:
 
 
 def _verdicts(scope: Scope) -> Verdicts:
+    shapes = repeated_shapes(scope)
     asked = scope.policy.details or scope.ignores_opened
-    if not (asked or repeats(scope)):
+    if not (shapes or asked):
         return NOTHING
-    suspects = suspects_of(scope)
+    suspects = suspects_of(scope, shapes)
     if suspects or asked:
         # Most scopes give it nothing to do, and it takes longer to load than many a test.
         from nplusone_guard.analysis.judge import judge
