@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.scope import Scope, open_scope_of_context
@@ -49,16 +49,17 @@ def trace_id(traceparent: object) -> str:
     return found["trace"]
 
 
-def of_request(header: Callable[[str], str | None]) -> str:
+def of_request(environ: Mapping[str, Any]) -> str:
     """The id that a request brings: ``traceparent``'s trace id, else ``X-Request-ID``.
 
-    ``header`` gives the value of a header. Empty where the request brings neither; a new
-    id where ``X-Request-ID`` cannot be one.
+    ``environ`` holds the headers as WSGI, and ``HttpRequest.META``, names them. Empty where
+    the request brings neither; a new id where ``X-Request-ID`` cannot be one.
     """
-    found = trace_id(header("traceparent"))
+    value = environ.get("HTTP_TRACEPARENT")
+    found = trace_id(value) if value is not None else ""
     if found:
         return found
-    value = header("x-request-id")
+    value = environ.get("HTTP_X_REQUEST_ID")
     return "" if value is None else accept(value) or generate()
 
 

@@ -157,9 +157,10 @@ class _Watched:
         #: The recording, until somebody takes it out to close it: once, in any thread.
         self._open: list[Recording] = []
         try:
-            self._open.append(_unit_for(request, policy, root))
+            recording = _unit_for(request, policy, root)
+            self._open.append(recording)
             setattr(request, _ATTRIBUTE, self)
-            self._each(partial(_correlate, header=partial(_environ_header, request.META)))
+            _correlate(recording, request.META)
         except Exception as error:
             contain("middleware", error)
 
@@ -250,10 +251,10 @@ def _log_late_unwanted(scope: Scope) -> None:
     )
 
 
-def _correlate(recording: Recording, *, header: Callable[[str], str | None]) -> None:
+def _correlate(recording: Recording, environ: Mapping[str, Any]) -> None:
     """Give the scope the id that its request brings along, if any, and once."""
     scope = recording.scope
-    scope.correlation_id = scope.correlation_id or correlation.of_request(header)
+    scope.correlation_id = scope.correlation_id or correlation.of_request(environ)
 
 
 def _tell_correlation(recording: Recording, *, response: HttpResponseBase) -> None:
@@ -368,18 +369,9 @@ def _on_started(environ: Any = None, **_: object) -> None:
         return
     try:
         name = f"{environ.get('REQUEST_METHOD')} {environ.get('PATH_INFO')}"
-        _open_unit(name, _sender_frame(), partial(_environ_header, environ))
+        _open_unit(name, _sender_frame(), environ)
     except Exception as error:
         contain("signals", error)
-
-
-def _environ_header(environ: Mapping[str, str], name: str) -> str | None:
-    return environ.get(_in_environ(name))
-
-
-@lru_cache(maxsize=8)
-def _in_environ(name: str) -> str:
-    return f"HTTP_{name.upper().replace('-', '_')}"
 
 
 def _on_finished(**_: object) -> None:
@@ -400,7 +392,7 @@ async def _answer_in_unit(get_response: Any, request: HttpRequest) -> HttpRespon
     unit = None
     try:
         name = f"{request.method} {request.path_info}"
-        unit = _open_unit(name, sys._getframe(), request.headers.get)  # noqa: SLF001
+        unit = _open_unit(name, sys._getframe(), request.META)  # noqa: SLF001
     except Exception as error:
         contain("signals", error)
     try:
@@ -433,9 +425,7 @@ def _on_exception(request: Any = None, **_: object) -> None:
     _note_exception(request, sys.exc_info()[1])
 
 
-def _open_unit(
-    name: str, root: FrameType | None, header: Callable[[str], str | None]
-) -> Recording | None:
+def _open_unit(name: str, root: FrameType | None, environ: Mapping[str, Any]) -> Recording | None:
     """Close the unit that was left open; open one if this context has a scope around it."""
     _close_unit()
     enclosing = open_scope_of_context()
@@ -443,7 +433,7 @@ def _open_unit(
         return None
     unit = open_scope(name, "request", enclosing.policy, root=root)
     _unit.set(unit)
-    _correlate(unit, header=header)
+    _correlate(unit, environ)
     return unit
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from nplusone_guard import NPlusOneDetected, NPlusOneWarning, delivery
 from nplusone_guard.capture import faults
-from nplusone_guard.delivery import deliver, deliver_unraised
+from nplusone_guard.delivery import deliver, deliver_unraised, is_heard
 from nplusone_guard.policy import Policy
 from nplusone_guard.report import text
 from tests.report.factory import cleared, finding, report, site, statement
@@ -286,6 +286,26 @@ def test_the_policy_says_what_fails():
 def test_nothing_is_raised_in_place_of_the_applications_exception(records):
     deliver(loop(), RAISE, exception=KeyError("x"))
     assert len(records) == 1
+
+
+# --- whether anybody is told ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("policy", "level", "healthy", "loops"),
+    [
+        (LOG, logging.INFO, True, True),
+        (LOG, logging.WARNING, False, True),
+        (LOG, logging.ERROR, False, False),
+        (WARN, logging.INFO, False, True),
+        (RAISE, logging.INFO, False, True),
+        (OFF, logging.INFO, False, False),
+    ],
+)
+def test_a_report_is_made_for_those_who_hear_of_it(records, policy, level, healthy, loops):
+    logging.getLogger("nplusone_guard").setLevel(level)
+    assert is_heard((), policy) is healthy
+    assert is_heard(loop().findings, policy) is loops
 
 
 # --- where nothing may be raised ---------------------------------------------------------------

@@ -17,7 +17,7 @@ from django.http import HttpResponse
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 from django.utils.decorators import async_only_middleware, sync_only_middleware
 
-from nplusone_guard import middleware
+from nplusone_guard import guard, middleware
 from nplusone_guard.capture import faults
 from nplusone_guard.capture.scope import current_scope
 from nplusone_guard.exceptions import NPlusOneDetected
@@ -74,6 +74,25 @@ def test_each_request_is_judged_alone(send, delivered):
     for _ in range(3):
         send("/healthy/")
     assert delivered.summary() == [("GET /healthy/", 1, [])] * 3
+
+
+@both
+@pytest.mark.usefixtures("users")
+@pytest.mark.parametrize(
+    ("path", "level", "made"),
+    [("/healthy/", "WARNING", 0), ("/healthy/", "INFO", 1), ("/loop/", "WARNING", 1)],
+)
+def test_no_report_is_made_that_nobody_would_read(
+    send, guarded, monkeypatch, caplog, path, level, made
+):
+    reports = []
+    build = guard.build
+    monkeypatch.setattr(guard, "build", lambda *given: reports.append(1) or build(*given))
+    caplog.set_level(level, "nplusone_guard")
+    with guarded("log"):
+        assert send(path).status_code == 200
+    assert len(reports) == made
+    assert len([one for one in caplog.records if one.name == "nplusone_guard"]) == made
 
 
 @both
