@@ -157,7 +157,7 @@ class Suite:
         elif report.when == "call":
             (self.ran.passed.add if report.passed else self.ran.passed.discard)(report.nodeid)
             watched = self._held.pop(report.nodeid, None)
-            if watched is not None:
+            if watched is not None and watched.found is not None:
                 self._show(report, watched)
                 self._gather(report, *self._judged_of(watched), watched.found)
             elif (found := _unpacked(report)) is not None:
@@ -191,7 +191,7 @@ class Suite:
         report: pytest.TestReport,
         judged: list[str],
         count: int,
-        found: Found | None,
+        found: Found,
     ) -> None:
         if judged:
             self.judged.update(judged)
@@ -203,8 +203,7 @@ class Suite:
             from nplusone_guard.report.session import Gathering
 
             self._gathering = Gathering()
-        if found is not None:
-            self._gathering.add(found)
+        self._gathering.add(found)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """Note that a test has run; a controller hears of those of its workers."""
