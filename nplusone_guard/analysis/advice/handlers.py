@@ -27,6 +27,48 @@ def caught(subject: Subject, spot: Spot, node: ast.AST, raised: str) -> tuple[St
     return tuple(dict.fromkeys(steps))
 
 
+#: What the ORM raises for a key that is none, and what catches it as well.
+_INVALID = frozenset(
+    "ValueError TypeError ValidationError ArithmeticError Exception BaseException".split()
+)
+
+
+def takes_invalid(subject: Subject, spot: Spot, node: ast.AST) -> bool:
+    """Whether the code goes on where a key is none: ``except (Author.DoesNotExist, ValueError)``.
+
+    Callers are followed up to the function of the loop.
+    """
+    caller: Spot | None = spot
+    at = node
+    while caller is not None:
+        if any(_names(kind) & _INVALID for kind in _caught_around(caller, at)):
+            return True
+        loop = subject.loop
+        inside = loop is not None and any(one is loop for one in caller.tree.above(at))
+        caller = None if inside or subject.local else caller.caller()
+        at = caller.node if caller is not None else at
+    return False
+
+
+def _caught_around(spot: Spot, node: ast.AST) -> Iterator[ast.expr]:
+    """What the handlers of a function take that a node stands in; all where one names nothing."""
+    below = node
+    for one in spot.tree.above(node):
+        if isinstance(one, FUNCTIONS):
+            return
+        if isinstance(one, ast.Try) and below in one.body:
+            for handler in one.handlers:
+                yield handler.type or ast.Name("BaseException")
+        for item in one.items if isinstance(one, (ast.With, ast.AsyncWith)) else ():
+            if isinstance(item.context_expr, ast.Call):
+                yield from item.context_expr.args
+        below = one
+
+
+def _names(kind: ast.expr) -> set[str]:
+    return {_name(one) for one in (kind.elts if isinstance(kind, ast.Tuple) else [kind])}
+
+
 def _in_function(spot: Spot, node: ast.AST, raised: str) -> Iterator[Step]:
     below = node
     for one in spot.tree.above(node):

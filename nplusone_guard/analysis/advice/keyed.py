@@ -23,6 +23,7 @@ from nplusone_guard.analysis.advice.chains import (
     without,
 )
 from nplusone_guard.analysis.advice.handlers import caught
+from nplusone_guard.analysis.advice.matching import PLAIN, Match, match
 from nplusone_guard.analysis.advice.relations import quoted
 from nplusone_guard.analysis.advice.rows import Rows, inlined, rows_of
 from nplusone_guard.analysis.advice.trees import Spot, binding_of
@@ -39,8 +40,12 @@ class Lookup:
     #: The conditions that differ, and the keys in terms of the loop.
     keys: list[tuple[Condition, ast.expr]]
     rows: Rows
-    #: What still asks for a row that was not found before, and raises as it always did.
+    #: How each key is looked up among the values of the rows.
+    matches: list[Match]
+    #: What still asks for a row that was not found before, and answers as it always did.
     otherwise: str = ""
+    #: The name of the keys where those that are none are left out of them.
+    valid: str = ""
 
     @property
     def model(self) -> Any:
@@ -80,16 +85,28 @@ class Lookup:
     def key(self) -> str:
         """The key as it is written in the loop."""
         texts = [
-            ast.unparse(_single(one) or one.value) + _to_key(self.query, one)
-            for one, _ in self.keys
+            match.of(ast.unparse(_single(one) or one.value) + _to_key(self.query, one))
+            for (one, _), match in zip(self.keys, self.matches, strict=True)
         ]
         return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
 
     @property
+    def several(self) -> str:
+        """The keys of one turn, where it asks for several."""
+        return self.matches[0].each(ast.unparse(self.first.value))
+
+    @property
+    def many(self) -> bool:
+        """Whether one turn asks for several keys."""
+        return self.first.lookup == "in" and _single(self.first) is None
+
+    @property
     def all_keys(self) -> str:
         """``[entry.author_id for entry in entries]``."""
-        condition, key = self.keys[0]
-        if condition.lookup == "in" and _single(condition) is None:
+        if self.valid:
+            return self.valid
+        key = self.keys[0][1]
+        if self.many:
             return f"{{key {self.rows.clause} for key in {ast.unparse(key)}}}"
         return f"[{ast.unparse(key)} {self.rows.clause}]"
 
@@ -116,6 +133,30 @@ class Lookup:
     def row(self) -> str:
         name = meta.snake(self.model.__name__)
         return name if name not in self.subject.varying else "row"
+
+    @property
+    def opening(self) -> str:
+        """What the statement needs before it: a conversion, the keys that are some."""
+        lines = [match.statement for match in self.matches if match.statement]
+        if self.valid:
+            match, (_, key) = self.matches[0], self.keys[0]
+            lines += [
+                f"{self.valid} = []",
+                f"{self.rows.clause}:",
+                f"    with suppress({', '.join(match.raises)}):",
+                f"        {self.valid}.append({match.of(ast.unparse(key))})",
+            ]
+        return "".join(f"{line}\n" for line in lines)
+
+    @property
+    def imports(self) -> tuple[str, ...]:
+        """What the conversions need."""
+        more = [line for match in self.matches for line in match.imports]
+        if self.valid:
+            more.append("from contextlib import suppress")
+            if "ValidationError" in self.matches[0].raises:
+                more.append("from django.core.exceptions import ValidationError")
+        return tuple(more)
 
     def named(self, wanted: str) -> str:
         return self.subject.fresh(wanted)
@@ -165,8 +206,8 @@ def plans(subject: Subject) -> list[Plan]:
     rows = rows_of(subject) if subject.local or _is_closure(subject) else None
     if rows is None or keys is None:
         return _everything(subject, query, keys)
-    lookup = Lookup(subject, query, keys, rows)
-    if any(
+    lookup = _lookup(subject, query, keys, rows)
+    if lookup is None or any(
         not _is_slice(link) and subject.varies(value)
         for link in lookup.links
         for value in link.values
@@ -176,6 +217,36 @@ def plans(subject: Subject) -> list[Plan]:
     return [plan] if plan is not None else []
 
 
+def _lookup(
+    subject: Subject,
+    query: Query,
+    keys: list[tuple[Condition, ast.expr]],
+    rows: Rows,
+    otherwise: str = "",
+) -> Lookup | None:
+    """A look-up whose keys Python finds where the database does; ``None`` where it may not."""
+    found = [_matched(subject, query, one) for one, _ in keys]
+    matches = [one for one in found if one is not None]
+    if len(matches) != len(found):
+        return None
+    lookup = Lookup(subject, query, keys, rows, matches, otherwise)
+    if not all(match.exact for match in matches):
+        if not lookup.unique or lookup.operation not in {"get", "first"}:
+            return None
+        lookup.otherwise = ast.unparse(query.node)
+    if any(match.raises for match in matches):
+        if lookup.many or len(keys) > 1:
+            return None
+        lookup.valid = subject.fresh("keys")
+    return lookup
+
+
+def _matched(subject: Subject, query: Query, one: Condition) -> Match | None:
+    single = _single(one)
+    node, many = (one.value, True) if single is None else (single, False)
+    return match(subject, query.spot, node, query.model, one.field, many=many)
+
+
 def _or_404(subject: Subject) -> list[Plan]:
     """``get_object_or_404()`` by a unique key, which stays to answer for rows that are missing."""
     query = shortcut_of(subject) if subject.local else None
@@ -183,8 +254,10 @@ def _or_404(subject: Subject) -> list[Plan]:
     rows = rows_of(subject)
     if query is None or rows is None or keys is None:
         return []
-    lookup = Lookup(subject, query, keys, rows, ast.unparse(query.node))
-    if not lookup.unique or any(isinstance(one, ast.Call) for one in ast.walk(keys[0][0].value)):
+    lookup = _lookup(subject, query, keys, rows, ast.unparse(query.node))
+    if lookup is None or not lookup.unique:
+        return []
+    if any(isinstance(one, ast.Call) for one in ast.walk(keys[0][0].value)):
         return []
     if any(subject.varies(value) for link in lookup.links for value in link.values):
         return []
@@ -285,7 +358,7 @@ def _plan(lookup: Lookup) -> Plan | None:
     if lookup.unique and lookup.operation in {"get", "filter", "in_bulk", "first"}:
         return _in_bulk(lookup)
     shape = _SHAPES.get(lookup.operation)
-    if shape is None or (lookup.first.lookup == "in" and _single(lookup.first) is None):
+    if shape is None or lookup.many:
         return None
     made = shape(lookup)
     return _made(lookup, *made) if made is not None else None
@@ -297,19 +370,18 @@ def _in_bulk(lookup: Lookup) -> Plan:
         name = lookup.named(meta.plural(lookup.model))
     field = "" if lookup.field in {"pk", "id"} else f", field_name={quoted(lookup.field)}"
     value = f"{lookup.root}{lookup.rest}.in_bulk({lookup.all_keys}{field})"
-    many = lookup.first.lookup == "in" and _single(lookup.first) is None
     reads = {
         "get": _found(lookup, name),
         "filter": f"[{name}[{lookup.key}]]",
-        "first": f"{name}.get({lookup.key})",
+        "first": _found(lookup, name) if lookup.otherwise else f"{name}.get({lookup.key})",
         "in_bulk": f"{{{lookup.key}: {name}[{lookup.key}]}}",
     }
     read = reads[lookup.operation]
-    if lookup.operation in {"filter", "in_bulk"} and not many:
+    if lookup.operation in {"filter", "in_bulk"} and not lookup.many:
         read = _maybe(lookup, name)
-    if many:
+    if lookup.many:
         item = f"{name}[key]" if lookup.operation == "filter" else f"key: {name}[key]"
-        chosen = f"{item} for key in {lookup.key} if key in {name}"
+        chosen = f"{item} for key in dict.fromkeys({lookup.several}) if key in {name}"
         read = f"[{chosen}]" if lookup.operation == "filter" else f"{{{chosen}}}"
     return _made(lookup, f"{name} = {_awaited(lookup, value)}", read)
 
@@ -344,6 +416,7 @@ def _made(
     kind: str = "in_bulk",
 ) -> Plan:
     rows, query = lookup.rows, lookup.query
+    statement, imports = f"{lookup.opening}{statement}", (*imports, *lookup.imports)
     if lookup.operation == "get" and not lookup.otherwise:
         steps = (*steps, *caught(lookup.subject, query.spot, query.node, "KeyError"))
     return Plan(
@@ -392,7 +465,7 @@ def _count(lookup: Lookup) -> tuple[str, str, tuple[Step, ...], tuple[str, ...]]
     return f"{name} = {value}", read, (), ("from django.db.models import Count",)
 
 
-def _grouped(lookup: Lookup, read: str) -> _Shape | None:
+def _grouped(lookup: Lookup, read: str, order: str = "") -> _Shape | None:
     if lookup.query.is_async or any(link.name in _NO_ROWS for link in lookup.links):
         return None
     name = lookup.named(f"{meta.plural(lookup.model)}_by_{lookup.field}")
@@ -400,7 +473,7 @@ def _grouped(lookup: Lookup, read: str) -> _Shape | None:
     key = keys[0] if len(keys) == 1 else f"({', '.join(keys)})"
     statement = (
         f"{name} = {{}}\n"
-        f"for {lookup.row} in {lookup.narrowed}:\n"
+        f"for {lookup.row} in {lookup.narrowed}{order}:\n"
         f"    {name}.setdefault({key}, []).append({lookup.row})"
     )
     return statement, read.format(name=name, key=lookup.key, slice=lookup.slice)
@@ -418,7 +491,9 @@ def _one(lookup: Lookup) -> _Shape | None:
 
 
 def _first(lookup: Lookup) -> _Shape | None:
-    return _grouped(lookup, "next(iter({name}.get({key}, [])), None)")
+    ordered = lookup.model._meta.ordering or any(link.name == "order_by" for link in lookup.links)
+    order = "" if ordered else '.order_by("pk")'  # as first() does by itself
+    return _grouped(lookup, "next(iter({name}.get({key}, [])), None)", order)
 
 
 _SHAPES: Final[dict[str, Callable[[Lookup], Any]]] = {
@@ -445,13 +520,16 @@ def _all_known(subject: Subject, query: Query) -> list[Plan]:
     if len(found) != 1 or found[0].lookup != "exact" or spot is None or loop is None:
         return []
     field, rest = found[0].field, without(query.body, found)
+    match = _matched(subject, query, found[0])
+    if match is None or not match.exact:
+        return []
     name = subject.fresh(f"known_{_plural(field)}")
     values = "".join(link.text for link in rest)
     statement = (
         f"{name} = set({ast.unparse(query.root)}{values}.values_list({quoted(field)}, flat=True))"
     )
-    read = f"{ast.unparse(found[0].value)} in {name}"
-    return [_whole(subject, spot, loop, query, statement, read)]
+    read = f"{match.of(ast.unparse(found[0].value))} in {name}"
+    return [_whole(subject, spot, loop, query, statement, read, match=match)]
 
 
 def _everything(
@@ -467,6 +545,9 @@ def _everything(
     field = found[0].field
     if found[0].lookup != "exact" or not (field == "pk" or meta.is_unique(query.model, field)):
         return []
+    match = _matched(subject, query, found[0])
+    if match is None or not match.exact:
+        return []
     name = subject.fresh(f"{meta.plural(query.model)}_by_{field}")
     links = _besides(query, found)
     if any(subject.varies(value) for link in links for value in link.values):
@@ -474,9 +555,9 @@ def _everything(
     rest = "".join(link.text for link in links)
     named = "" if field in {"pk", "id"} else f"field_name={quoted(field)}"
     statement = f"{name} = {ast.unparse(query.root)}{rest}.in_bulk({named})"
-    read = f"{name}[{ast.unparse(found[0].value)}]"
+    read = f"{name}[{match.of(ast.unparse(found[0].value))}]"
     steps = caught(subject, query.spot, query.node, "KeyError")
-    return [_whole(subject, spot, loop, query, statement, read, steps)]
+    return [_whole(subject, spot, loop, query, statement, read, steps, match)]
 
 
 def _whole(
@@ -487,7 +568,9 @@ def _whole(
     statement: str,
     read: str,
     steps: tuple[Step, ...] = (),
+    match: Match = PLAIN,
 ) -> Plan:
+    statement = f"{match.statement}\n{statement}" if match.statement else statement
     return Plan(
         kind="in_bulk",
         file=spot.tree.file,
@@ -495,5 +578,6 @@ def _whole(
         expression=statement,
         read=read,
         steps=(before(spot, loop, statement), replace(query.where(), read), *steps),
+        imports=match.imports,
         place="before the loop at",
     )
