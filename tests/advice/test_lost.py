@@ -103,7 +103,8 @@ def dropped():
 
 def test_a_refresh_drops_it():
     assert told(dropped).startswith(
-        '"entries" is prefetched at +1, but refresh_from_db() at +2 drops it: put fresh_authors = '
+        '"entries" is prefetched at +1, but refresh_from_db() at +2 drops it: put authors = '
+        'Author.objects.prefetch_related("entries"); fresh_authors = '
         'Author.objects.prefetch_related("entries").in_bulk('
     )
 

@@ -12,6 +12,7 @@ from nplusone_guard.analysis.advice import (
     bypassed,
     duplicates,
     keyed,
+    meanwhile,
     queries,
     raw,
     recursion,
@@ -94,11 +95,22 @@ def _options(case: Case) -> list[_Told]:
 
 
 def _plans(subject: Subject) -> list[Plan]:
+    if _outdated(subject):
+        return []
     for maker in _MAKERS.get(subject.candidate.rule, ()):
         plans = maker(subject)
         if plans:
             return [_on_branches(plan, subject) for plan in plans]
     return []
+
+
+def _outdated(subject: Subject) -> bool:
+    """Whether the loop itself writes what rows that are read before it would not tell."""
+    reads = subject.group.fingerprint.kind == "select"
+    return reads and subject.candidate.rule in _ASKING and meanwhile.is_written(subject)
+
+
+_ASKING: Final = frozenset({"query-in-loop", "raw-sql-in-loop"})
 
 
 def _on_branches(plan: Plan, subject: Subject) -> Plan:
@@ -289,7 +301,10 @@ def _sentence(case: Case, told: _Told) -> str:
     if any(plan.also) and plan.place.startswith("to "):
         changed += map(one_line, plan.also)
     reads = " and ".join(one for one in changed if one not in text)
-    text += f", and read {reads}" if reads else ""
+    over = f"loop over {plan.over}" if plan.over else ""
+    last = f"read {reads}" if reads else over
+    text += f", {over}" if over and reads else ""
+    text += f", and {last}" if last else ""
     text = f"{double_quoted(plan.why)}: {text}" if plan.why else text
     return text + (f" (skips {option.loses})" if option.loses else "")
 

@@ -81,6 +81,10 @@ class Case:
     locate: Callable[[Group], Location]
     #: All groups of the scope, in their order.
     groups: Sequence[Group] = ()
+    #: The rows of its loops, by the loop's node, once they were asked for.
+    rows: dict[int, Any] = field(default_factory=dict)
+    #: The names that were given to rows.
+    taken: set[str] = field(default_factory=set)
 
     @cached_property
     def subjects(self) -> list[Subject]:
@@ -226,7 +230,7 @@ class Subject:
         spot = self.loop_spot or self.spot
         if spot is None:
             return wanted
-        name = fresh(spot.tree, spot.node, wanted, self.taken)
+        name = fresh(spot.tree, spot.node, wanted, self.taken | self.case.taken)
         self.taken.add(name)
         return name
 
@@ -328,3 +332,19 @@ class Plan:
     also: tuple[str, ...] = ()
     #: Where ``expression`` goes: ``to the queryset at``, ``before the loop at`` …
     place: str = "to the queryset at"
+    #: What the loop then runs over, where ``expression`` gives its rows a name.
+    over: str = ""
+
+
+def before_loop(
+    spot: Spot, loop: ast.AST, statement: str, read: str, steps: Sequence[Step], **more: Any
+) -> Plan:
+    """``statement`` before the loop, and ``read`` in it, which ``steps`` see to."""
+    told = {"expression": statement, "place": "before the loop at", **more}
+    return Plan(
+        file=spot.tree.file,
+        line=int(getattr(loop, "lineno", 0)),
+        read=read,
+        steps=(before(spot, loop, statement), *steps),
+        **told,
+    )

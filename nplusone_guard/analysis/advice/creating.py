@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 
-from nplusone_guard.analysis.advice import meta
+from nplusone_guard.analysis.advice import meanwhile, meta
 from nplusone_guard.analysis.advice.case import Plan, after, replace
 from nplusone_guard.analysis.advice.chains import Query
-from nplusone_guard.analysis.advice.new_rows import lost_by_saving, manager_of, new_row
+from nplusone_guard.analysis.advice.new_rows import lost_by_saving, makes_rows, manager_of, new_row
 from nplusone_guard.analysis.advice.trees import binding_of, own_nodes
 from nplusone_guard.analysis.advice.write_calls import Write, collected
 
@@ -15,13 +15,13 @@ from nplusone_guard.analysis.advice.write_calls import Write, collected
 def creating(write: Write) -> Plan | None:
     """``bulk_create()`` of the objects that ``create()`` makes one by one."""
     query = write.query
-    if query is None or query.model is None:
+    if query is None or query.model is None or not makes_rows(query):
         return None
     item = new_row(query)
     options = ", ignore_conflicts=True" if _conflicts_are_caught(write) else ""
     behind = f"{manager_of(query)}.bulk_create({{name}}{options})"
     kept_in = _appended_to(write)
-    if kept_in and not options:
+    if kept_in and not options and not _is_tried(write):
         return _creating_those_in(write, query, kept_in, item, behind.format(name=kept_in))
     return collected(
         write,
@@ -29,8 +29,16 @@ def creating(write: Write) -> Plan | None:
         item,
         write.awaited(behind, "bulk_create"),
         "bulk_create",
+        conflicts=bool(options),
         loses=lost_by_saving(query.model),
     )
+
+
+def _is_tried(write: Write) -> bool:
+    """Whether the rows have to be there before the loop is through."""
+    subject = write.subject
+    ordered = meanwhile.may_leave(write.loop) or meanwhile.is_read(subject)
+    return ordered or meanwhile.is_tried(subject, write.call)
 
 
 def _appended_to(write: Write) -> str:
@@ -92,7 +100,7 @@ def _conflicts_are_caught(write: Write) -> bool:
             return False
         for handler in node.handlers if isinstance(node, ast.Try) else ():
             if handler.type is not None and "IntegrityError" in ast.unparse(handler.type):
-                return True
+                return all(isinstance(one, (ast.Pass, ast.Continue)) for one in handler.body)
     return False
 
 

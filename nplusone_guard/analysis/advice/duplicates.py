@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 
 from nplusone_guard.analysis.advice import meta
-from nplusone_guard.analysis.advice.case import Plan, Subject, before, replace
+from nplusone_guard.analysis.advice.case import Plan, Subject, before, before_loop, replace
 from nplusone_guard.analysis.advice.chains import parse, query_at
 from nplusone_guard.analysis.advice.trees import (
     COMPREHENSIONS,
@@ -134,14 +134,13 @@ def _cursor(spot: Spot, loop: ast.AST) -> list[Plan]:
     statement = f"{ast.unparse(call)}\nfetched = {ast.unparse(fetches[0])}"
     delete = Step("delete", spot.tree.file, call.lineno, ast.unparse(call), "")
     return [
-        Plan(
+        before_loop(
+            spot,
+            loop,
+            statement,
+            "fetched",
+            [delete, replace(spot, "fetched", fetches[0])],
             kind="hoist",
-            file=spot.tree.file,
-            line=int(getattr(loop, "lineno", 0)),
-            expression=statement,
-            read="fetched",
-            steps=(before(spot, loop, statement), delete, replace(spot, "fetched", fetches[0])),
-            place="before the loop at",
         )
     ]
 

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import ast
 
-from nplusone_guard.analysis.advice import meta
-from nplusone_guard.analysis.advice.case import Plan, before, replace
+from nplusone_guard.analysis.advice import meanwhile, meta
+from nplusone_guard.analysis.advice.case import Plan, replace
 from nplusone_guard.analysis.advice.chains import Query
-from nplusone_guard.analysis.advice.new_rows import lost_by_saving, manager_of, new_row
+from nplusone_guard.analysis.advice.matching import PLAIN, match
+from nplusone_guard.analysis.advice.new_rows import (
+    lost_by_saving,
+    makes_rows,
+    manager_of,
+    new_row,
+)
 from nplusone_guard.analysis.advice.relations import quoted
 from nplusone_guard.analysis.advice.rows import Rows, inlined, rows_of
+from nplusone_guard.analysis.advice.values import global_attribute
 from nplusone_guard.analysis.advice.write_calls import Write, collected
 
 
 def get_or_creating(write: Write) -> Plan | None:
     """``bulk_create()`` that passes over, or updates, the rows that are there."""
     query = write.query
-    if query is None:
+    if query is None or not makes_rows(query) or not _is_plain(write):
         return None
     if write.statement is None:
         return _known_before(write, query)
@@ -29,18 +36,44 @@ def get_or_creating(write: Write) -> Plan | None:
     unique = meta.unique_together(query.model, names)
     if not unique:
         return _create_missing(write, query, names, item)
-    options = "ignore_conflicts=True"
+    rows, options = "{name}", "ignore_conflicts=True"
     if write.name == "update_or_create":
-        options = _upsert(write, unique, list(defaults))
-    behind = f"{manager_of(query)}.bulk_create({{name}}, {options})"
+        rows, options = _latest(query, unique), _upsert(write, unique, list(defaults))
+    behind = f"{manager_of(query)}.bulk_create({rows}, {options})"
     return collected(
         write,
         meta.plural(query.model),
         item,
         write.awaited(behind, "bulk_create"),
         "bulk_create",
-        loses=lost_by_saving(query.model),
+        conflicts=True,
+        loses=lost_by_saving(query.model, updates=write.name == "update_or_create"),
     )
+
+
+def _is_plain(write: Write) -> bool:
+    """Whether the keywords say what a row is made of: no look-ups, nothing that is called."""
+    given = [one for one in write.call.keywords if one.arg != "defaults"]
+    if any(one.arg is None or "__" in one.arg or one.arg == "create_defaults" for one in given):
+        return False
+    defaults = [one.value for one in write.call.keywords if one.arg == "defaults"]
+    values = [value for one in defaults if isinstance(one, ast.Dict) for value in one.values]
+    return not any(_is_called(write, value) for value in values)
+
+
+def _is_called(write: Write, value: ast.expr) -> bool:
+    """Whether the row gets what a default answers when it is called."""
+    if isinstance(value, ast.Name):
+        return callable(write.spot.tree.global_value(value.id))
+    return isinstance(value, ast.Lambda) or callable(global_attribute(write.spot, value))
+
+
+def _latest(query: Query, unique: list[str]) -> str:
+    """Of several rows by one key the last, as PostgreSQL takes no key twice in one statement."""
+    row = meta.snake(query.model.__name__)
+    keys = [f"{row}.{meta.attribute(query.model, name)}" for name in unique]
+    key = keys[0] if len(keys) == 1 else f"({', '.join(keys)})"
+    return f"{{{{{key}: {row} for {row} in {{name}}}}}}.values()"
 
 
 def _known_before(write: Write, query: Query) -> Plan | None:
@@ -51,10 +84,13 @@ def _known_before(write: Write, query: Query) -> Plan | None:
     defaults = _defaults(write)
     if write.name != "get_or_create" or rows is None or len(names) != 1 or defaults is None:
         return None
-    if not isinstance(parent, ast.Assign) or not _ignores_created(write, parent.targets[0]):
+    assigned = parent.targets[0] if isinstance(parent, ast.Assign) else None
+    if not _ignores_created(write, assigned) or meanwhile.is_tried(write.subject, write.call):
         return None
     field, key = str(names[0].arg), inlined(write.spot, names[0].value, rows)
-    if key is None or not meta.unique_together(query.model, [field]):
+    # A new row would keep a key of another type as it was given.
+    found = match(write.subject, write.spot, names[0].value, query.model, field)
+    if key is None or found != PLAIN or not meta.unique_together(query.model, [field]):
         return None
     name = write.subject.fresh(f"{meta.plural(query.model)}_by_{field}")
     keys, base, wait = write.subject.fresh(f"{field}s"), manager_of(query), ""
@@ -74,20 +110,13 @@ def _known_before(write: Write, query: Query) -> Plan | None:
         f"{name} = {wait}{base}.{in_bulk}({keys}, field_name={quoted(field)})"
     )
     read = f"({name}[{ast.unparse(names[0].value)}], False)"
-    return Plan(
+    return rows.before_loop(
+        statement,
+        read,
+        [replace(write.spot, read, write.node)],
         kind="bulk_create",
-        file=write.spot.tree.file,
-        line=int(getattr(write.loop, "lineno", 0)),
-        expression=statement,
-        read=read,
-        steps=(
-            *rows.steps,
-            before(rows.spot, rows.loop, statement),
-            replace(write.spot, read, write.node),
-        ),
         costs=2,
         loses=lost_by_saving(query.model),
-        place="before the loop at",
     )
 
 
@@ -104,7 +133,7 @@ def _with_defaults(write: Write, rows: Rows, start: str) -> str:
     return f"{', '.join(parts)})"
 
 
-def _ignores_created(write: Write, target: ast.expr) -> bool:
+def _ignores_created(write: Write, target: ast.expr | None) -> bool:
     """Whether nobody reads if the row was created."""
     if not isinstance(target, ast.Tuple) or len(target.elts) != 2:
         return False
@@ -143,7 +172,11 @@ def _create_missing(write: Write, query: Query, names: list[str], item: str) -> 
     """Without a constraint: read what there is, create the rest."""
     if len(names) != 1 or write.name != "get_or_create" or write.is_async:
         return None
-    field, base = str(names[0]), manager_of(query)
+    given = next(one.value for one in query.links[-1].keywords if one.arg == names[0])
+    found = match(write.subject, write.spot, given, query.model, str(names[0]))
+    if found != PLAIN or query.value.kind == "related":
+        return None  # rows would be created that are there
+    field, base = meta.attribute(query.model, str(names[0])), manager_of(query)
     known = write.subject.fresh(f"known_{field}s")
     missing = write.subject.fresh("missing")
     row = meta.snake(query.model.__name__)

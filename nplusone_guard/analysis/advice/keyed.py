@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nplusone_guard.analysis.advice import meta
-from nplusone_guard.analysis.advice.case import Plan, Subject, before, replace
+from nplusone_guard.analysis.advice.case import Plan, Subject, before_loop, replace
 from nplusone_guard.analysis.advice.chains import (
     Condition,
     Link,
@@ -122,7 +122,7 @@ class Lookup:
     @property
     def attributes(self) -> list[str]:
         """What the keys are called on a row."""
-        return [_attribute(self.model, one.field) for one, _ in self.keys]
+        return [meta.attribute(self.model, one.field) for one, _ in self.keys]
 
     @property
     def unique(self) -> bool:
@@ -174,12 +174,6 @@ def _besides(query: Query, dropped: list[Condition]) -> tuple[Link, ...]:
 
 def _is_slice(link: Link) -> bool:
     return isinstance(link.node, ast.Subscript)
-
-
-def _attribute(model: Any, name: str) -> str:
-    """``author_id`` for a foreign key: comparing keys asks for nothing."""
-    field = meta.field_of(model, name)
-    return str(getattr(field, "attname", name)) if name != "pk" else "pk"
 
 
 def _single(one: Condition) -> ast.expr | None:
@@ -419,21 +413,8 @@ def _made(
     statement, imports = f"{lookup.opening}{statement}", (*imports, *lookup.imports)
     if lookup.operation == "get" and not lookup.otherwise:
         steps = (*steps, *caught(lookup.subject, query.spot, query.node, "KeyError"))
-    return Plan(
-        kind=kind,
-        file=rows.spot.tree.file,
-        line=int(getattr(rows.loop, "lineno", 0)),
-        expression=statement,
-        read=read,
-        steps=(
-            *rows.steps,
-            before(rows.spot, rows.loop, statement),
-            replace(query.where(), read),
-            *steps,
-        ),
-        imports=imports,
-        place="before the loop at",
-    )
+    steps = (replace(query.where(), read), *steps)
+    return rows.before_loop(statement, read, steps, kind=kind, imports=imports)
 
 
 _Shape = tuple[str, str]
@@ -571,13 +552,5 @@ def _whole(
     match: Match = PLAIN,
 ) -> Plan:
     statement = f"{match.statement}\n{statement}" if match.statement else statement
-    return Plan(
-        kind="in_bulk",
-        file=spot.tree.file,
-        line=int(getattr(loop, "lineno", 0)),
-        expression=statement,
-        read=read,
-        steps=(before(spot, loop, statement), replace(query.where(), read), *steps),
-        imports=match.imports,
-        place="before the loop at",
-    )
+    steps = (replace(query.where(), read), *steps)
+    return before_loop(spot, loop, statement, read, steps, kind="in_bulk", imports=match.imports)

@@ -125,6 +125,11 @@ def field_of(model: Model, name: str) -> Field | None:
         return next(by_column, None)
 
 
+def attribute(model: Model, name: str) -> str:
+    """What a row calls the value of a field: ``author_id`` of a foreign key asks for nothing."""
+    return str(getattr(field_of(model, name), "attname", name)) if name != "pk" else "pk"
+
+
 def has_attribute(model: Model, name: str) -> bool:
     """Whether a class has an attribute, told without reading it."""
     return any(name in vars(base) for base in model.__mro__)

@@ -33,6 +33,16 @@ def manager_of(query: Query) -> str:
     return ast.unparse(query.root) + "".join(kept)
 
 
-def lost_by_saving(model: Any) -> str:
-    """What ``save()`` does for a new row of ``model`` and ``bulk_create()`` does not."""
-    return meta.losses(model, SAVED, ["save"], auto_now=False)
+def makes_rows(query: Query) -> bool:
+    """Whether ``create()`` makes a row of the model and nothing besides, such as that of a relation."""
+    parent = query.value.parent
+    if query.value.kind != "related" or parent is None:
+        return True
+    model = value_of(query.spot, parent).model
+    field = meta.relation(model, query.value.accessor) if model is not None else None
+    return field is not None and field.one_to_many and not hasattr(field, "object_id_field_name")
+
+
+def lost_by_saving(model: Any, *, updates: bool = False) -> str:
+    """What ``save()`` does for a row of ``model`` and ``bulk_create()`` does not."""
+    return meta.losses(model, SAVED, ["save"], auto_now=updates)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+from uuid import UUID
 
-from nplusone_guard.analysis.advice import meta
+from nplusone_guard.analysis.advice import meanwhile, meta
 from nplusone_guard.analysis.advice.case import Plan, Subject, after, before, replace
+from nplusone_guard.analysis.advice.kinds import kind_of, kind_of_field
+from nplusone_guard.analysis.advice.matching import is_exact
 from nplusone_guard.analysis.advice.rows import Rows, inlined, rows_of
 from nplusone_guard.analysis.advice.selects import Select, select_of
 from nplusone_guard.analysis.advice.statements import Statement, statement_of
-from nplusone_guard.analysis.advice.trees import LOOPS, Spot, own_nodes
+from nplusone_guard.analysis.advice.trees import LOOPS, Spot, own_nodes, stored_in
 from nplusone_guard.analysis.advice.values import called, value_of
 from nplusone_guard.analysis.findings import Step
 
@@ -108,7 +111,9 @@ def _keyed(subject: Subject, statement: Statement) -> Keyed | None:
     (number,) = changing
     given = statement.params
     for found in select.equalities():
-        if found.number == number and _equals_as_text(subject, found.column, given[number]):
+        if found.number == number and _matches(
+            subject, statement.spot, found.column, given[number]
+        ):
             return Keyed(
                 statement,
                 select,
@@ -122,17 +127,38 @@ def _keyed(subject: Subject, statement: Statement) -> Keyed | None:
     return None
 
 
-def _equals_as_text(subject: Subject, column: str, key: ast.expr) -> bool:
+def _matches(subject: Subject, spot: Spot, column: str, key: ast.expr) -> bool:
     """Whether Python finds the key among the rows: ``'7'`` is 7 to a column of numbers alone."""
-    if not isinstance(key, ast.JoinedStr):
-        return True
-    from django.apps import apps
-    from django.db.models import CharField, TextField
+    given = kind_of(spot, key).type
+    fields = _fields(subject, column.rpartition(".")[2].strip('"`'))
+    if given is None or (not fields and isinstance(key, ast.JoinedStr)):
+        return False
+    if given is str and not _is_exact(subject, fields):
+        return False
+    return all(_answers(subject, one) in _ALIKE.get(given, (given,)) for one in fields)
 
-    tables, name = subject.group.fingerprint.tables, column.rpartition(".")[2].strip('"`')
+
+def _is_exact(subject: Subject, fields: list[Any]) -> bool:
+    return all(is_exact(subject, one) for one in fields) if fields else subject.vendor != "mysql"
+
+
+#: Types that are equal by their values.
+_ALIKE: Final[dict[type, tuple[type, ...]]] = {bool: (bool, int), int: (bool, int)}
+
+
+def _fields(subject: Subject, column: str) -> list[Any]:
+    """The fields of that column, of all models whose tables the statement reads."""
+    from django.apps import apps
+
+    tables = subject.group.fingerprint.tables
     models = [one for one in apps.get_models() if one._meta.db_table in tables]
-    fields = [one for model in models for one in model._meta.concrete_fields if one.column == name]
-    return bool(fields) and all(isinstance(one, (CharField, TextField)) for one in fields)
+    return [one for model in models for one in model._meta.concrete_fields if one.column == column]
+
+
+def _answers(subject: Subject, field: Any) -> type | None:
+    """What a cursor gives for a column: SQLite keeps a UUID as text."""
+    found = kind_of_field(field).type
+    return str if found is UUID and subject.vendor == "sqlite" else found
 
 
 # -- writes ----------------------------------------------------------------------------
@@ -149,10 +175,14 @@ def _executed_many(subject: Subject, spot: Spot, loop: ast.AST, call: ast.Call) 
     cursor = ast.unparse(call.func.value)
     if not _only_by(loop, cursor, [call]):
         return None  # ``lastrowid``, ``rowcount``, RETURNING; or the next statement needs this one
+    if meanwhile.may_leave(loop) or meanwhile.is_read(subject) or meanwhile.is_tried(subject, call):
+        return None
     behind = f"{cursor}.executemany({ast.unparse(sql)}, {name})"
     opening = _opened_inside(spot, loop, cursor)
     if opening:
         behind = f"with {opening} as {cursor}:\n    {behind}"
+    if isinstance(params, ast.Name) and params.id not in stored_in(loop):
+        return None  # one list, filled anew in each turn
     inside = f"{name}.{method}({ast.unparse(params)})"
     return Plan(
         kind="executemany",
@@ -220,6 +250,8 @@ def _selected(subject: Subject, keyed: Keyed, rows: Rows, keys: str) -> Plan | N
     missing = keyed.select.missing()
     if missing is None or not keyed.select.takes_a_column:
         return None
+    if len(fetches) != 1:
+        return None  # the second would get what is left
     if not cursor or (subject.local and not isinstance(rows.loop, ast.For)):
         return None
     if not _only_fetched(statement, around, cursor, fetches):
@@ -293,12 +325,4 @@ def _fetched(fetch: ast.Call, found: str) -> str:
 def _made(
     keyed: Keyed, rows: Rows, text: str, read: str, steps: tuple[Step, ...], kind: str
 ) -> Plan:
-    return Plan(
-        kind=kind,
-        file=rows.spot.tree.file,
-        line=int(getattr(rows.loop, "lineno", 0)),
-        expression=text,
-        read=read,
-        steps=(*rows.steps, before(rows.spot, rows.loop, text), *steps),
-        place="before the loop at",
-    )
+    return rows.before_loop(text, read, steps, kind=kind)

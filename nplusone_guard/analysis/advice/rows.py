@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import copy
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from nplusone_guard.analysis.advice import meta
-from nplusone_guard.analysis.advice.case import Subject, before, replace
+from nplusone_guard.analysis.advice.case import Plan, Subject, before, before_loop, replace
 from nplusone_guard.analysis.advice.trees import (
     COMPREHENSIONS,
     ComprehensionNode,
@@ -41,10 +43,40 @@ class Rows:
     names: frozenset[str]
     #: The loop's node: new statements go before the statement that it is, or stands in.
     loop: ast.AST
+    #: The name that the edits give the rows, and the rows as the user wrote them; else empty.
+    named: str = ""
+    written: str = ""
+    #: Whether words can say them twice: they come out of no query, and are not used up.
+    repeats: bool = True
+
+    def before_loop(self, statement: str, read: str, steps: Sequence[Step], **more: Any) -> Plan:
+        """``statement``, which goes through the rows, before the loop."""
+        told, over = statement, ""
+        if self.named and self.repeats:
+            told = re.sub(rf"\bin {self.named}\b", lambda _: f"in {self.written}", statement)
+        elif self.named:
+            told, over = f"{self._naming}\n{statement}", self.named
+        plan = before_loop(
+            self.spot, self.loop, statement, read, steps, expression=told, over=over, **more
+        )
+        plan.steps = (*self.steps, *plan.steps)
+        return plan
+
+    @property
+    def _naming(self) -> str:
+        return next(step.new for step in self.steps if step.action == "insert-before")
 
 
 def rows_of(subject: Subject) -> Rows | None:
     """The rows of a ``for`` loop or comprehension; ``None`` for other loops."""
+    known, loop = subject.case.rows, id(subject.loop)
+    if loop not in known:
+        known[loop] = _rows_of(subject)  # one name, however often it is asked for
+    found: Rows | None = known[loop]
+    return found
+
+
+def _rows_of(subject: Subject) -> Rows | None:
     spot, loop = subject.loop_spot, subject.loop
     if spot is None:
         return None
@@ -65,17 +97,44 @@ def _named(
     iterable: ast.expr,
     is_async: bool,
 ) -> Rows:
-    given, steps = ast.unparse(iterable), []
+    given, steps, name = ast.unparse(iterable), [], ""
+    written = given
     if not _again(spot, iterable):
         base, queryset = _base(spot, iterable)
         name = subject.fresh(_plural(subject, spot, base))
+        subject.case.taken.add(name)
         value = ast.unparse(base) if queryset else f"list({given})"
         steps = [before(spot, loop, f"{name} = {value}"), replace(spot, name, iterable)]
         given = name
     prefix = "async for" if is_async else "for"
     names = frozenset(name for name, _ in targets(target))
     clause = f"{prefix} {ast.unparse(target)} in {given}"
-    return Rows(spot, clause, tuple(steps), names, loop)
+    repeats = name != "" and _repeats(spot, iterable)
+    return Rows(spot, clause, tuple(steps), names, loop, name, written, repeats)
+
+
+#: Calls that give the same each time, and ask nobody.
+_ALIKE: Final = frozenset(
+    "split rsplit splitlines getlist findall get keys items strip range sorted list set tuple "
+    "dict str".split()
+)
+
+
+def _repeats(spot: Spot, iterable: ast.expr) -> bool:
+    """Whether an expression may be written twice: no query comes of it, nothing is used up."""
+    for one in ast.walk(iterable):
+        if isinstance(one, ast.Call) and called(one) not in _ALIKE:
+            return False
+        if isinstance(one, (ast.Await, ast.NamedExpr, ast.Yield)):
+            return False
+        if isinstance(one, ast.Name) and not _again(spot, one):
+            return False
+        if isinstance(one, ast.expr) and value_of(spot, one).kind in _FROM_QUERIES:
+            return False
+    return True
+
+
+_FROM_QUERIES: Final = frozenset("queryset related raw rows values dict object".split())
 
 
 def _again(spot: Spot, node: ast.expr) -> bool:

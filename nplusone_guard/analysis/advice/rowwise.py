@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from nplusone_guard.analysis.advice import lost, meta
-from nplusone_guard.analysis.advice.case import Plan, Subject, before, replace
+from nplusone_guard.analysis.advice.case import Plan, Subject, before_loop, replace
 from nplusone_guard.analysis.advice.chains import query_of
 from nplusone_guard.analysis.advice.relations import quoted
 from nplusone_guard.analysis.advice.roots import root_of
@@ -85,17 +85,7 @@ def _indexed(subject: Subject, node: ast.Subscript) -> list[Plan]:
     name = subject.fresh(f"all_{meta.plural(found.model)}")
     statement = f"{name} = list({ast.unparse(node.value)})"
     read = f"{name}[{ast.unparse(node.slice)}]"
-    return [
-        Plan(
-            kind="hoist",
-            file=spot.tree.file,
-            line=int(getattr(loop, "lineno", 0)),
-            expression=statement,
-            read=read,
-            steps=(before(spot, loop, statement), replace(spot, read, node)),
-            place="before the loop at",
-        )
-    ]
+    return [before_loop(spot, loop, statement, read, [replace(spot, read, node)], kind="hoist")]
 
 
 def _refreshed(subject: Subject, call: ast.Call) -> list[Plan]:
@@ -129,19 +119,12 @@ def _refreshed(subject: Subject, call: ast.Call) -> list[Plan]:
         )
     node = parent if is_async else call
     return [
-        Plan(
+        rows.before_loop(
+            statement,
+            read,
+            [replace(spot, read, node)],
             kind="in_bulk",
-            file=rows.spot.tree.file,
-            line=int(getattr(rows.loop, "lineno", 0)),
-            expression=statement,
-            read=read,
-            steps=(
-                *rows.steps,
-                before(rows.spot, rows.loop, statement),
-                replace(spot, read, node),
-            ),
             why=lost.dropped_by(subject),
-            place="before the loop at",
         )
     ]
 

@@ -6,7 +6,7 @@ import ast
 from typing import Any
 
 from nplusone_guard.analysis.advice import meta
-from nplusone_guard.analysis.advice.case import Plan, before, replace
+from nplusone_guard.analysis.advice.case import Plan, replace
 from nplusone_guard.analysis.advice.relations import quoted
 from nplusone_guard.analysis.advice.rows import inlined, rows_of
 from nplusone_guard.analysis.advice.values import value_of
@@ -46,19 +46,12 @@ def _validating_once(write: Write) -> Plan | None:
         f"    error = {one}.unique_error_message({model.__name__}, ({quoted(field)},))\n"
         f"    raise ValidationError({{{quoted(field)}: error}})"
     )
-    return Plan(
+    return rows.before_loop(
+        statement,
+        read,
+        [replace(write.spot, read, write.statement)],
         kind="full_clean",
-        file=rows.spot.tree.file,
-        line=int(getattr(rows.loop, "lineno", 0)),
-        expression=statement,
-        read=read,
-        steps=(
-            *rows.steps,
-            before(rows.spot, rows.loop, statement),
-            replace(write.spot, read, write.statement),
-        ),
         imports=("from django.core.exceptions import ValidationError",),
-        place="before the loop at",
     )
 
 

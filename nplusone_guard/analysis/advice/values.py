@@ -105,7 +105,7 @@ def _called_object(spot: Spot, call: ast.Call) -> object:
     if isinstance(function, ast.Name):
         bound = binding_of(spot.tree, function.id, function)
         return spot.tree.global_value(function.id) if bound is None else None
-    return _global_attribute(spot, function) if isinstance(function, ast.Attribute) else None
+    return global_attribute(spot, function) if isinstance(function, ast.Attribute) else None
 
 
 def item_of(spot: Spot, bound: Bound, depth: int = 0) -> Value:
@@ -155,6 +155,9 @@ def _parameter(spot: Spot, node: ast.Name, bound: Bound, depth: int) -> Value:
 def given_by_caller(spot: Spot, function: ast.AST, name: str) -> Spot | None:
     """The caller's expression for a parameter of the function that a spot stands in."""
     caller = spot.caller()
+    # Before Python 3.12 a comprehension has a frame of its own.
+    while caller is not None and caller.tree.function(caller.node) is function:
+        caller = caller.caller()
     if caller is None or not isinstance(function, FUNCTIONS):
         return None
     call = caller.node.value if isinstance(caller.node, ast.Await) else caller.node
@@ -211,14 +214,16 @@ def _attribute(spot: Spot, node: ast.Attribute, depth: int) -> Value:
     if node.attr in {"object_list", "queryset"} and owner.kind in {"rows", "queryset"}:
         return owner
     if owner.kind == "unknown":
-        found = _global_attribute(spot, node)
+        found = global_attribute(spot, node)
         return Value("model", found) if meta.is_model(found) else UNKNOWN
     return UNKNOWN
 
 
-def _global_attribute(spot: Spot, node: ast.Attribute) -> object:
+def global_attribute(spot: Spot, node: ast.AST) -> object:
     """``models.Entry`` of an imported module."""
-    if not isinstance(node.value, ast.Name) or binding_of(spot.tree, node.value.id, node):
+    if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
+        return None
+    if binding_of(spot.tree, node.value.id, node):
         return None
     holder = spot.tree.global_value(node.value.id)
     return vars(holder).get(node.attr) if type(holder).__name__ == "module" else None

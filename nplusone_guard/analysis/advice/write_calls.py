@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass
 from typing import Final
 
+from nplusone_guard.analysis.advice import meanwhile
 from nplusone_guard.analysis.advice.case import Plan, Subject, after, before, replace
 from nplusone_guard.analysis.advice.chains import Query, parse
 from nplusone_guard.analysis.advice.trees import COMPREHENSIONS, Spot, own_nodes
@@ -69,13 +70,20 @@ def collected(
     *,
     method: str = "append",
     loses: str = "",
+    conflicts: bool = False,
     imports: tuple[str, ...] = (),
 ) -> Plan | None:
     """``rows = []`` before the loop, ``rows.append(…)`` in it, one statement behind it.
 
-    ``{name}`` in ``behind`` is what the collection is called.
+    ``{name}`` in ``behind`` is what the collection is called. With ``conflicts`` it passes over
+    rows that are there, as the loop does. ``None`` where the order of statements matters.
     """
-    name = write.subject.fresh(wanted)
+    subject = write.subject
+    if meanwhile.may_leave(write.loop) or meanwhile.is_read(subject):
+        return None
+    if not conflicts and meanwhile.is_tried(subject, write.call):
+        return None
+    name = subject.fresh(wanted)
     last = behind.format(name=name)
     steps = _edits(write, name, f"{name}.{method}({item})", item, last)
     if steps is None:

@@ -1,0 +1,81 @@
+"""What else a loop does to the rows that it asks for, or writes: then one query is not as good.
+
+Rows that are read before the loop are those from before its writes, and rows that are written
+behind it are none for the reads in it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from nplusone_guard.analysis.advice.case import Subject
+from nplusone_guard.analysis.advice.trees import FUNCTIONS, own_nodes
+from nplusone_guard.analysis.loops import position_of
+from nplusone_guard.capture.scope import WRITES, Group
+
+
+def is_written(subject: Subject) -> bool:
+    """Whether the loop writes to a table that the candidate reads."""
+    tables = subject.group.fingerprint.tables
+    return any(
+        group.fingerprint.kind in WRITES and group.fingerprint.main_table in tables
+        for group in _others(subject)
+    )
+
+
+def is_read(subject: Subject) -> bool:
+    """Whether the loop reads, on another line, a table that the candidate writes."""
+    table = subject.group.fingerprint.main_table
+    return any(
+        group.fingerprint.kind == "select"
+        and table in group.fingerprint.tables
+        and subject.case.locate(group).site != subject.site
+        for group in _others(subject)
+    )
+
+
+def _others(subject: Subject) -> Iterator[Group]:
+    """The other statements that the loop sends, however often."""
+    mine = {id(group) for group in subject.candidate.groups}
+    place, loop = subject.candidate.location.loop_place, subject.loop
+    if place is None or loop is None:
+        return
+    first, last = loop.lineno, loop.end_lineno or loop.lineno
+    if isinstance(loop, (ast.For, ast.AsyncFor, ast.While)):
+        first = loop.body[0].lineno
+    for group in subject.case.groups:
+        if id(group) not in mine and any(
+            one.code is place.code and first <= position_of(one.code, one.lasti).line <= last
+            for one in group.path
+        ):
+            yield group
+
+
+def may_leave(loop: ast.AST) -> bool:
+    """Whether a loop may be left so that what is behind it does not run, or runs too late."""
+    return any(isinstance(node, (ast.Return, ast.Yield, ast.YieldFrom)) for node in _body(loop))
+
+
+def _body(loop: ast.AST) -> Iterator[ast.AST]:
+    for node in own_nodes(loop):
+        if not isinstance(node, FUNCTIONS):
+            yield node
+
+
+def is_tried(subject: Subject, call: ast.AST) -> bool:
+    """Whether the loop goes on where one of the writes fails: behind it, all of them would."""
+    spot, below = subject.spot, call
+    for one in spot.tree.above(call) if spot is not None else ():
+        if one is subject.loop:
+            return False
+        if isinstance(one, ast.Try) and one.handlers and below in one.body:
+            return True
+        if isinstance(one, (ast.With, ast.AsyncWith)) and any(
+            isinstance(item.context_expr, ast.Call)
+            and ast.unparse(item.context_expr.func).rpartition(".")[2] == "suppress"
+            for item in one.items
+        ):
+            return True
+        below = one
+    return False
