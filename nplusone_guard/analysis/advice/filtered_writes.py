@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from nplusone_guard.analysis.advice import meta
+from nplusone_guard.analysis.advice import matching, meta
 from nplusone_guard.analysis.advice.case import Plan
 from nplusone_guard.analysis.advice.chains import Query, conditions, without
 from nplusone_guard.analysis.advice.values import is_of_the_database, value_of
@@ -45,13 +45,18 @@ def _deleting_filtered(write: Write, query: Query) -> Plan | None:
 
 
 def _word(field: str) -> str:
-    return field.replace("__", "_") if field not in {"pk", "id"} else "key"
+    if field in {"pk", "id"}:
+        return "key"
+    word = field.replace("__", "_")
+    return f"{word}_key" if word.endswith("s") else word
 
 
 def _one_key(write: Write, query: Query) -> tuple[str, str, str] | None:
     """Field, value and the rest of a chain whose one changing condition is an equality."""
     found = [one for one in conditions(query.links) if write.varies(one.value)]
     if len(found) != 1 or found[0].lookup != "exact":
+        return None
+    if matching.asks_for_null(write.spot, found[0].value, query.model, found[0].field):
         return None
     links = without(query.body, found)
     if any(write.varies(value) for link in links for value in link.values):

@@ -98,6 +98,8 @@ def _through(write: Write) -> tuple[str, str, str, str] | None:
     if field is None or not field.many_to_many:
         return None
     forward = field.field if field.auto_created else field
+    if forward.remote_field.symmetrical:
+        return None  # each row has another one for the way back
     source, target = forward.m2m_field_name(), forward.m2m_reverse_field_name()
     if field.auto_created:
         source, target = target, source

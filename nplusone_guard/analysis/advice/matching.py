@@ -77,8 +77,16 @@ def match(
     given = kind_of_items(spot, node) if many else kind_of(spot, node)
     wanted = kind_of_field(field)
     if wanted.optional and given.optional:
-        return None  # ``None`` asks for NULL, which no list of keys holds
+        return None
     return _match(subject, spot, node, given, (model, field, name), wanted)
+
+
+def asks_for_null(spot: Spot, node: ast.expr, model: Any, name: str) -> bool:
+    """Whether the key may be ``None``, which asks for NULL: no list of keys finds that."""
+    field = meta.field_of(model, name)
+    if field is None or value_of(spot, node).kind == "object":
+        return False
+    return kind_of_field(field).optional and kind_of(spot, node).optional
 
 
 def _match(

@@ -24,24 +24,25 @@ def is_written(subject: Subject) -> bool:
     )
 
 
-def is_read(subject: Subject) -> bool:
-    """Whether the loop reads, on another line, a table that the candidate writes."""
+def is_read(subject: Subject, loop: ast.AST | None = None) -> bool:
+    """Whether its loop, or one around it, reads on another line a table that it writes."""
     table = subject.group.fingerprint.main_table
     return any(
         group.fingerprint.kind == "select"
         and table in group.fingerprint.tables
         and subject.case.locate(group).site != subject.site
-        for group in _others(subject)
+        for group in _others(subject, loop)
     )
 
 
-def _others(subject: Subject) -> Iterator[Group]:
+def _others(subject: Subject, around: ast.AST | None = None) -> Iterator[Group]:
     """The other statements that the loop sends, however often."""
     mine = {id(group) for group in subject.candidate.groups}
-    place, loop = subject.candidate.location.loop_place, subject.loop
+    place, loop = subject.candidate.location.loop_place, around or subject.loop
     if place is None or loop is None:
         return
-    first, last = loop.lineno, loop.end_lineno or loop.lineno
+    first = int(getattr(loop, "lineno", 0))
+    last = int(getattr(loop, "end_lineno", None) or first)
     if isinstance(loop, (ast.For, ast.AsyncFor, ast.While)):
         first = loop.body[0].lineno
     for group in subject.case.groups:

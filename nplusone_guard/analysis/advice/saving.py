@@ -25,8 +25,8 @@ def saving(write: Write) -> Plan | None:
         method = "bulk_create"
     else:
         fields = _changed_fields(write, model)
-        if not fields:
-            return None
+        if not fields or any(meta.is_unique(model, name) for name in fields):
+            return None  # a copy; or rows that hand a value on, which one statement may not
         told = ", ".join(map(quoted, fields))
         behind = f"{model.__name__}.{meta.manager_name(model)}.bulk_update({{name}}, [{told}])"
         method = "bulk_update"
@@ -44,7 +44,11 @@ def _is_new(write: Write) -> bool:
     assert isinstance(write.owner, ast.Name)
     bound = binding_of(write.spot.tree, write.owner.id, write.owner)
     value = bound.value if bound is not None and bound.how == "value" else None
-    return isinstance(value, ast.Call) and value_of(write.spot, value.func).kind == "model"
+    inside = bound is not None and any(
+        one is write.loop for one in write.spot.tree.above(bound.node)
+    )
+    made = isinstance(value, ast.Call) and value_of(write.spot, value.func).kind == "model"
+    return inside and made  # each turn makes one of its own
 
 
 def _changed_fields(write: Write, model: Any) -> list[str]:

@@ -9,7 +9,13 @@ from typing import Final
 from nplusone_guard.analysis.advice import meanwhile
 from nplusone_guard.analysis.advice.case import Plan, Subject, after, before, replace
 from nplusone_guard.analysis.advice.chains import Query, parse
-from nplusone_guard.analysis.advice.trees import COMPREHENSIONS, Spot, own_nodes
+from nplusone_guard.analysis.advice.trees import (
+    COMPREHENSIONS,
+    Spot,
+    names_in,
+    own_nodes,
+    stored_in,
+)
 from nplusone_guard.analysis.findings import Step
 
 ASYNC: Final = frozenset(
@@ -79,19 +85,20 @@ def collected(
     rows that are there, as the loop does. ``None`` where the order of statements matters.
     """
     subject = write.subject
-    if meanwhile.may_leave(write.loop) or meanwhile.is_read(subject):
+    name = subject.fresh(wanted)
+    last = behind.format(name=name)
+    loop = _outermost(write, last)
+    if meanwhile.may_leave(loop) or meanwhile.is_read(subject, loop):
         return None
     if not conflicts and meanwhile.is_tried(subject, write.call):
         return None
-    name = subject.fresh(wanted)
-    last = behind.format(name=name)
-    steps = _edits(write, name, f"{name}.{method}({item})", item, last)
+    steps = _edits(write, loop, name, f"{name}.{method}({item})", item, last)
     if steps is None:
         return None
     return Plan(
         kind=kind,
         file=write.spot.tree.file,
-        line=int(getattr(write.loop, "lineno", 0)),
+        line=int(getattr(loop, "lineno", 0)),
         expression=last,
         read=f"{name}.{method}({item})",
         steps=steps,
@@ -101,8 +108,20 @@ def collected(
     )
 
 
-def _edits(write: Write, name: str, inside: str, item: str, last: str) -> tuple[Step, ...] | None:
-    spot, loop = write.spot, write.loop
+def _outermost(write: Write, last: str) -> ast.AST:
+    """The loop around all turns: behind an inner one, each turn of the outer one would write."""
+    chosen, read = write.loop, names_in(ast.parse(last.removeprefix("await ")))
+    for loop in write.spot.tree.loops(write.loop):
+        if not isinstance(loop, (ast.For, ast.AsyncFor, ast.While)) or read & stored_in(loop):
+            break
+        chosen = loop
+    return chosen
+
+
+def _edits(
+    write: Write, loop: ast.AST, name: str, inside: str, item: str, last: str
+) -> tuple[Step, ...] | None:
+    spot = write.spot
     around = (before(spot, loop, f"{name} = []"),)
     behind = (after(spot, loop, last),)
     if isinstance(loop, COMPREHENSIONS):
