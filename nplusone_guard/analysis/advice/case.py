@@ -121,6 +121,8 @@ class Subject:
     candidate: Candidate
     #: Names that were given to new variables.
     taken: set[str] = field(default_factory=set)
+    #: What the conversions of keys are called, by model and field.
+    conversions: dict[tuple[Any, str], str] = field(default_factory=dict)
 
     @property
     def group(self) -> Group:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Subject
+from nplusone_guard.analysis.advice.kinds import kind_of
 from nplusone_guard.analysis.advice.trees import Spot, binding_of, possible_bindings
 from nplusone_guard.analysis.advice.values import ASYNC_METHODS, Value, value_of
 
@@ -374,9 +375,25 @@ def _recorded(
     """By what the run showed, where the source does not tell what the parent is."""
     if value_of(query.spot, parent).kind != "unknown" or parent is not one.value:
         return None
+    if is_a_key(query.spot, parent):
+        return None
     asked = {condition.field.rpartition(".")[2] for condition in subject.facts.fks}
     back = meta.reverse(query.model, one.name) if one.name in asked else None
     return (back[0], back[1], parent) if back is not None else None
+
+
+def is_a_key(spot: Spot, node: ast.expr) -> bool:
+    """Whether a value is a key, by its type or by what it is called, and not an object."""
+    if kind_of(spot, node).type is not None:
+        return True
+    if isinstance(node, ast.Name):
+        bound = binding_of(spot.tree, node.id, node)
+        source = bound.value if bound is not None and bound.how == "item" else None
+        listed = source is not None and value_of(spot, source).kind == "values"
+        return listed or node.id in {"pk", "id"} or node.id.endswith(("_id", "_pk"))
+    if isinstance(node, ast.Attribute):
+        return node.attr in {"pk", "id"} or node.attr.endswith("_id")
+    return isinstance(node, (ast.Constant, ast.Subscript, ast.JoinedStr))
 
 
 def _object(node: ast.expr) -> ast.expr:

@@ -18,6 +18,7 @@ from nplusone_guard.analysis.advice.chains import (
     Link,
     Query,
     conditions,
+    is_a_key,
     query_of,
     shortcut_of,
     without,
@@ -26,7 +27,7 @@ from nplusone_guard.analysis.advice.handlers import caught
 from nplusone_guard.analysis.advice.matching import PLAIN, Match, match
 from nplusone_guard.analysis.advice.relations import quoted
 from nplusone_guard.analysis.advice.rows import Rows, inlined, rows_of
-from nplusone_guard.analysis.advice.trees import Spot, binding_of
+from nplusone_guard.analysis.advice.trees import Spot
 from nplusone_guard.analysis.advice.values import value_of
 from nplusone_guard.analysis.findings import Step
 
@@ -221,7 +222,7 @@ def _lookup(
     """A look-up whose keys Python finds where the database does; ``None`` where it may not."""
     found = [_matched(subject, query, one) for one, _ in keys]
     matches = [one for one in found if one is not None]
-    if len(matches) != len(found):
+    if len(matches) != len(found) or subject.varies(query.root):
         return None
     lookup = Lookup(subject, query, keys, rows, matches, otherwise)
     if not all(match.exact for match in matches):
@@ -255,7 +256,8 @@ def _or_404(subject: Subject) -> list[Plan]:
         return []
     if any(subject.varies(value) for link in lookup.links for value in link.values):
         return []
-    return [_in_bulk(lookup)]
+    plan = _plan(lookup)
+    return [plan] if plan is not None else []
 
 
 def _contained(subject: Subject, query: Query) -> list[Plan]:
@@ -330,19 +332,7 @@ def _may_be_an_object(query: Query, one: Condition) -> bool:
     value = _single(one) or one.value
     if field is None or not field.is_relation or one.field == getattr(field, "attname", ""):
         return False
-    return value_of(query.spot, value).kind != "object" and not _is_a_key(query.spot, value)
-
-
-def _is_a_key(spot: Spot, node: ast.expr) -> bool:
-    if isinstance(node, ast.Name):
-        bound = binding_of(spot.tree, node.id, node)
-        source = bound.value if bound is not None and bound.how == "item" else None
-        of_range = isinstance(source, ast.Call) and ast.unparse(source.func) == "range"
-        listed = source is not None and value_of(spot, source).kind == "values"
-        return of_range or listed or node.id in {"pk", "id"} or node.id.endswith(("_id", "_pk"))
-    if isinstance(node, ast.Attribute):
-        return node.attr in {"pk", "id"} or node.attr.endswith("_id")
-    return isinstance(node, (ast.Constant, ast.Subscript, ast.JoinedStr))
+    return value_of(query.spot, value).kind != "object" and not is_a_key(query.spot, value)
 
 
 # -- what to write ---------------------------------------------------------------------
@@ -350,7 +340,8 @@ def _is_a_key(spot: Spot, node: ast.expr) -> bool:
 
 def _plan(lookup: Lookup) -> Plan | None:
     if lookup.unique and lookup.operation in {"get", "filter", "in_bulk", "first"}:
-        return _in_bulk(lookup)
+        whole = not any(link.name in _NO_ROWS for link in lookup.links)
+        return _in_bulk(lookup) if whole else None
     shape = _SHAPES.get(lookup.operation)
     if shape is None or lookup.many:
         return None

@@ -112,7 +112,9 @@ def _match(
         return Match(call, imports=imports, raises=raises)
     if wanted.type not in _BY_FIELD:
         return None
-    to_key = subject.fresh("to_key")
+    if (model, name) not in subject.conversions:
+        subject.conversions[model, name] = subject.fresh("to_key")
+    to_key = subject.conversions[model, name]
     owner, imports = _owner(spot, model)
     statement = f"{to_key} = {owner}._meta.{_named(field, name)}.get_prep_value"
     return Match(to_key, statement, imports, raises=_ERRORS if caught else ())

@@ -12,7 +12,7 @@ from nplusone_guard.analysis.advice.asks import Ask
 from nplusone_guard.analysis.advice.case import Plan
 from nplusone_guard.analysis.advice.chains import CONDITIONS, Link
 from nplusone_guard.analysis.advice.prefetches import eager
-from nplusone_guard.analysis.advice.python import key_of, test_of
+from nplusone_guard.analysis.advice.python import Loaded, key_of, test_of
 from nplusone_guard.analysis.advice.relations import quoted
 
 
@@ -69,6 +69,10 @@ def _singular(name: str) -> str:
     return f"{name[:-3]}y" if name.endswith("ies") else name.removesuffix("s") or name
 
 
+def _loaded(ask: Ask, row: str) -> Loaded:
+    return Loaded(ask.subject, ask.relative.query.spot, row, ask.model)
+
+
 def _filters(links: tuple[Link, ...]) -> tuple[Link, ...]:
     return tuple(link for link in links if link.name in {"filter", "exclude", "get"})
 
@@ -76,7 +80,7 @@ def _filters(links: tuple[Link, ...]) -> tuple[Link, ...]:
 def _chosen(ask: Ask, links: tuple[Link, ...], element: str) -> str | None:
     """``element for row in rows if condition``."""
     source, row = _source(ask)
-    condition = test_of(_filters(links), row, ask.model)
+    condition = test_of(_filters(links), _loaded(ask, row))
     if condition is None:
         return None
     return f"{element.format(row=row)} {source}" + (f" if {condition}" if condition else "")
@@ -140,7 +144,7 @@ def _rows_shape(ask: Ask) -> str | None:
     if rows is None:
         return None
     if orders:
-        key = key_of(orders[0], ask.row, ask.model)
+        key = key_of(orders[0], _loaded(ask, ask.row))
         if key is None:
             return None
         rows = f"sorted({rows}, key={key[0]}{', reverse=True' if key[1] else ''})"
@@ -217,7 +221,7 @@ def _end_shape(ask: Ask) -> str | None:
     if order is None and ask.model._meta.ordering:
         return None
     by_key = (f"lambda {ask.row}: {ask.row}.pk", False)
-    key = key_of(order, ask.row, ask.model) if order is not None else by_key
+    key = key_of(order, _loaded(ask, ask.row)) if order is not None else by_key
     if key is None:
         return None
     largest = key[1] != (ask.operation in {"last", "latest"})

@@ -29,6 +29,14 @@ class Case:
     loop: Site | None = None
 
     @property
+    def back(self) -> str:
+        """How the parents read the rows; empty where the loop goes over no parents, but over keys."""
+        facts = self.facts
+        if facts.accessor or self.origin is None:
+            return str(facts.accessor)
+        return next((one.accessor for one in facts.fks if one.accessor), "")
+
+    @property
     def queryset(self) -> str:
         """``the queryset at reports.py:41``."""
         if self.origin is None:
@@ -85,7 +93,7 @@ def _query(case: Case) -> str:
         return special(case)
     if facts.by_key:
         return _in_bulk(case)
-    accessor = facts.accessor or next((one.accessor for one in facts.fks if one.accessor), "")
+    accessor = case.back
     if facts.eager and accessor:
         return (
             f'add .prefetch_related(Prefetch("{accessor}", queryset=…, to_attr=…)) to '
@@ -109,7 +117,7 @@ def _in_bulk(case: Case) -> str:
 
 
 def _get(case: Case) -> str:
-    accessor = next((one.accessor for one in case.facts.fks if one.accessor), "")
+    accessor = case.back
     if case.facts.by_key or not accessor:
         return _in_bulk(case) if case.facts.by_key else _looked_up(case)
     return (
@@ -120,8 +128,7 @@ def _get(case: Case) -> str:
 
 def _summary(case: Case, call: str) -> str:
     """An annotation of the parents, where they have a way to the rows; else one grouped query."""
-    facts = case.facts
-    if facts.accessor or any(one.accessor for one in facts.fks):
+    if case.back:
         return f"add .annotate(…={call}) to {case.queryset}, and read the annotation"
     return (
         f"ask {_model(case)} once before the loop, grouped by the values that change, "
@@ -142,7 +149,7 @@ def _aggregate(case: Case) -> str:
 
 
 def _first(case: Case) -> str:
-    if not (case.facts.accessor or any(one.accessor for one in case.facts.fks)):
+    if not case.back:
         return "read the rows of all turns by one query, with .iterator() where they are many"
     return (
         f"add .prefetch_related(Prefetch(…, queryset=…[:1], to_attr=…)) or a Subquery annotation "
