@@ -23,6 +23,7 @@ MODULES = (
     "inheritance",
     "deferred",
     "querysets",
+    "keys",
     "raw",
     "writes",
     "shapes",
