@@ -77,6 +77,9 @@ def followed(
     folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, source: str, size: int = 3
 ) -> tuple[Shown, Shown | None]:
     """A module as it stands, and with all its advice followed; ``None`` where none has edits."""
+    with transaction.atomic():
+        populate(size)  # the first time makes keys, which later ones repeat
+        transaction.set_rollback(True)
     first = last = shown(load(folder, f"{name}_0", source, monkeypatch), size)
     for number in range(1, ROUNDS + 1):
         options = [one for finding in last.findings for one in finding.advice.options if one.steps]

@@ -5,19 +5,13 @@ Each of these is followed to the letter: the same result, with one statement in 
 
 from __future__ import annotations
 
-import importlib
-from pathlib import Path
-
 import pytest
 from django.db import connection
 
 from nplusone_guard.guard import watch
-from tests.advice.editing import edited
-from tests.corpus.data import populate
+from tests.advice.following import followed, load
 
 pytestmark = pytest.mark.django_db
-
-SIZE = 3
 
 MODULE = """
 from django.db import connection
@@ -32,31 +26,6 @@ def run():
             told.append(cursor.{fetch}())
     return told
 """
-
-
-def program(folder: Path, name: str, source: str):
-    (folder / f"{name}.py").write_text(source, encoding="utf-8")
-    importlib.invalidate_caches()
-    return importlib.import_module(name)
-
-
-def followed(folder, monkeypatch, name, sql, fetch="fetchall"):
-    """The result before and after, and the queries of the loop after; no edits: ``None``."""
-    monkeypatch.syspath_prepend(str(folder))
-    populate(SIZE)
-    source = MODULE.format(sql=sql, fetch=fetch)
-    before = program(folder, f"{name}_before", source)
-    with watch("before") as recording:
-        result = before.run()
-    (finding,) = recording.report.findings
-    (*options,) = (one for one in finding.advice.options if one.steps)
-    if not options:
-        return None
-    changed = edited(source, options[0].steps, options[0].imports)
-    after = program(folder, f"{name}_after", changed)
-    with watch("after") as recording:
-        again = after.run()
-    return result, again, recording.report.query_count
 
 
 KEYED = {
@@ -168,8 +137,7 @@ def run():
 
 
 def advised_on_writes(folder, monkeypatch, name, then):
-    monkeypatch.syspath_prepend(str(folder))
-    written = program(folder, name, WRITES.format(then=then))
+    written = load(folder, name, WRITES.format(then=then), monkeypatch)
     with watch("writes") as recording:
         written.run()
     (finding,) = recording.report.findings
@@ -189,16 +157,19 @@ def test_an_insert_whose_answer_is_read_stays(tmp_path, monkeypatch) -> None:
 @pytest.mark.parametrize("name", KEYED)
 def test_one_statement_answers_for_all_keys(name, tmp_path, monkeypatch) -> None:
     fetch = "fetchone" if "COUNT" in KEYED[name] else "fetchall"
-    found = followed(tmp_path, monkeypatch, f"raw_{name}", KEYED[name], fetch)
-    assert found is not None, "no edits"
-    result, again, queries = found
-    assert again == result
-    assert any(result)
-    assert queries == 2
+    source = MODULE.format(sql=KEYED[name], fetch=fetch)
+    before, after = followed(tmp_path, monkeypatch, f"raw_{name}", source)
+    assert after is not None, "no edits"
+    assert after.result == before.result
+    assert any(before.result)
+    assert after.queries == 2
 
 
 @pytest.mark.parametrize("name", NOT_KEYED)
 def test_what_one_statement_cannot_say_has_no_edits(name, tmp_path, monkeypatch) -> None:
     if name == "an_unknown_function" and connection.vendor == "postgresql":
         pytest.skip("has no GROUP_CONCAT")
-    assert followed(tmp_path, monkeypatch, f"raw_{name}", NOT_KEYED[name]) is None
+    source = MODULE.format(sql=NOT_KEYED[name], fetch="fetchall")
+    before, after = followed(tmp_path, monkeypatch, f"raw_{name}", source)
+    assert before.findings
+    assert after is None
