@@ -10,6 +10,7 @@ import ast
 from types import SimpleNamespace
 
 import pytest
+from django.db import connection
 
 from nplusone_guard.analysis.advice.kinds import kind_of, kind_of_field, kind_of_items
 from nplusone_guard.analysis.advice.matching import is_exact
@@ -285,6 +286,52 @@ def test_words_where_one_query_is_not_the_same(name, tmp_path, monkeypatch) -> N
     assert before.findings
     assert before.findings[0].advice.text
     assert after is None
+
+
+# --- collations ---------------------------------------------------------------------------
+
+#: MariaDB finds "A0" equal to "a0", and "b" before "C" as PostgreSQL may.
+COLLATED = {
+    "get": """
+for slug in ["a0", "a1", *GET.getlist("slug"), *GET.getlist("slug")]:
+    told.append(Author.objects.get(slug=slug).pk)
+""",
+    "first": """
+for slug in ["A0", "a1", "A1", "a2"] + GET.getlist("slug"):
+    told.append(Author.objects.filter(slug=slug).first())
+""",
+    "exists": """
+for slug in ["A0", "a1", "A1", "a2"] + GET.getlist("slug"):
+    told.append(Author.objects.filter(slug=slug).exists())
+""",
+    "count": """
+for status in ["live", "LIVE", "Draft"] + GET.getlist("slug"):
+    told.append(Entry.objects.filter(status=status).count())
+""",
+    "get_or_create": """
+for author in Author.objects.order_by("pk"):
+    note, _ = Note.objects.get_or_create(slug=author.slug.replace("a", "N"))
+    told.append(note.slug)
+""",
+    "picked": """
+for author in Author.objects.order_by("pk"):
+    wanted = "LIVE" if author.rating > 1 else "live"
+    told.append([entry.slug for entry in author.entries.filter(status=wanted)])
+""",
+    "update_or_create": FOLLOWED["update_or_create_twice"],
+}
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("name", COLLATED)
+def test_advice_holds_on_every_database(name, tmp_path, monkeypatch) -> None:
+    before, after = followed(tmp_path, monkeypatch, f"collated_{name}", source(COLLATED[name]))
+    assert before.findings
+    if after is not None:
+        assert (after.result, after.stored) == (before.result, before.stored)
+        assert after.queries < before.queries
+    exact = connection.vendor != "mysql"
+    assert (after is not None) is (exact or name in {"get", "first", "update_or_create"})
 
 
 # --- the words ----------------------------------------------------------------------------

@@ -222,7 +222,7 @@ def _lookup(
     """A look-up whose keys Python finds where the database does; ``None`` where it may not."""
     found = [_matched(subject, query, one) for one, _ in keys]
     matches = [one for one in found if one is not None]
-    if len(matches) != len(found) or subject.varies(query.root):
+    if len(matches) != len(found) or subject.varies(query.root) or _is_otherwise(query):
         return None
     lookup = Lookup(subject, query, keys, rows, matches, otherwise)
     if not all(match.exact for match in matches):
@@ -234,6 +234,14 @@ def _lookup(
             return None
         lookup.valid = subject.fresh("keys")
     return lookup
+
+
+def _is_otherwise(query: Query) -> bool:
+    """Whether this advice was followed already: the query answers for keys without a row."""
+    parent = query.spot.tree.parents.get(query.node)
+    if not isinstance(parent, ast.IfExp) or parent.orelse is not query.node:
+        return False
+    return isinstance(parent.test, ast.Compare) and isinstance(parent.test.ops[0], ast.In)
 
 
 def _matched(subject: Subject, query: Query, one: Condition) -> Match | None:
