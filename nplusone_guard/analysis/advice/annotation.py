@@ -9,6 +9,7 @@ from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.asks import Ask
 from nplusone_guard.analysis.advice.case import Plan, replace
 from nplusone_guard.analysis.advice.relations import quoted
+from nplusone_guard.analysis.advice.values import called
 
 
 def can_annotate(ask: Ask) -> bool:
@@ -54,10 +55,11 @@ def named_aggregates(ask: Ask) -> list[tuple[str, ast.Call]]:
     if terminal is None or terminal.name != "aggregate":
         return []
     given: list[tuple[str, ast.expr]] = [(one.arg or "", one.value) for one in terminal.keywords]
-    for one in terminal.args:
-        if isinstance(one, ast.Call) and one.args and isinstance(one.args[0], ast.Constant):
-            function = one.func.id if isinstance(one.func, ast.Name) else ""
-            given.append((f"{one.args[0].value!s}__{function.lower()}", one))
+    given += [
+        (f"{one.args[0].value!s}__{called(one).lower()}", one)
+        for one in terminal.args
+        if isinstance(one, ast.Call) and one.args and isinstance(one.args[0], ast.Constant)
+    ]
     return [(name, call) for name, call in given if isinstance(call, ast.Call)]
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from typing import Final
 
-from nplusone_guard.analysis.advice import meta
+from nplusone_guard.analysis.advice import meanwhile, meta
 from nplusone_guard.analysis.advice.case import Plan, Subject, before, before_loop, replace
 from nplusone_guard.analysis.advice.chains import parse, query_at
+from nplusone_guard.analysis.advice.kinds import kind_of
 from nplusone_guard.analysis.advice.trees import (
     COMPREHENSIONS,
     LOOPS,
@@ -36,7 +38,43 @@ def plans(subject: Subject) -> list[Plan]:
     if node is None or names_in(node) & varying or _asks_otherwise(subject):
         return []
     node = _widest(spot, node, varying, loop)
+    if meanwhile.is_tried(subject, node, spot) or _is_changed(spot.at(node), loop):
+        return []
     return [_hoisted(subject, [spot.at(node)], loop)]
+
+
+def _is_changed(spot: Spot, around: ast.AST) -> bool:
+    """Whether what one turn gets is changed, so that the next one has to get it anew."""
+    assigned = spot.tree.parents.get(spot.node)
+    targets = assigned.targets if isinstance(assigned, ast.Assign) else []
+    names = {one.id for one in targets if isinstance(one, ast.Name)}
+    plain = kind_of(spot, spot.node).type is not None
+    return any(
+        (isinstance(node, ast.AugAssign) and not plain and _name_of(node.target) in names)
+        or (isinstance(node, (ast.Attribute, ast.Subscript)) and _changes(spot, node, names))
+        for node in own_nodes(around)
+    )
+
+
+def _changes(spot: Spot, node: ast.Attribute | ast.Subscript, names: set[str]) -> bool:
+    """``tag.name = …``, ``tags[0] = …``, ``tags.append(…)``."""
+    if _name_of(node.value) not in names:
+        return False
+    if not isinstance(node.ctx, ast.Load):
+        return True
+    call = spot.tree.parents.get(node)
+    method = node.attr if isinstance(node, ast.Attribute) and isinstance(call, ast.Call) else ""
+    return method in _CHANGING
+
+
+def _name_of(node: ast.AST) -> str:
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+_CHANGING: Final = frozenset(
+    "append extend insert pop popitem remove clear sort reverse add discard update setdefault "
+    "difference_update intersection_update symmetric_difference_update".split()
+)
 
 
 def _asks_otherwise(subject: Subject) -> bool:
@@ -167,6 +205,8 @@ def _spread(subject: Subject) -> list[Plan]:
     if len(texts) != 1 or len(functions) != 1 or len(spots) != len(found):
         return []
     ordered = sorted(spots, key=lambda spot: spot.line)
+    if any(_is_changed(one, one.tree.function(one.node) or one.tree.module) for one in ordered):
+        return []
     return [_hoisted(subject, ordered)]
 
 

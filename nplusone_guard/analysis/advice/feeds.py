@@ -285,7 +285,15 @@ def _either(spot: Spot, node: ast.IfExp, depth: int) -> Iterator[Feed]:
     yield from _feeds(spot, node.orelse, depth)
 
 
+def _joined(spot: Spot, node: ast.BinOp, depth: int) -> Iterator[Feed]:
+    """``list(first) + list(second)``; what is joined by ``|`` is one queryset, like its first."""
+    yield from _feeds(spot, node.left, depth)
+    if isinstance(node.op, ast.Add):
+        yield from _feeds(spot, node.right, depth)
+
+
 _READERS: Final[dict[type[ast.AST], Any]] = {
+    ast.BinOp: _joined,
     ast.Name: _name,
     ast.Attribute: _attribute,
     ast.Call: _call,

@@ -14,6 +14,7 @@ from nplusone_guard.analysis.advice import meta, queries
 from nplusone_guard.analysis.advice.asks import Ask, ask_of
 from nplusone_guard.analysis.advice.case import Plan, Subject, replace, spot_of_group
 from nplusone_guard.analysis.advice.feeds import Feed, feeds
+from nplusone_guard.analysis.advice.handlers import caught
 from nplusone_guard.analysis.advice.picking import picked
 from nplusone_guard.analysis.advice.relations import quoted, singly_loaded
 from nplusone_guard.analysis.advice.trees import Spot, own_nodes
@@ -234,13 +235,15 @@ def _holds_the_same(ask: Ask, call: ast.Call) -> bool:
 def read_in_python(ask: Ask, read: str, why: str) -> Plan:
     """What the query gives, from rows that are loaded already."""
     query = ask.relative.query
+    missing = ask.operation == "get" and not ask.single
+    handlers = caught(ask.subject, query.spot, query.node, "IndexError") if missing else ()
     return Plan(
         kind="prefetched",
         file=query.spot.tree.file,
         line=query.where().line,
         expression=read,
         read=read,
-        steps=(replace(query.where(), read),),
+        steps=(replace(query.where(), read), *handlers),
         costs=0,
         text=f"{why}: read {read}",
         place="",

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterator
 
 from nplusone_guard.analysis.advice.case import Subject
-from nplusone_guard.analysis.advice.trees import FUNCTIONS, own_nodes
+from nplusone_guard.analysis.advice.trees import FUNCTIONS, Spot, own_nodes
 from nplusone_guard.analysis.loops import position_of
 from nplusone_guard.capture.scope import WRITES, Group
 
@@ -64,9 +64,9 @@ def _body(loop: ast.AST) -> Iterator[ast.AST]:
             yield node
 
 
-def is_tried(subject: Subject, call: ast.AST) -> bool:
-    """Whether the loop goes on where one of the writes fails: behind it, all of them would."""
-    spot, below = subject.spot, call
+def is_tried(subject: Subject, call: ast.AST, spot: Spot | None = None) -> bool:
+    """Whether the loop goes on where one of its statements fails: outside, all of them would."""
+    spot, below = spot or subject.spot, call
     for one in spot.tree.above(call) if spot is not None else ():
         if one is subject.loop:
             return False

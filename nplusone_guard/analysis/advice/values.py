@@ -320,6 +320,13 @@ def _first_known(spot: Spot, node: ast.BoolOp | ast.List | ast.Tuple, depth: int
     return Value("rows", found.model) if found.kind == "object" else UNKNOWN
 
 
+def _joined(spot: Spot, node: ast.BinOp, depth: int) -> Value:
+    """``list(first) + list(second)``, ``first | second``, ``list(rows) * 2``."""
+    left = value_of(spot, node.left, depth)
+    joined = isinstance(node.op, ast.BitOr) and left.is_queryset
+    return left if left.kind == "rows" or joined else UNKNOWN
+
+
 _READERS: Final[dict[type[ast.AST], Callable[[Spot, Any, int], Value]]] = {
     ast.Name: _name,
     ast.Attribute: _attribute,
@@ -333,6 +340,7 @@ _READERS: Final[dict[type[ast.AST], Callable[[Spot, Any, int], Value]]] = {
     ast.SetComp: _comprehension,
     ast.GeneratorExp: _comprehension,
     ast.BoolOp: _first_known,
+    ast.BinOp: _joined,
     ast.List: _first_known,
     ast.Tuple: _first_known,
 }
