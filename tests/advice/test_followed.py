@@ -120,6 +120,58 @@ for author in Author.objects.prefetch_related("entries").order_by("pk"):
         entry.rating += author.rating
         entry.save()
 """,
+    "keys_that_are_checked_before": """
+for pk in GET["bad"].split(","):
+    if not pk.isdecimal():
+        continue
+    told.append(Author.objects.get(pk=pk).name)
+""",
+    "keys_that_are_checked_in_the_expression": """
+for pk in GET["bad"].split(","):
+    told.append(Author.objects.get(pk=pk).name if pk.isdecimal() else "?")
+""",
+    "keys_behind_the_end": """
+for pk in [*GET["ids"].split(","), "end", "x"]:
+    if pk == "end":
+        break
+    told.append(Author.objects.get(pk=pk).name)
+""",
+    "keys_that_not_all_lines_have": """
+for line in "x;".join(["", GET["ids"].replace(",", ",x;") + ",none"]).split(","):
+    parts = line.split(";")
+    if len(parts) > 1:
+        told.append(Author.objects.get(pk=parts[1]).name)
+""",
+    "lines_that_are_read_once": """
+lines = iter(GET["ids"].split(","))
+for line in lines:
+    told.append(Author.objects.get(pk=line).name)
+""",
+    "a_generator_of_a_caller": """
+def load(ids):
+    for pk in ids:
+        told.append(Author.objects.get(pk=pk).name)
+
+
+def work():
+    load(str(key) for key in KEYS)
+""",
+    "a_part_of_the_key_of_a_caller": """
+def load(ids, prefix):
+    for pk in ids:
+        told.append(Author.objects.get(slug=prefix + pk).name)
+
+
+def work():
+    settings = {"prefix": "a"}
+    load(["0", "1", "2"] + GET.getlist("none"), settings["prefix"])
+""",
+    "a_key_that_counts_on": """
+pk = KEYS[0]
+for author in Author.objects.order_by("pk"):
+    told.append((author.slug, Entry.objects.get(pk=pk).slug))
+    pk += 1
+""",
     "two_lists_of_rows": """
 rows = list(Entry.objects.filter(rating=0)) + list(Entry.objects.exclude(rating=0))
 for entry in rows:
@@ -271,6 +323,24 @@ for pk in GET["ids"].split(","):
 first = list(Author.objects.filter(slug="a0"))
 for author in Author.objects.exclude(slug="a0").order_by("pk"):
     author.friends.set(first)
+""",
+    "get_or_create_in_some_turns": """
+for author in Author.objects.order_by("pk"):
+    if author.rating > 1:
+        note, _ = Note.objects.get_or_create(slug=author.slug)
+        told.append(note.slug)
+""",
+    "delete_of_what_is_got": """
+for pk in GET["ids"].split(","):
+    Note.objects.get(pk=pk).delete()
+""",
+    "raw_sql_in_some_turns": """
+with connection.cursor() as cursor:
+    for author in [None, *Author.objects.order_by("pk")]:
+        if author is None:
+            continue
+        cursor.execute("SELECT COUNT(*) FROM corpus_entry WHERE author_id = %s", [author.pk])
+        told.append(cursor.fetchone())
 """,
     "a_list_that_each_turn_adds_to": """
 for entry in Entry.objects.order_by("pk"):

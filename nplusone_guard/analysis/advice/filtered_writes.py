@@ -8,7 +8,7 @@ from typing import Any
 from nplusone_guard.analysis.advice import matching, meta
 from nplusone_guard.analysis.advice.case import Plan
 from nplusone_guard.analysis.advice.chains import Query, conditions, without
-from nplusone_guard.analysis.advice.values import is_of_the_database, value_of
+from nplusone_guard.analysis.advice.values import ONE_OBJECT, is_of_the_database, value_of
 from nplusone_guard.analysis.advice.write_calls import Write, collected
 
 
@@ -55,6 +55,8 @@ def _one_key(write: Write, query: Query) -> tuple[str, str, str] | None:
     """Field, value and the rest of a chain whose one changing condition is an equality."""
     found = [one for one in conditions(query.links) if write.varies(one.value)]
     if len(found) != 1 or found[0].lookup != "exact":
+        return None
+    if any(link.name in ONE_OBJECT for link in query.body):
         return None
     if matching.asks_for_null(write.spot, found[0].value, query.model, found[0].field):
         return None

@@ -85,8 +85,10 @@ def _known_before(write: Write, query: Query) -> Plan | None:
     if write.name != "get_or_create" or rows is None or len(names) != 1 or defaults is None:
         return None
     assigned = parent.targets[0] if isinstance(parent, ast.Assign) else None
-    if not _ignores_created(write, assigned) or meanwhile.is_tried(write.subject, write.call):
+    if not _ignores_created(write, assigned):
         return None
+    if meanwhile.is_conditional(write.subject, write.spot, write.node):
+        return None  # rows for turns that make none
     field, key = str(names[0].arg), inlined(write.spot, names[0].value, rows)
     # A new row would keep a key of another type as it was given.
     found = match(write.subject, write.spot, names[0].value, query.model, field)

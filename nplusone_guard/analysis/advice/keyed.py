@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nplusone_guard.analysis.advice import meta
+from nplusone_guard.analysis.advice import meanwhile, meta
 from nplusone_guard.analysis.advice.case import Plan, Subject, before_loop, replace
 from nplusone_guard.analysis.advice.chains import (
     Condition,
@@ -26,7 +26,7 @@ from nplusone_guard.analysis.advice.chains import (
 from nplusone_guard.analysis.advice.handlers import caught
 from nplusone_guard.analysis.advice.matching import PLAIN, Match, match
 from nplusone_guard.analysis.advice.relations import quoted
-from nplusone_guard.analysis.advice.rows import Rows, inlined, rows_of
+from nplusone_guard.analysis.advice.rows import Rows, inlined, may_fail, rows_of
 from nplusone_guard.analysis.advice.trees import Spot
 from nplusone_guard.analysis.advice.values import value_of
 from nplusone_guard.analysis.findings import Step
@@ -45,8 +45,9 @@ class Lookup:
     matches: list[Match]
     #: What still asks for a row that was not found before, and answers as it always did.
     otherwise: str = ""
-    #: The name of the keys where those that are none are left out of them.
+    #: The name of the keys where those that are none are left out of them, by what they raise.
     valid: str = ""
+    errors: tuple[str, ...] = ()
 
     @property
     def model(self) -> Any:
@@ -144,7 +145,7 @@ class Lookup:
             lines += [
                 f"{self.valid} = []",
                 f"{self.rows.clause}:",
-                f"    with suppress({', '.join(match.raises)}):",
+                f"    with suppress({', '.join(self.errors)}):",
                 f"        {self.valid}.append({match.of(ast.unparse(key))})",
             ]
         return "".join(f"{line}\n" for line in lines)
@@ -155,7 +156,7 @@ class Lookup:
         more = [line for match in self.matches for line in match.imports]
         if self.valid:
             more.append("from contextlib import suppress")
-            if "ValidationError" in self.matches[0].raises:
+            if "ValidationError" in self.errors:
                 more.append("from django.core.exceptions import ValidationError")
         return tuple(more)
 
@@ -229,11 +230,22 @@ def _lookup(
         if not lookup.unique or lookup.operation not in {"get", "first"}:
             return None
         lookup.otherwise = ast.unparse(query.node)
-    if any(match.raises for match in matches):
+    lookup.errors = _errors(lookup)
+    if lookup.errors:
         if lookup.many or len(keys) > 1:
             return None
         lookup.valid = subject.fresh("keys")
     return lookup
+
+
+def _errors(lookup: Lookup) -> tuple[str, ...]:
+    """What keys may raise that the loop passes over, or never comes to ask for."""
+    subject, query = lookup.subject, lookup.query
+    sometimes = meanwhile.is_conditional(subject, query.spot, query.node)
+    found = [error for one in lookup.matches if sometimes or one.caught for error in one.errors]
+    if sometimes and any(may_fail(query.spot, one.value) for one, _ in lookup.keys):
+        found += ["AttributeError", "LookupError", "TypeError", "ValueError"]
+    return tuple(sorted(set(found)))
 
 
 def _is_otherwise(query: Query) -> bool:

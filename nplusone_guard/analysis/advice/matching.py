@@ -30,9 +30,10 @@ class Match:
     call: str = ""
     statement: str = ""
     imports: tuple[str, ...] = ()
-    #: What the conversion raises for a key that the database would not take either; empty
-    #: where nobody catches that.
-    raises: tuple[str, ...] = ()
+    #: What the conversion raises for a key that the database would not take either.
+    errors: tuple[str, ...] = ()
+    #: Whether the code goes on where it is raised.
+    caught: bool = False
     #: Whether Python tells apart what the database does; collations may find two texts equal.
     exact: bool = True
 
@@ -108,8 +109,8 @@ def _match(
     call, imports = _BY_CALL.get((given.type, wanted.type), ("", ()))
     caught = takes_invalid(subject, spot, node)
     if call and (not caught or call in {"int", "str"}):
-        raises = ("ValueError",) if caught and call == "int" else ()
-        return Match(call, imports=imports, raises=raises)
+        errors = () if call == "str" else ("ValueError",)
+        return Match(call, imports=imports, errors=errors, caught=caught)
     if wanted.type not in _BY_FIELD:
         return None
     if (model, name) not in subject.conversions:
@@ -117,7 +118,7 @@ def _match(
     to_key = subject.conversions[model, name]
     owner, imports = _owner(spot, model)
     statement = f"{to_key} = {owner}._meta.{_named(field, name)}.get_prep_value"
-    return Match(to_key, statement, imports, raises=_ERRORS if caught else ())
+    return Match(to_key, statement, imports, errors=_ERRORS, caught=caught)
 
 
 def _named(field: Any, name: str) -> str:

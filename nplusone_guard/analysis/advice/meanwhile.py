@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterator
 
 from nplusone_guard.analysis.advice.case import Subject
-from nplusone_guard.analysis.advice.trees import FUNCTIONS, Spot, own_nodes
+from nplusone_guard.analysis.advice.trees import COMPREHENSIONS, FUNCTIONS, Spot, own_nodes
 from nplusone_guard.analysis.loops import position_of
 from nplusone_guard.capture.scope import WRITES, Group
 
@@ -62,6 +62,42 @@ def _body(loop: ast.AST) -> Iterator[ast.AST]:
     for node in own_nodes(loop):
         if not isinstance(node, FUNCTIONS):
             yield node
+
+
+def is_conditional(subject: Subject, spot: Spot, node: ast.AST) -> bool:
+    """Whether some turns do not come to a node: a condition around it, a ``continue`` before it."""
+    below = node
+    for one in spot.tree.above(node):
+        if one is subject.loop:
+            return _skips(one, node)
+        if not _leads_to(one, below):
+            return True
+        below = one
+    return True
+
+
+def _leads_to(around: ast.AST, below: ast.AST) -> bool:
+    """Whether what comes to a node comes to a part of it: to a test, to what a loop runs over."""
+    if isinstance(around, (ast.If, ast.IfExp, ast.While)):
+        return below is around.test
+    if isinstance(around, ast.BoolOp):
+        return below is around.values[0]
+    if isinstance(around, ast.Try):
+        return below in around.body
+    if isinstance(around, (ast.For, ast.AsyncFor, ast.comprehension)):
+        return below is around.iter
+    if isinstance(around, COMPREHENSIONS):
+        return below is around.generators[0]
+    return not isinstance(around, (*FUNCTIONS, ast.Lambda))
+
+
+def _skips(loop: ast.AST, node: ast.AST) -> bool:
+    """Whether a turn, or the whole loop, may end before it comes to a node."""
+    place = getattr(node, "lineno", 0)
+    return any(
+        isinstance(one, (ast.Continue, ast.Break, ast.Return, ast.Raise)) and one.lineno < place
+        for one in own_nodes(loop)
+    ) or any(isinstance(one, (ast.Break, ast.Return)) for one in own_nodes(loop))
 
 
 def is_tried(subject: Subject, call: ast.AST, spot: Spot | None = None) -> bool:

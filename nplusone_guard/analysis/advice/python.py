@@ -93,7 +93,7 @@ def _value(field: Any, one: Condition, loaded: Loaded) -> str | None:
         return ast.unparse(one.value) if fits else None
     many = one.lookup == "in"
     found = match(loaded.subject, loaded.spot, one.value, loaded.model, one.field, many=many)
-    if found is None or found.statement or found.imports or found.raises:
+    if found is None or found.statement or found.imports or found.caught:
         return None
     told = ast.unparse(one.value)
     return f"list({found.each(told)})" if many and found.call else found.of(told)

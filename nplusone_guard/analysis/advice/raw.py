@@ -11,7 +11,7 @@ from nplusone_guard.analysis.advice import meanwhile, meta
 from nplusone_guard.analysis.advice.case import Plan, Subject, after, before, replace
 from nplusone_guard.analysis.advice.kinds import kind_of, kind_of_field
 from nplusone_guard.analysis.advice.matching import is_exact
-from nplusone_guard.analysis.advice.rows import Rows, inlined, rows_of
+from nplusone_guard.analysis.advice.rows import Rows, inlined, may_fail, rows_of
 from nplusone_guard.analysis.advice.selects import Select, select_of
 from nplusone_guard.analysis.advice.statements import Statement, statement_of
 from nplusone_guard.analysis.advice.trees import LOOPS, Spot, own_nodes, stored_in
@@ -94,7 +94,8 @@ def _plan(subject: Subject, spot: Spot, loop: ast.AST, call: ast.Call) -> Plan |
     if keyed is None or rows is None:
         return None
     key = inlined(spot, keyed.key, rows)
-    if key is None:
+    skipped = meanwhile.is_conditional(subject, spot, call) and may_fail(spot, keyed.key)
+    if key is None or skipped:
         return None
     keys = f"[{ast.unparse(key)} {rows.clause}]"
     if called(call) == "raw":

@@ -5,14 +5,16 @@ from __future__ import annotations
 import ast
 import copy
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Plan, Subject, before, before_loop, replace
+from nplusone_guard.analysis.advice.functions import returned
 from nplusone_guard.analysis.advice.trees import (
     COMPREHENSIONS,
+    Bound,
     ComprehensionNode,
     ForNode,
     Spot,
@@ -29,6 +31,11 @@ _DEEPEST: Final = 5
 _LOST: Final[Any] = object()
 #: What can be gone through only once.
 _ONCE: Final = (ast.GeneratorExp,)
+#: What can be gone through as often as one likes.
+_KEPT: Final = frozenset(
+    "split rsplit splitlines getlist findall readlines keys items range sorted list set tuple "
+    "dict frozenset deque sample fromkeys".split()
+)
 _ONE_SHOT: Final = frozenset("map filter zip iter enumerate reversed iterator aiterator".split())
 
 
@@ -114,10 +121,7 @@ def _named(
 
 
 #: Calls that give the same each time, and ask nobody.
-_ALIKE: Final = frozenset(
-    "split rsplit splitlines getlist findall get keys items strip range sorted list set tuple "
-    "dict str".split()
-)
+_ALIKE: Final = _KEPT | {"get", "strip", "str"}
 
 
 def _repeats(spot: Spot, iterable: ast.expr) -> bool:
@@ -140,18 +144,53 @@ _FROM_QUERIES: Final = frozenset("queryset related raw rows values dict object".
 def _again(spot: Spot, node: ast.expr) -> bool:
     """Whether going through it twice is the same, and asks for nothing twice."""
     if isinstance(node, ast.Name):
-        bound = binding_of(spot.tree, node.id, node)
-        value = bound.value if bound is not None and bound.how == "value" else None
-        if value is None:
-            return True
-        return not isinstance(value, _ONCE) and not (
-            isinstance(value, ast.Call) and called(value) in _ONE_SHOT
-        )
+        return _is_kept(spot, node)
     if isinstance(node, ast.Call):
         return isinstance(node.func, ast.Name) and node.func.id == "range"
     if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
         return not any(isinstance(one, ast.Starred) for one in node.elts)
     return isinstance(node, ast.Dict)
+
+
+def _is_kept(spot: Spot, node: ast.AST, depth: int = 0) -> bool:
+    """Whether a value that was made once can be gone through twice: a file or generator cannot."""
+    if depth > _DEEPEST:
+        return False
+    if isinstance(node, ast.Name):
+        return _is_kept_name(spot, node, depth + 1)
+    if isinstance(node, ast.Call):
+        return _is_kept_call(spot, node, depth + 1)
+    parts: list[ast.expr] = []
+    if isinstance(node, ast.BinOp):
+        parts = [node.left, node.right]
+    elif isinstance(node, ast.BoolOp):
+        parts = node.values
+    elif isinstance(node, ast.IfExp):
+        parts = [node.body, node.orelse]
+    return not isinstance(node, _ONCE) and all(_is_kept(spot, one, depth + 1) for one in parts)
+
+
+def _is_kept_name(spot: Spot, node: ast.Name, depth: int) -> bool:
+    bound = binding_of(spot.tree, node.id, node)
+    if bound is None:
+        return not isinstance(spot.tree.global_value(node.id), Iterator)
+    if bound.how == "param":
+        given = given_by_caller(spot, bound.node, node.id)
+        return given is not None and _is_kept(given, given.node, depth)
+    if bound.how == "value":
+        values = possible_bindings(spot.tree, node.id, node)
+        return all(_is_kept(spot.at(one.value), one.value, depth) for one in values if one.value)
+    return bound.how != "with"
+
+
+def _is_kept_call(spot: Spot, node: ast.Call, depth: int) -> bool:
+    name, kind = called(node), value_of(spot, node).kind
+    if name in _ONE_SHOT:
+        return False
+    if name in _KEPT or kind in {"queryset", "related", "values", "raw", "dict", "rows"}:
+        return True
+    made = returned(spot, node)
+    return bool(made) and all(_is_kept(one, one.node, depth + 2) for one in made)
 
 
 def _base(spot: Spot, node: ast.expr) -> tuple[ast.expr, bool]:
@@ -193,19 +232,50 @@ def inlined(spot: Spot, node: ast.expr, rows: Rows, depth: int = 0) -> ast.expr 
     return tree
 
 
+def may_fail(spot: Spot, node: ast.expr) -> bool:
+    """Whether an expression may raise for a row that the loop would have passed over."""
+    for one in ast.walk(node):
+        if isinstance(one, (ast.Call, ast.Subscript, ast.BinOp)):
+            return True
+        if isinstance(one, ast.Attribute) and value_of(spot, one.value).kind != "object":
+            return True
+        bound = binding_of(spot.tree, one.id, one) if isinstance(one, ast.Name) else None
+        made = bound.value if bound is not None and bound.how == "value" else None
+        if made is not None and may_fail(spot.at(made), made):
+            return True
+    return False
+
+
 def _meant(spot: Spot, name: str, at: ast.expr, rows: Rows) -> Spot | None:
     """What a name stands for; ``None`` where it is the same in every turn."""
     bound, stored = binding_of(spot.tree, name, at), _stored(rows)
-    if len(possible_bindings(spot.tree, name, at)) > 1:
+    later = bound is not None and _changes_later(spot, name, bound, rows)
+    if later or len(possible_bindings(spot.tree, name, at)) > 1:
         return _LOST if name in stored else None
     if bound is not None and bound.how == "value" and bound.value is not None:
         return spot.at(bound.value) if name in stored else None
     if bound is not None and bound.how == "param":
+        if _outside(rows, bound.node):
+            return _LOST if name in stored else None
         given = given_by_caller(spot, bound.node, name)
-        if given is not None and isinstance(given.node, ast.expr):
-            return given
-        return None if name not in stored and _outside(rows, bound.node) else _LOST
+        return given if given is not None and isinstance(given.node, ast.expr) else _LOST
     return None if bound is None or name not in stored else _LOST
+
+
+def _changes_later(spot: Spot, name: str, bound: Bound, rows: Rows) -> bool:
+    """Whether the value is one of the turn before: ``pk += 1``, or assigned behind its use."""
+    if spot.tree is not rows.spot.tree or bound.how == "param":
+        return False
+    inside = any(one is rows.loop for one in spot.tree.above(bound.node))
+    mine = spot.tree.function(bound.node) is rows.spot.tree.function(rows.loop)
+    if mine and bound.node is not rows.loop and not inside and name in _stored(rows):
+        return True
+    return any(
+        isinstance(one, ast.AugAssign)
+        and isinstance(one.target, ast.Name)
+        and one.target.id == name
+        for one in ast.walk(rows.loop)
+    )
 
 
 def _outside(rows: Rows, node: ast.AST) -> bool:
