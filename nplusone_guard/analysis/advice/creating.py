@@ -7,7 +7,13 @@ import ast
 from nplusone_guard.analysis.advice import meanwhile, meta
 from nplusone_guard.analysis.advice.case import Plan, after, replace
 from nplusone_guard.analysis.advice.chains import Query
-from nplusone_guard.analysis.advice.new_rows import lost_by_saving, makes_rows, manager_of, new_row
+from nplusone_guard.analysis.advice.new_rows import (
+    created_behind,
+    lost_by_saving,
+    makes_rows,
+    manager_of,
+    new_row,
+)
 from nplusone_guard.analysis.advice.trees import binding_of, own_nodes
 from nplusone_guard.analysis.advice.write_calls import Write, collected
 
@@ -23,15 +29,7 @@ def creating(write: Write) -> Plan | None:
     kept_in = _appended_to(write)
     if kept_in and not options and not _is_tried(write):
         return _creating_those_in(write, query, kept_in, item, behind.format(name=kept_in))
-    return collected(
-        write,
-        meta.plural(query.model),
-        item,
-        write.awaited(behind, "bulk_create"),
-        "bulk_create",
-        conflicts=bool(options),
-        loses=lost_by_saving(query.model),
-    )
+    return created_behind(write, query, item, behind, conflicts=bool(options))
 
 
 def _is_tried(write: Write) -> bool:

@@ -9,6 +9,7 @@ from nplusone_guard.analysis.advice.case import Plan, replace
 from nplusone_guard.analysis.advice.chains import Query
 from nplusone_guard.analysis.advice.matching import PLAIN, match
 from nplusone_guard.analysis.advice.new_rows import (
+    created_behind,
     lost_by_saving,
     makes_rows,
     manager_of,
@@ -17,7 +18,7 @@ from nplusone_guard.analysis.advice.new_rows import (
 from nplusone_guard.analysis.advice.relations import quoted
 from nplusone_guard.analysis.advice.rows import Rows, inlined, rows_of
 from nplusone_guard.analysis.advice.values import global_attribute
-from nplusone_guard.analysis.advice.write_calls import Write, collected
+from nplusone_guard.analysis.advice.write_calls import Write
 
 
 def get_or_creating(write: Write) -> Plan | None:
@@ -40,15 +41,8 @@ def get_or_creating(write: Write) -> Plan | None:
     if write.name == "update_or_create":
         rows, options = _latest(query, unique), _upsert(write, unique, list(defaults))
     behind = f"{manager_of(query)}.bulk_create({rows}, {options})"
-    return collected(
-        write,
-        meta.plural(query.model),
-        item,
-        write.awaited(behind, "bulk_create"),
-        "bulk_create",
-        conflicts=True,
-        loses=lost_by_saving(query.model, updates=write.name == "update_or_create"),
-    )
+    updates = write.name == "update_or_create"
+    return created_behind(write, query, item, behind, updates=updates, conflicts=True)
 
 
 def _is_plain(write: Write) -> bool:
@@ -189,14 +183,7 @@ def _create_missing(write: Write, query: Query, names: list[str], item: str) -> 
         f"if {row}.{field} not in {known}}}}}\n"
         f"{base}.bulk_create({missing}.values())"
     )
-    plan = collected(
-        write,
-        meta.plural(query.model),
-        item,
-        behind,
-        "bulk_create",
-        loses=lost_by_saving(query.model),
-    )
+    plan = created_behind(write, query, item, behind)
     if plan is not None:
         plan.costs = 2
     return plan

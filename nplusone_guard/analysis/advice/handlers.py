@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from nplusone_guard.analysis.advice.case import Subject, replace
 from nplusone_guard.analysis.advice.trees import FUNCTIONS, Spot
@@ -41,7 +42,7 @@ def takes_invalid(subject: Subject, spot: Spot, node: ast.AST) -> bool:
     caller: Spot | None = spot
     at = node
     while caller is not None:
-        if any(_names(kind) & _INVALID for kind in _caught_around(caller, at)):
+        if any(_names(kind) & _INVALID for _, kind in _caught_around(caller, at)):
             return True
         loop = subject.loop
         inside = loop is not None and any(one is loop for one in caller.tree.above(at))
@@ -50,45 +51,41 @@ def takes_invalid(subject: Subject, spot: Spot, node: ast.AST) -> bool:
     return False
 
 
-def _caught_around(spot: Spot, node: ast.AST) -> Iterator[ast.expr]:
-    """What the handlers of a function take that a node stands in; all where one names nothing."""
+_Caught: TypeAlias = tuple[ast.Try | None, ast.expr]
+
+
+def _caught_around(spot: Spot, node: ast.AST) -> Iterator[_Caught]:
+    """What is caught of what a node raises in its function, each with its ``try``.
+
+    A ``with`` has none: its call stands for what it takes.
+    """
     below = node
     for one in spot.tree.above(node):
         if isinstance(one, FUNCTIONS):
             return
         if isinstance(one, ast.Try) and below in one.body:
             for handler in one.handlers:
-                yield handler.type or ast.Name("BaseException")
+                yield one, handler.type or ast.Name("BaseException")
         for item in one.items if isinstance(one, (ast.With, ast.AsyncWith)) else ():
             if isinstance(item.context_expr, ast.Call):
-                yield from item.context_expr.args
+                yield None, item.context_expr
         below = one
 
 
 def _names(kind: ast.expr) -> set[str]:
-    return {_name(one) for one in (kind.elts if isinstance(kind, ast.Tuple) else [kind])}
+    kinds = kind.elts if isinstance(kind, ast.Tuple) else [kind]
+    return {_name(one) for one in (kind.args if isinstance(kind, ast.Call) else kinds)}
 
 
 def _in_function(spot: Spot, node: ast.AST, raised: str) -> Iterator[Step]:
-    below = node
-    for one in spot.tree.above(node):
-        if isinstance(one, FUNCTIONS):
-            return
-        if isinstance(one, ast.Try) and below in one.body:
-            for handler in one.handlers:
-                if handler.type is not None and _takes_missing(handler.type):
-                    yield replace(spot, _with(one, handler.type, raised), handler.type)
-        for item in one.items if isinstance(one, ast.With) else ():
-            call = item.context_expr
-            if isinstance(call, ast.Call) and any(_name(each) in _MISSING for each in call.args):
-                kinds = ", ".join(map(ast.unparse, call.args))
-                yield replace(spot, f"{ast.unparse(call.func)}({kinds}, {raised})", call)
-        below = one
-
-
-def _takes_missing(kind: ast.expr) -> bool:
-    kinds = kind.elts if isinstance(kind, ast.Tuple) else [kind]
-    return any(_name(one) in _MISSING for one in kinds)
+    for block, taken in _caught_around(spot, node):
+        if not _names(taken) & _MISSING:
+            continue
+        if isinstance(taken, ast.Call):
+            kinds = ", ".join(map(ast.unparse, taken.args))
+            yield replace(spot, f"{ast.unparse(taken.func)}({kinds}, {raised})", taken)
+        elif block is not None:
+            yield replace(spot, _with(block, taken, raised), taken)
 
 
 def _name(node: ast.expr) -> str:

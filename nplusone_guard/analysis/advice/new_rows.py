@@ -6,8 +6,10 @@ import ast
 from typing import Any, Final
 
 from nplusone_guard.analysis.advice import meta
+from nplusone_guard.analysis.advice.case import Plan
 from nplusone_guard.analysis.advice.chains import Query
 from nplusone_guard.analysis.advice.values import value_of
+from nplusone_guard.analysis.advice.write_calls import Write, collected
 
 SAVED: Final = ("pre_save", "post_save")
 
@@ -41,6 +43,21 @@ def makes_rows(query: Query) -> bool:
     model = value_of(query.spot, parent).model
     field = meta.relation(model, query.value.accessor) if model is not None else None
     return field is not None and field.one_to_many and not hasattr(field, "object_id_field_name")
+
+
+def created_behind(
+    write: Write, query: Query, item: str, behind: str, *, updates: bool = False, **more: Any
+) -> Plan | None:
+    """The new rows, collected in the loop and created behind it by ``bulk_create()``."""
+    return collected(
+        write,
+        meta.plural(query.model),
+        item,
+        write.awaited(behind, "bulk_create"),
+        "bulk_create",
+        loses=lost_by_saving(query.model, updates=updates),
+        **more,
+    )
 
 
 def lost_by_saving(model: Any, *, updates: bool = False) -> str:
