@@ -82,6 +82,41 @@ def keys_that_are_checked_before(n):
 
 
 @loop("query-in-loop", origin=False)
+def get_of_keys_that_the_loop_checks(n):
+    names = []
+    for pk in requested(n).GET["ids"].split(","):  # loop
+        if pk == "7" or not pk.isdecimal():
+            continue
+        names.append(Author.objects.get(pk=pk).name)  # site
+    return names
+
+
+@healthy(twin=get_of_keys_that_the_loop_checks)
+def keys_that_are_checked_by_a_pattern(n):
+    wanted = [int(pk) for pk in requested(n).GET["ids"].split(",") if pk.isdecimal()]
+    return [author.name for author in Author.objects.filter(pk__in=wanted).order_by("pk")]
+
+
+def names_of(keys):
+    names = []
+    for pk in keys:  # loop:get_per_key_of_a_generator
+        names.append(Author.objects.get(pk=pk).name)  # site:get_per_key_of_a_generator
+    return names
+
+
+@loop("query-in-loop", origin=False)
+def get_per_key_of_a_generator(n):
+    return names_of(line.partition(",")[0] for line in lines(n))
+
+
+@healthy(twin=get_per_key_of_a_generator)
+def keys_of_a_generator_at_once(n):
+    keys = [int(line.partition(",")[0]) for line in lines(n)]
+    authors = Author.objects.in_bulk(keys)
+    return [authors[pk].name for pk in keys]
+
+
+@loop("query-in-loop", origin=False)
 def first_per_line_of_a_file(n):
     slugs = []
     for row in csv.DictReader(["entry,number", *lines(n)]):  # loop
