@@ -94,9 +94,13 @@ class Sample:
     def run(self, source: str, *arguments: str) -> pytest.RunResult:
         """Write ``test_shelf.py`` and run it, the tests in the order of the file."""
         self.write(**{"test_shelf.py": source})
+        return self.start(*arguments)
+
+    def start(self, *arguments: str, absent: tuple[str, ...] = ("randomly",)) -> pytest.RunResult:
+        """Run what is there; plugins that other tests need are ``absent``."""
         named = [] if is_installed() else ["-p", PLUGIN]
-        absent = [f"-pno:{name}" for name in ("asyncio", "cacheprovider", "randomly")]
-        return self.pytester.runpytest_subprocess(*named, *absent, *arguments)
+        without = [f"-pno:{name}" for name in ("asyncio", "cacheprovider", *absent)]
+        return self.pytester.runpytest_subprocess(*named, *without, *arguments)
 
 
 @pytest.fixture

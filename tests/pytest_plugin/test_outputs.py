@@ -14,7 +14,7 @@ from jsonschema import Draft4Validator
 
 from nplusone_guard.report import sarif
 from pytest_nplusone_guard import outputs
-from tests.pytest_plugin.whole import properties_in, run, timeless, write_whole
+from tests.pytest_plugin.whole import properties_in, timeless, write_whole
 
 #: A name with what Markdown, XML and workflow commands read as their own.
 ODD = """
@@ -43,7 +43,7 @@ def directory(sample, monkeypatch):
     monkeypatch.setenv("GITHUB_REPOSITORY", "ours/shop")
     monkeypatch.setenv("GITHUB_SHA", "abc1")
     files = ("--junitxml=junit.xml", "--nplusone-report=all.sarif")
-    result = run(sample, "--nplusone=fail", *files, *workers)
+    result = sample.start("--nplusone=fail", *files, *workers)
     (path / "stdout.txt").write_text(result.stdout.str())
     return path
 

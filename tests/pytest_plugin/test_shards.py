@@ -7,7 +7,7 @@ import json
 import pytest
 
 from nplusone_guard import cli
-from tests.pytest_plugin.whole import run, timeless, write_whole
+from tests.pytest_plugin.whole import timeless, write_whole
 
 SHARDS = {
     "shard-1.json": ("test_pages.py", "test_reports.py::test_ignored"),
@@ -22,9 +22,9 @@ def joined(sample, monkeypatch):
     """A whole run, two shards, and both of them merged."""
     write_whole(sample, monkeypatch)
     monkeypatch.chdir(sample.pytester.path)
-    run(sample, "--nplusone=report", "--nplusone-report=whole.json")
+    sample.start("--nplusone=report", "--nplusone-report=whole.json")
     for name, tests in SHARDS.items():
-        run(sample, "--nplusone=report", f"--nplusone-report={name}", *tests)
+        sample.start("--nplusone=report", f"--nplusone-report={name}", *tests)
     assert cli.main(["merge", *SHARDS, "-o", "all.json"]) == cli.OK
     return sample.pytester.path
 

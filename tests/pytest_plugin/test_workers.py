@@ -13,7 +13,6 @@ from tests.pytest_plugin.whole import (
     REPORT_NAMES,
     REPORT_OPTIONS,
     left_by,
-    run,
     write_whole,
 )
 
@@ -47,9 +46,9 @@ def whole(sample, monkeypatch):
 def both(whole, *arguments: str, names: tuple[str, ...] = (), before=lambda: None):
     """What a plain run leaves, which one with two workers has to leave, too."""
     before()
-    plain = left_by(whole, run(whole, *arguments), *names)
+    plain = left_by(whole, whole.start(*arguments), *names)
     before()
-    workers = left_by(whole, run(whole, *arguments, "-n2"), *names)
+    workers = left_by(whole, whole.start(*arguments, "-n2"), *names)
     assert workers == plain
     return workers
 
@@ -140,7 +139,7 @@ def test_a_stale_entry_alone_fails_a_strict_run(whole):
     whole.write(**{**dict.fromkeys(MODULES, ""), "test_pages.py": source})
     write_records(whole)
     asked = ("--nplusone=fail", "--nplusone-baseline=known.json", "--nplusone-strict", "-n2")
-    left = left_by(whole, run(whole, *asked))
+    left = left_by(whole, whole.start(*asked))
     assert left.outcomes == {"passed": 1}
     assert " baseline known.json: 1 known, 0 new, 1 stale" in left.summary.splitlines()
     assert left.status == 1
@@ -150,7 +149,7 @@ def test_a_stale_entry_alone_fails_a_strict_run(whole):
 def test_a_record_is_brought_up_to_date_in_part(whole, mode):
     write_records(whole)
     asked = ("--nplusone=report", *RECORDED, f"--nplusone-update-baseline={mode}")
-    left = left_by(whole, run(whole, *asked, "-n2"), *RECORDS)
+    left = left_by(whole, whole.start(*asked, "-n2"), *RECORDS)
     found = [each["file"] for each in json.loads(left.files["known.json"])["findings"]]
     queries = json.loads(left.files["queries.json"])["queries"]
     if mode == "prune":

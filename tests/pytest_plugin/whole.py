@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.pytest_plugin.conftest import PLUGIN, Sample, is_installed
+from tests.pytest_plugin.conftest import Sample
 from tests.pytest_plugin.suite import CI_VARIABLES, write_suite
 
 PAGES = """
@@ -141,13 +141,6 @@ def write_whole(sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     write_suite(sample)
     sample.write(**MODULES)
-
-
-def run(sample: Sample, *arguments: str, absent: tuple[str, ...] = ("randomly",)):
-    """Run what is there; plugins that other tests need are ``absent``."""
-    named = [] if is_installed() else ["-p", PLUGIN]
-    without = [f"-pno:{name}" for name in ("asyncio", "cacheprovider", *absent)]
-    return sample.pytester.runpytest_subprocess(*named, *without, *arguments)
 
 
 def left_by(sample: Sample, result: pytest.RunResult, *names: str) -> Left:
