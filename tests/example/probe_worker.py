@@ -23,6 +23,7 @@ def main() -> None:
             variant: asked.report(variant, 3)[0] for variant in ("before", "claimed", "fixed")
         }
         lines = list(worker.read_lines(asked.reports))
+        handed_over = messages(asked)
         with asked.reports.open("a") as reports:
             reports.write('{"name": "half a li')
         unfinished = list(worker.read_lines(asked.reports)) == lines
@@ -36,12 +37,25 @@ def main() -> None:
             {
                 "queries": queries,
                 "lines": lines,
+                "handed_over": handed_over,
                 "unfinished": unfinished,
                 "ended": asked.process.poll() is not None,
                 "refused": refused,
             }
         )
     )
+
+
+def messages(asked: worker.Worker) -> list[int]:
+    """How many messages lie before the worker: after sending one, and once it was handed over.
+
+    They are of a queue that no worker reads.
+    """
+    folder = asked.log.parent
+    asked.client.send_task("nothing", queue="unread")
+    sent = len(list(folder.glob("*.unread.msg")))
+    worker.hand_over(folder)
+    return [sent, len(list(folder.glob("*.unread.msg")))]
 
 
 def refusal(**changed: str) -> str:

@@ -47,6 +47,10 @@ def test_the_worker_writes_a_line_of_json_for_each_report(asked):
     assert [len(line["findings"]) for line in (before, fixed)] == [1, 0]
 
 
+def test_a_message_that_is_still_being_written_is_not_before_the_worker(asked):
+    assert asked["handed_over"] == [0, 1]
+
+
 def test_a_line_that_is_still_being_written_is_left_for_later(asked):
     assert asked["unfinished"]
 
@@ -58,8 +62,9 @@ def test_the_worker_ends_with_the_block(asked):
 def test_where_there_can_be_no_worker_it_is_said_why(asked):
     whole, died, in_memory, not_installed = asked["refused"]
     assert whole == ""
-    assert died.startswith("The worker reported no task. It said:\n")
-    assert "RuntimeError: No active exception to reraise" in died
+    error = "RuntimeError: No active exception to reraise"
+    assert died.startswith(f"The worker reported no task. It ended with: {error}\n")
+    assert died.endswith(error)
     assert in_memory == "no worker sees a database in memory."
     assert not_installed == (
         "celery is not installed. `make demo` installs it; in a Python of your own: "

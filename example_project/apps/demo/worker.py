@@ -29,6 +29,8 @@ COMMAND = (
     "-m celery -A background_tasks.celery_tasks worker --pool solo --loglevel WARNING "
     "--without-gossip --without-mingle --without-heartbeat"
 )
+#: Where messages are written, within the folder of the worker.
+OUTBOX = "outbox"
 #: Seconds that a task may take until its report is there, the worker's start included.
 PATIENCE = 120
 
@@ -48,6 +50,7 @@ class Worker:
         Raises ``CommandError`` where the worker has ended, or takes too long.
         """
         asked = self.client.send_task(TASK, (variant, tenants))
+        hand_over(self.log.parent)
         line = self._line_of(asked.id)
         asked.forget()
         return line["queries"], line["seconds"]
@@ -60,8 +63,18 @@ class Worker:
                 if line.get("correlation_id") == task_id:
                     return line
             time.sleep(0.02)
-        said = self.log.read_text(errors="replace")[-2000:]
-        raise CommandError(f"The worker reported no task. It said:\n{said}")
+        said = self.log.read_text(errors="replace").strip()[-2000:] or "nothing"
+        last = said.splitlines()[-1]
+        raise CommandError(f"The worker reported no task. It ended with: {last}\n{said}")
+
+
+def hand_over(folder: Path) -> None:
+    """Move the messages that were written to where the worker reads, each in one step.
+
+    Written there, one could be read while it is still empty, and that ends a worker.
+    """
+    for message in (folder / OUTBOX).iterdir():
+        message.rename(folder / message.name)
 
 
 def read_lines(reports: Path) -> Iterator[dict[str, Any]]:
@@ -115,7 +128,13 @@ def client(folder: str) -> Any:
     """A Celery application that asks the worker whose folder this is."""
     from celery import Celery
 
-    options = {"data_folder_in": folder, "data_folder_out": folder, "control_folder": folder}
+    outbox = Path(folder, OUTBOX)
+    outbox.mkdir()
+    options = {
+        "data_folder_in": folder,
+        "data_folder_out": str(outbox),
+        "control_folder": folder,
+    }
     asking = Celery(set_as_current=False, broker="filesystem://", backend=f"file://{folder}")
     asking.conf.broker_transport_options = options
     return asking

@@ -48,7 +48,7 @@ class Command(ExampleCommand):
         self.stdout.write(f"The wellness report, {database_name()}\n")
         self.stdout.write(table(runs))
         for reason in missing:
-            self.stdout.write(paragraph(f"Not measured. {reason}"))
+            self.stdout.write(paragraph(f"Not measured. {reason.splitlines()[0]}"))
 
 
 def table(runs: list[Grown]) -> str:
