@@ -15,7 +15,7 @@ from apps.demo.checks import Check
 from apps.demo.claims import claims, summary
 from apps.demo.comparison import Compared, compare
 from apps.demo.growth import Grown
-from apps.demo.index_gains import IndexGain
+from apps.demo.index_gains import IndexGain, Timed
 from apps.demo.load import Load, Ratio
 from apps.demo.management.commands.load_test import targets
 from apps.demo.measuring import measure_fairly
@@ -29,9 +29,12 @@ from background_tasks.journal_wellness_tasks import VARIANTS
 
 
 def full() -> Survey:
-    scan = Plan("Seq Scan <script>", (), 50_000, None)
     gains = [
-        IndexGain(pattern, scan, Plan("Index Scan", (pattern.index,), work, None), 0.1, after)
+        IndexGain(
+            pattern,
+            Timed(Plan("Seq Scan <script>", (), 10, 50_000, None), 0.1, 0.1),
+            Timed(Plan("Index Scan", (pattern.index,), 10, work, None), after, after),
+        )
         for pattern, work, after in zip(
             PATTERNS,
             (10, 10, 10, 50_000, 60_000, 10),

@@ -50,8 +50,8 @@ def _indexes(survey: Survey) -> Iterator[Claim]:
             yield Claim(
                 claim=f"index: {gain.pattern.title}",
                 said="{}-{} % faster".format(*gain.pattern.said),
-                before=duration(gain.before),
-                after=duration(gain.after),
+                before=duration(gain.before.seconds),
+                after=duration(gain.after.seconds),
                 verdict=gain.verdict,
             )
 

@@ -166,8 +166,8 @@ def _indexes(survey: Survey) -> Iterable[str]:
     rows = []
     for gain in survey.gains:
         rows += [
-            (gain.pattern.title, gain.before, duration(gain.before), "before"),
-            (gain.pattern.title, gain.after, duration(gain.after), "fixed"),
+            (gain.pattern.title, gain.before.seconds, duration(gain.before.seconds), "before"),
+            (gain.pattern.title, gain.after.seconds, duration(gain.after.seconds), "fixed"),
         ]
     yield _figure(
         charts.bars("Time of each query without and with its index", rows),
@@ -177,8 +177,8 @@ def _indexes(survey: Survey) -> Iterable[str]:
         ("query", "plan before", "plan after"),
         [
             f"<tr><td><strong>{escape(gain.pattern.title)}</strong></td>"
-            f'<td data-label="before">{escape(gain.plan_before.nodes)}</td>'
-            f'<td data-label="after">{escape(gain.plan_after.nodes)}</td></tr>'
+            f'<td data-label="before">{escape(gain.before.plan.nodes)}</td>'
+            f'<td data-label="after">{escape(gain.after.plan.nodes)}</td></tr>'
             for gain in survey.gains
         ],
         "stack",

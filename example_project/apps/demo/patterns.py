@@ -72,7 +72,7 @@ class Pattern:
         editor = connection.SchemaEditorClass(connection)
         with transaction.atomic(), connection.cursor() as cursor:
             for name in self.added or (self.index,):
-                cursor.execute(f"DROP INDEX {connection.ops.quote_name(name)}")
+                cursor.execute(f"DROP INDEX IF EXISTS {connection.ops.quote_name(name)}")
             for index in self.replaced:
                 cursor.execute(str(index.create_sql(self.model, editor)))
             yield

@@ -25,15 +25,20 @@ class Plan:
     nodes: str
     #: The names of the indexes in it.
     indexes: tuple[str, ...]
+    #: Rows that the query answers with.
+    rows: int
     #: Rows that PostgreSQL read from the table, or instructions of SQLite's virtual machine.
     work: int
     #: Pages of 8 KiB that PostgreSQL touched; ``None`` on SQLite, which does not say.
     buffers: int | None
+    #: How long PostgreSQL says that it planned and ran; ``None`` on SQLite, which does not say.
+    seconds: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "nodes": self.nodes,
             "indexes": list(self.indexes),
+            "rows": self.rows,
             "work": self.work,
             "buffers": self.buffers,
         }
@@ -54,23 +59,32 @@ def indexes_of(query: QuerySet[Any]) -> tuple[str, ...]:
 
 def seconds(query: QuerySet[Any]) -> float:
     """How long the statement takes with all its rows, without making objects of them."""
+    began = time.perf_counter()
+    _fetch(query)
+    return time.perf_counter() - began
+
+
+def _fetch(query: QuerySet[Any]) -> int:
+    """How many rows the statement gives."""
     sql, params = query.query.sql_with_params()
     with connection.cursor() as cursor:
-        began = time.perf_counter()
         cursor.execute(sql, params)
-        cursor.fetchall()
-        return time.perf_counter() - began
+        return len(cursor.fetchall())
 
 
 def _postgresql(query: QuerySet[Any]) -> Plan:
-    answer = json.loads(query.explain(format="json", analyze=True, buffers=True))
-    top = answer[0]["Plan"]
+    # Without the times of single nodes: taking them would cost more than some of these queries.
+    options = {"analyze": True, "buffers": True, "timing": False}
+    (answer,) = json.loads(query.explain(format="json", **options))
+    top = answer["Plan"]
     nodes = list(_nodes(top))
     return Plan(
         nodes=" < ".join(_node(node) for node in nodes),
         indexes=tuple(node["Index Name"] for node in nodes if "Index Name" in node),
+        rows=round(top["Actual Rows"]),
         work=round(sum(map(_rows_read, nodes))),
         buffers=top["Shared Hit Blocks"] + top["Shared Read Blocks"],
+        seconds=(answer["Planning Time"] + answer["Execution Time"]) / 1000,
     )
 
 
@@ -96,12 +110,14 @@ def _rows_read(node: dict[str, Any]) -> float:
 def _sqlite(query: QuerySet[Any]) -> Plan:
     # The first line is the table; a sort comes after it.
     details = _query_plan(query)
+    rows, steps = _steps(query)
     return Plan(
         nodes=" < ".join(reversed(details)),
         indexes=tuple(
             re.findall(r"(?:SEARCH|SCAN|INDEX) (\w+_idx|\w+_[0-9a-f]{8})", " ".join(details))
         ),
-        work=_steps(query),
+        rows=rows,
+        work=steps,
         buffers=None,
     )
 
@@ -119,7 +135,8 @@ def _query_plan(query: QuerySet[Any]) -> list[str]:
     return [re.sub(r"^(SEARCH|SCAN) \w+ USING INDEX|^USE (?=TEMP)", r"\1", d) for d in details]
 
 
-def _steps(query: QuerySet[Any]) -> int:
+def _steps(query: QuerySet[Any]) -> tuple[int, int]:
+    """Rows of the statement, and instructions of the virtual machine for them."""
     steps = 0
 
     def count() -> None:
@@ -129,7 +146,7 @@ def _steps(query: QuerySet[Any]) -> int:
     connection.ensure_connection()
     connection.connection.set_progress_handler(count, 1)
     try:
-        seconds(query)
+        rows = _fetch(query)
     finally:
         connection.connection.set_progress_handler(None, 1)
-    return steps
+    return rows, steps

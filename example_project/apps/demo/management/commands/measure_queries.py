@@ -11,10 +11,10 @@ from django.db import connection
 
 from apps.demo.base import ExampleCommand
 from apps.demo.data import database_name
-from apps.demo.index_gains import IndexGain, measure_gains
+from apps.demo.index_gains import RUNS, IndexGain, Timed, measure_gains
 from apps.demo.options import whole_number
 from apps.demo.patterns import PATTERNS
-from apps.demo.plans import WORK, Plan
+from apps.demo.plans import WORK
 from apps.demo.progress import Progress
 from apps.demo.seeding import stored_amounts
 from apps.demo.text import WIDTH, duration
@@ -29,7 +29,7 @@ class Command(ExampleCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--rounds", default=5, help="rounds, three timed runs in each (5)")
+        parser.add_argument("--rounds", default=5, help=f"rounds of {RUNS - 1} timed runs each (5)")
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -72,23 +72,33 @@ def describe(gain: IndexGain) -> str:
     """Six lines: the query, its plans, and what was measured."""
     said = "no figure" if gain.pattern.said is None else "{}-{} % faster".format(*gain.pattern.said)
     used = "" if gain.used else "  (the database does not use it)"
-    more, change = ("more", -gain.less) if gain.less < 0 else ("less", gain.less)
+    fetched = f", {_less(gain.less_fetched)} until fetched" if _tells_both(gain.before) else ""
     return (
         f"{gain.pattern.title}: {gain.verdict}\n"
         f"  index   {gain.pattern.index}{used}\n"
-        f"{_plan('before', gain.plan_before)}"
-        f"          {_cost(gain.plan_before)}, {duration(gain.before)}\n"
-        f"{_plan('after', gain.plan_after)}"
-        f"          {_cost(gain.plan_after)}, {duration(gain.after)}\n"
-        f"  report  {said}; measured: {change:.0f} % {more} time\n"
+        f"{_side('before', gain.before)}"
+        f"{_side('after', gain.after)}"
+        f"  report  {said}; measured: {_less(gain.less)} time{fetched}\n"
     )
 
 
-def _cost(plan: Plan) -> str:
+def _less(percent: float) -> str:
+    return f"{abs(percent):.0f} % {'more' if percent < 0 else 'less'}"
+
+
+def _side(when: str, side: Timed) -> str:
+    folded = textwrap.wrap(side.plan.nodes, WIDTH - 10, break_on_hyphens=False)
+    return f"  {when:<8}" + ("\n" + " " * 10).join([*folded, _cost(side)]) + "\n"
+
+
+def _cost(side: Timed) -> str:
+    plan = side.plan
     pages = "" if plan.buffers is None else f", {plan.buffers:,} pages"
-    return f"{plan.work:,} {WORK[connection.vendor]}{pages}"
+    fetched = f", fetched in {duration(side.fetched)}" if _tells_both(side) else ""
+    work = f"{plan.work:,} {WORK[connection.vendor]} for {plan.rows:,} rows"
+    return f"{work}{pages}, {duration(side.seconds)}{fetched}"
 
 
-def _plan(when: str, plan: Plan) -> str:
-    folded = textwrap.wrap(plan.nodes, WIDTH - 10, break_on_hyphens=False)
-    return f"  {when:<8}" + ("\n" + " " * 10).join(folded) + "\n"
+def _tells_both(side: Timed) -> bool:
+    """Whether the database says how long it took itself."""
+    return side.plan.seconds is not None
