@@ -22,16 +22,25 @@ TASKS = EXAMPLE / "background_tasks" / "journal_wellness_tasks.py"
 
 def start(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a Python program from the root of the repository; 80 columns, no terminal, no colour."""
+    process = begin(*command, **environment)
+    try:
+        out, err = process.communicate(timeout=600)
+    finally:
+        process.kill()
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def begin(*command: str, **environment: str) -> subprocess.Popen[str]:
+    """Begin what ``start`` runs to its end."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO_")}
-    return subprocess.run(
+    return subprocess.Popen(
         [sys.executable, *command],
         cwd=ROOT,
         env={**kept, "PYTHONPATH": f"{ROOT}", "COLUMNS": "80", **environment},
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=600,
-        check=False,
     )
 
 

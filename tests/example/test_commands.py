@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
-from tests.example.conftest import EXAMPLE, ROOT, TASKS, manage, samples, start
+from tests.example.conftest import EXAMPLE, ROOT, TASKS, begin, manage, samples, start
 
 #: What each bad value is answered with.
 REFUSED = {
@@ -22,6 +25,14 @@ REFUSED = {
         "--until '2025-02-30': use a day as YYYY-MM-DD, such as 2025-11-04."
     ),
     "wellness_report --days month": "--days 'month': use a whole number from 1 to 3,660.",
+    "wellness_report --until 9999-12-31": (
+        "--until '9999-12-31': use a day as YYYY-MM-DD, such as 2025-11-04."
+    ),
+    "seed --tenants 0": "--tenants '0': use a whole number from 1 to 10,000.",
+    "seed --tenants=-20": "--tenants '-20': use a whole number from 1 to 10,000.",
+    "seed --tracking 99999999999": (
+        "--tracking '99999999999': use a whole number from 0 to 10,000,000."
+    ),
     "seed --people 0": "--people '0': use a whole number from 1 to 1,000,000.",
     "demo --tenants many": "--tenants 'many': use a whole number from 1 to 1,000.",
 }
@@ -240,8 +251,55 @@ def test_demo_makes_more_data_where_there_is_not_enough(done):
 def test_seed_shows_one_line_a_stage_where_there_is_no_terminal(done):
     assert done["seed"].stderr == (
         "  tenants                20\n  people                400\n  journal entries     8,000\n"
-        "  tracking            2,000\n  tickets               200\n"
+        "  tracking            2,000\n  tickets               200\n  escalation             40\n"
     )
+
+
+def test_the_same_seed_gives_the_same_rows_with_the_same_keys(tmp_path):
+    file = tmp_path / "twice.sqlite3"
+    small = "seed --tenants 3 --people 9 --entries 30 --tracking 30 --tickets 5"
+    manage(f"sqlite:///{file}", "migrate --verbosity 0", small)
+    once = stored_rows(file)
+    (again,) = manage(f"sqlite:///{file}", small).values()
+    assert again.returncode == 0
+    assert stored_rows(file) == once
+    assert [len(rows) for rows in once.values()] == [3, 9, 30, 30, 5, 6]
+
+
+SEEDED = (
+    "wellness_tenant", "wellness_people", "journal_journalentry", "attendance_tracking",
+    "y_helpdesk_ticket", "y_helpdesk_escalationmatrix",
+)  # fmt: skip
+#: When a row was made is all that two runs differ in.
+MOMENTS = {"created_at", "date_joined"}
+
+
+def stored_rows(file: Path) -> dict[str, list[dict[str, object]]]:
+    with closing(sqlite3.connect(file)) as connection:
+        connection.row_factory = sqlite3.Row
+        found = {
+            table: connection.execute(f"SELECT * FROM {table} ORDER BY id") for table in SEEDED
+        }
+        return {
+            table: [{key: row[key] for key in set(row.keys()) - MOMENTS} for row in rows]
+            for table, rows in found.items()
+        }
+
+
+def test_an_interrupted_seed_leaves_what_was_there(tmp_path):
+    file = tmp_path / "interrupted.sqlite3"
+    manage(f"sqlite:///{file}", "migrate --verbosity 0", "seed --tenants 2 --people 4 --entries 3")
+    before = stored_rows(file)
+    with begin(
+        str(EXAMPLE / "manage.py"), "seed", "--tracking", "500000", DATABASE_URL=f"sqlite:///{file}"
+    ) as seeding:
+        assert "tenants" in seeding.stderr.readline()
+        seeding.send_signal(signal.SIGINT)
+        said = seeding.communicate(timeout=60)[1]
+    assert seeding.returncode == 130
+    assert said.endswith("\nInterrupted: what was stored before is still there.\n")
+    assert "Traceback" not in said
+    assert stored_rows(file) == before
 
 
 @pytest.mark.parametrize(

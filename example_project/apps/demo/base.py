@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Any
 
@@ -28,11 +29,16 @@ from apps.demo.text import WIDTH
 from nplusone_guard import Report
 from nplusone_guard.report.text import render
 
+#: The exit status of what SIGINT ended, as shells give it.
+INTERRUPTED = 128 + signal.SIGINT
+
 
 class ExampleCommand(BaseCommand):
     """A command that answers a silent database in one line and honours ``NO_COLOR``."""
 
     requires_system_checks: list[str] = []
+    #: What is said where the command is interrupted.
+    interrupted = "Interrupted."
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         if os.environ.get("NO_COLOR") and not options.get("force_color"):
@@ -43,10 +49,15 @@ class ExampleCommand(BaseCommand):
         try:
             return super().execute(*args, **options)
         except OperationalError as error:
-            name = connection.display_name
-            raise CommandError(
-                f"{name} does not answer: {str(error).strip().splitlines()[0]}. Check DATABASE_URL."
-            ) from error
+            raise CommandError(refusal(error)) from error
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """As Django does, and without a traceback where somebody interrupts the command."""
+        try:
+            super().run_from_argv(argv)
+        except KeyboardInterrupt:
+            self.note(f"\n{self.interrupted}")
+            sys.exit(INTERRUPTED)
 
     def enlarge(self) -> None:
         """Bring the database to the size that the performance report speaks of."""
@@ -85,6 +96,14 @@ class ExampleCommand(BaseCommand):
     def stage_reporter(self) -> StageReporter:
         """Progress for ``seed_database``, written to standard error."""
         return StageReporter(self.stderr)
+
+
+def refusal(error: OperationalError) -> str:
+    """What the database refused, or that there is none."""
+    said = str(error).strip().splitlines()[0]
+    if connection.connection is not None and connection.is_usable():
+        return f"{connection.display_name}: {said}."
+    return f"{connection.display_name} does not answer: {said}. Check DATABASE_URL."
 
 
 class StageReporter:

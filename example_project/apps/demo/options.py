@@ -8,6 +8,8 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
+YEARS = range(1900, 3000)
+
 
 def whole_number(options: dict[str, Any], name: str, *, least: int, most: int) -> int:
     """The option ``name`` as a number from ``least`` to ``most``, or a ``CommandError``."""
@@ -34,10 +36,15 @@ def choice(options: dict[str, Any], name: str, allowed: Collection[str]) -> str:
 def day(options: dict[str, Any], name: str) -> date:
     """The option ``name`` as a day, or a ``CommandError``."""
     value = options[name]
+    allowed = "a day as YYYY-MM-DD, such as 2025-11-04"
     try:
-        return date.fromisoformat(str(value))
+        found = date.fromisoformat(str(value))
     except ValueError:
-        raise _refusal(name, value, "a day as YYYY-MM-DD, such as 2025-11-04") from None
+        raise _refusal(name, value, allowed) from None
+    # At either end of the calendar there are no days left to reckon with.
+    if found.year not in YEARS:
+        raise _refusal(name, value, allowed)
+    return found
 
 
 def _refusal(name: str, value: object, allowed: str) -> CommandError:

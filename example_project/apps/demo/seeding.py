@@ -11,7 +11,9 @@ from typing import TypeVar
 from uuid import UUID
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
+from django.core.management.color import no_style
 from django.db import connection, models, transaction
+from django.db.models import Max
 from django.utils.text import slugify
 
 from apps.attendance.models import Tracking
@@ -141,15 +143,36 @@ def _fill(missing: Amounts, there: Amounts, seed: int, report: Report) -> None:
     _write(tracking, "tracking", missing.tracking, report)
     tickets = _tickets(missing.tickets, there.tickets, persons, random.Random(seed + 2))
     _write(tickets, "tickets", missing.tickets, report)
+    if missing.tickets:
+        levels = list(_levels(persons))
+        _write(levels, "escalation", len(levels), report)
+    _settle((Tenant, People, JournalEntry, Tracking, Ticket, EscalationMatrix))
 
 
 def _write(rows: Iterable[M], stage: str, total: int, report: Report) -> None:
-    rows = iter(rows)
+    rows = _keyed(rows)
     written = 0
     while batch := list(islice(rows, BATCH)):
         type(batch[0])._default_manager.bulk_create(batch)
         written += len(batch)
         report(stage, written, total)
+
+
+def _keyed(rows: Iterable[M]) -> Iterator[M]:
+    """The rows with the next keys: those that the database gave would go on after deleted ones."""
+    key = 0
+    for row in rows:
+        key = key or type(row)._default_manager.aggregate(last=Max("pk"))["last"] or 0
+        key += 1
+        row.pk = key
+        yield row
+
+
+def _settle(models: Iterable[type[models.Model]]) -> None:
+    """Have the database give the next keys, where it does not see by itself which are taken."""
+    with connection.cursor() as cursor:
+        for statement in connection.ops.sequence_reset_sql(no_style(), list(models)):
+            cursor.execute(statement)
 
 
 def _evenly(chance: random.Random, count: int) -> int:
@@ -258,3 +281,19 @@ def _tickets(count: int, there: int, persons: Persons, chance: random.Random) ->
             level=chance.randrange(3),
             created_at=_moment(chance),
         )
+
+
+def _levels(persons: Persons) -> Iterator[EscalationMatrix]:
+    """Of each tenant: after four hours to its first person, and after a day to its last."""
+    first = {tenant: person for person, tenant in reversed(persons)}
+    last = {tenant: person for person, tenant in persons}
+    hours, days = EscalationMatrix.Frequency.HOUR, EscalationMatrix.Frequency.DAY
+    for level, after, frequency, who in ((1, 4, hours, first), (2, 1, days, last)):
+        for tenant in first:
+            yield EscalationMatrix(
+                tenant_id=tenant,
+                level=level,
+                frequencyvalue=after,
+                frequency=frequency,
+                assignedperson_id=who[tenant],
+            )

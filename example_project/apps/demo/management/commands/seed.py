@@ -14,6 +14,7 @@ from apps.demo.seeding import Amounts, seed_database
 
 class Command(ExampleCommand):
     help = "Replace everything that the applications store with example data."
+    interrupted = "Interrupted: what was stored before is still there."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--tenants", default=20, help="tenants to make (default: 20)")
