@@ -19,7 +19,7 @@ help: ## List every target.
 	@echo; echo "  Variables: DB=sqlite|postgres|mariadb (demo), ARGS=… (test, bench), PYTHON=path of a Python >= 3.10"
 
 demo: $(VENV)/.made-$(if $(filter sqlite,$(DB)),demo,dev) ## Run the wellness report three ways, check every claim about it [DB=postgres].
-	@$(BIN)/python tests/databases.py $(DB) -- $(BIN)/python example_project/manage.py demo --all
+	@$(BIN)/python tests/databases.py "$(DB)" -- $(BIN)/python example_project/manage.py demo --all
 
 demo-regression: $(VENV)/.made-dev ## Put the claimed cure back in, and see the example's tests fail.
 	@cd example_project; WELLNESS_VARIANT=claimed ../$(BIN)/python -m pytest -q tests/test_wellness.py; test $$? -eq 1

@@ -335,7 +335,16 @@ def main(arguments: list[str]) -> int:
         raise SystemExit(f"usage: databases.py {{{'|'.join(ENGINES)}}} -- COMMAND [ARG ...]")
     if engine != "sqlite":
         os.environ["DATABASE_URL"] = _create_database(engine, "nplusone")
-    return subprocess.run(command, check=False).returncode
+    return _run_to_its_end(command)
+
+
+def _run_to_its_end(command: list[str]) -> int:
+    """The exit status of ``command``, which takes its time to end what it started after a Ctrl-C."""
+    process = subprocess.Popen(command)
+    # The terminal sends SIGINT to both of us: the command answers it, and this process waits.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    status = process.wait()
+    return status if status >= 0 else 128 - status
 
 
 def _create_database(engine: str, name: str) -> str:

@@ -17,6 +17,11 @@ from tests import databases
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "example_project"
+#: How the commands tell to run others, from the root of the repository.
+MANAGE = (
+    f"{os.path.relpath(sys.executable, ROOT) if Path(sys.executable).is_relative_to(ROOT) else 'python'}"
+    " example_project/manage.py"
+)
 TASKS = EXAMPLE / "background_tasks" / "journal_wellness_tasks.py"
 
 

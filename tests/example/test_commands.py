@@ -6,18 +6,19 @@ import json
 import re
 import signal
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.example.conftest import EXAMPLE, ROOT, TASKS, begin, manage, samples, start
+from tests.example.conftest import EXAMPLE, MANAGE, ROOT, TASKS, begin, manage, samples, start
 
 #: What each bad value is answered with.
 REFUSED = {
     "wellness_report --tenants 50": (
         "--tenants '50': the database holds 20. Use 20 or fewer, or run: "
-        "python example_project/manage.py seed --tenants 50"
+        f"{MANAGE} seed --tenants 50"
     ),
     "wellness_report --tenants=-1": "--tenants '-1': use a whole number from 1 to 10,000.",
     "wellness_report --variant after": "--variant 'after': use before, claimed or fixed.",
@@ -200,7 +201,7 @@ of 21.
 Rows are all that the database handed over. Time is the median of 1 run.
 
 One variant alone:
-  python example_project/manage.py wellness_report --variant claimed
+  {MANAGE} wellness_report --variant claimed
 """
     )
 
@@ -286,13 +287,22 @@ def stored_rows(file: Path) -> dict[str, list[dict[str, object]]]:
         }
 
 
+@contextmanager
+def minding_ctrl_c() -> Iterator[None]:
+    """Processes begun inside take SIGINT as from a terminal, also where this one was told to ignore it."""
+    told = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, told)
+
+
 def test_an_interrupted_seed_leaves_what_was_there(tmp_path):
     file = tmp_path / "interrupted.sqlite3"
     manage(f"sqlite:///{file}", "migrate --verbosity 0", "seed --tenants 2 --people 4 --entries 3")
     before = stored_rows(file)
-    with begin(
-        str(EXAMPLE / "manage.py"), "seed", "--tracking", "500000", DATABASE_URL=f"sqlite:///{file}"
-    ) as seeding:
+    large = ("seed", "--tracking", "500000")
+    with minding_ctrl_c():
+        seeding = begin(str(EXAMPLE / "manage.py"), *large, DATABASE_URL=f"sqlite:///{file}")
+    with seeding:
         assert "tenants" in seeding.stderr.readline()
         seeding.send_signal(signal.SIGINT)
         said = seeding.communicate(timeout=60)[1]
@@ -364,8 +374,7 @@ def test_a_database_without_tables_is_met_with_the_command_that_helps(tmp_path):
     for refused in done.values():
         assert refused.returncode == 1
         assert refused.stderr == (
-            "CommandError: The database has no tables yet. "
-            "Run: python example_project/manage.py migrate\n"
+            f"CommandError: The database has no tables yet. Run: {MANAGE} migrate\n"
         )
 
 
@@ -373,8 +382,7 @@ def test_a_database_without_tenants_is_met_with_the_command_that_helps(done):
     refused = done["wellness_report"]
     assert refused.returncode == 1
     assert refused.stderr == (
-        "CommandError: The database holds no tenants yet. "
-        "Run: python example_project/manage.py seed\n"
+        f"CommandError: The database holds no tenants yet. Run: {MANAGE} seed\n"
     )
 
 
@@ -402,7 +410,7 @@ def test_data_with_a_gap_is_not_added_to(tmp_path):
     (refused,) = manage(f"sqlite:///{file}", "measure_wellness").values()
     assert refused.returncode == 1
     assert "CommandError: The data there has gaps, and cannot be added to (" in refused.stderr
-    assert refused.stderr.endswith("Run: python example_project/manage.py seed\n")
+    assert refused.stderr.endswith(f"Run: {MANAGE} seed\n")
 
 
 def test_the_migrations_say_what_the_models_say(done):

@@ -49,6 +49,9 @@ class ExampleCommand(BaseCommand):
         try:
             return super().execute(*args, **options)
         except OperationalError as error:
+            # SQLite's word for an exception, here from Ctrl-C, in what it calls as it goes along.
+            if str(error) == "interrupted":
+                raise KeyboardInterrupt from error
             raise CommandError(refusal(error)) from error
 
     def run_from_argv(self, argv: list[str]) -> None:

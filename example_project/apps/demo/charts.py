@@ -12,7 +12,7 @@ from nplusone_guard import Report
 #: Each chart is drawn on this width and scaled by the page: on a phone hardly, so that its words
 #: stay readable.
 WIDTH = 420
-BAR, GAP, LABEL, VALUE = 16, 8, 140, 115
+BAR, GAP, LABEL, VALUE = 16, 8, 140, 130
 CLASSES = {"before": "before", "claimed": "claimed", "fixed": "fixed"}
 
 

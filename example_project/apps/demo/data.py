@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
+from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import connection
 
@@ -11,7 +15,16 @@ from apps.journal.models import JournalEntry
 from apps.peoples.models import People
 from apps.tenants.models import Tenant
 
-MANAGE = "python example_project/manage.py"
+
+def _manage() -> str:
+    """How other commands are run from where this one was: ``.venv/bin/python …/manage.py``."""
+    # A Python of the repository's own is no `python` that a shell would find.
+    own = Path(sys.executable).is_relative_to(settings.BASE_DIR.parent)
+    python = os.path.relpath(sys.executable) if own else "python"
+    return f"{python} {os.path.relpath(settings.BASE_DIR / 'manage.py')}"
+
+
+MANAGE = _manage()
 
 
 @dataclass(frozen=True, slots=True)

@@ -284,11 +284,11 @@ def _tickets(count: int, there: int, persons: Persons, chance: random.Random) ->
 
 
 def _levels(persons: Persons) -> Iterator[EscalationMatrix]:
-    """Of each tenant: after four hours to its first person, and after a day to its last."""
+    """Of each tenant: after four hours to its first person, and after two days to its last."""
     first = {tenant: person for person, tenant in reversed(persons)}
     last = {tenant: person for person, tenant in persons}
     hours, days = EscalationMatrix.Frequency.HOUR, EscalationMatrix.Frequency.DAY
-    for level, after, frequency, who in ((1, 4, hours, first), (2, 1, days, last)):
+    for level, after, frequency, who in ((1, 4, hours, first), (2, 2, days, last)):
         for tenant in first:
             yield EscalationMatrix(
                 tenant_id=tenant,
