@@ -80,6 +80,36 @@ def test_a_server_goes_with_the_process_that_holds_it(open_directory):
     wait_for(lambda: not list(open_directory.iterdir()))
 
 
+#: Takes its time to end after a Ctrl-C, and says that it has had it.
+SLOW = """
+import time
+try:
+    print("begun", flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(1)
+    print("ended", flush=True)
+    raise SystemExit(130)
+"""
+
+
+def test_a_command_may_end_what_it_started_after_ctrl_c():
+    told = signal.signal(signal.SIGINT, signal.default_int_handler)
+    holder = subprocess.Popen(
+        [sys.executable, databases.__file__, "sqlite", "--", sys.executable, "-c", SLOW],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    signal.signal(signal.SIGINT, told)
+    with holder:
+        assert holder.stdout.readline() == "begun\n"
+        os.killpg(holder.pid, signal.SIGINT)
+        assert holder.communicate(timeout=60) == ("ended\n", "")
+    assert holder.returncode == 130
+
+
 def wait_for(condition, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():

@@ -58,6 +58,17 @@ def test_the_work_is_what_the_engine_counts(queries):
     assert (device["before"]["plan"]["buffers"] is None) is sqlite
 
 
+def test_the_rows_that_come_back_are_the_same_with_the_index(queries):
+    for one in queries["queries"]:
+        assert one["before"]["plan"]["rows"] == one["after"]["plan"]["rows"] > 0
+
+
+def test_postgresql_alone_tells_how_long_it_took_itself(queries):
+    for one in queries["queries"]:
+        for side in (one["before"], one["after"]):
+            assert (side["seconds"] == side["fetched_seconds"]) is (ENGINE == "sqlite")
+
+
 def test_an_index_that_only_turns_the_direction_round_gains_nothing(queries):
     (timeline,) = (one for one in queries["queries"] if one["index"] == "journal_user_ts_desc_idx")
     assert timeline["before"]["plan"]["indexes"] == ["journal_user_ts_idx"]

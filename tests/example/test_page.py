@@ -152,3 +152,48 @@ def test_a_measure_that_tells_two_servers_alike_apart_judges_nothing(shown):
     noisy = shown["full"]["noisy"]
     assert [line[:4] for line in noisy["targets"]] == ["FAIL", "PASS", "OPEN", "OPEN"]
     assert noisy["verdicts"] == ["too noisy to say", "too noisy to say"]
+
+
+# --- what the commands that measure say ----------------------------------------------------
+
+
+def test_a_gain_is_told_in_the_database_and_until_the_rows_are_here(shown):
+    told, _ = shown["gains"]
+    assert (
+        told
+        == """\
+newest of a person: holds
+  index   journal_user_ts_desc_idx
+  before  Limit < Sort < Seq Scan
+          5,000 VM steps for 10 rows, 12 pages, 0.20 ms, fetched in 0.80 ms
+  after   Limit < Index Scan journal_user_ts_desc_idx
+          10 VM steps for 10 rows, 12 pages, 0.05 ms, fetched in 0.60 ms
+  report  40-50 % faster; measured: 75 % less time, 25 % less until fetched
+"""
+    )
+
+
+def test_a_gain_is_told_once_where_the_database_tells_no_time(shown):
+    _, told = shown["gains"]
+    assert (
+        told
+        == """\
+newest of a person: holds
+  index   journal_user_ts_desc_idx
+  before  Limit < Sort < Seq Scan
+          5,000 VM steps for 10 rows, 0.80 ms
+  after   Limit < Index Scan journal_user_ts_desc_idx
+          10 VM steps for 10 rows, 0.20 ms
+  report  40-50 % faster; measured: 75 % less time
+"""
+    )
+
+
+def test_pages_are_told_beside_what_the_report_said(shown):
+    assert shown["paged"] == [
+        "  before     5,000   5,000     576,542    +6.0 MiB    100.0 ms",
+        "  fixed      5,000      25       2,977    +0.0 MiB     20.0 ms",
+        "  less              99.5 %      99.5 %     100.0 %      80.0 %",
+        "  less              99.5 %      99.5 %           -      80.0 %",
+        "  report            99.5 %      99.5 %      99.5 %     90-95 %",
+    ]
