@@ -35,6 +35,9 @@ REFUSED = {
         "--tracking '99999999999': use a whole number from 0 to 10,000,000."
     ),
     "seed --people 0": "--people '0': use a whole number from 1 to 1,000,000.",
+    "demo --all --page no/such/page.html": (
+        "--page 'no/such/page.html': use a file in a directory that is there and can be written to."
+    ),
     "demo --tenants many": "--tenants 'many': use a whole number from 1 to 1,000.",
 }
 

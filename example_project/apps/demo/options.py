@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -45,6 +47,14 @@ def day(options: dict[str, Any], name: str) -> date:
     if found.year not in YEARS:
         raise _refusal(name, value, allowed)
     return found
+
+
+def new_file(options: dict[str, Any], name: str) -> Path:
+    """The option ``name`` as a file that can be written, or a ``CommandError``."""
+    path = Path(options[name])
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise _refusal(name, path, "a file in a directory that is there and can be written to")
+    return path
 
 
 def _refusal(name: str, value: object, allowed: str) -> CommandError:

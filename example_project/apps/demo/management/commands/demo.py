@@ -15,7 +15,7 @@ from apps.demo.claims import Claim, claims, summary
 from apps.demo.comparison import TABLE_HEAD, TITLES, Compared, closing, compare
 from apps.demo.data import MANAGE, Stored, database_name, stored
 from apps.demo.measuring import measure_fairly
-from apps.demo.options import choice, whole_number
+from apps.demo.options import choice, new_file, whole_number
 from apps.demo.page import render
 from apps.demo.progress import Progress
 from apps.demo.seeding import DEMO_SIZE, SEED, Amounts, seed_database, stored_amounts
@@ -59,6 +59,7 @@ class Command(ExampleCommand):
         tenants = whole_number(options, "tenants", least=1, most=1_000)
         server = choice(options, "server", COMMANDS)
         rounds = whole_number(options, "rounds", least=1, most=100)
+        page = new_file(options, "page")
         data = self.prepare(tenants)
         window = Window.ending()
         runs = measure_fairly(VARIANTS, window, tenants, rounds)
@@ -69,7 +70,7 @@ class Command(ExampleCommand):
             self.show(outcome)
         whole = outcome.as_dict()
         if options["all"]:
-            whole |= self.check_all(outcome, server, Path(options["page"]), quiet=options["json"])
+            whole |= self.check_all(outcome, server, page, quiet=options["json"])
         if options["json"]:
             self.stdout.write(json.dumps(whole, indent=2))
 
