@@ -111,6 +111,12 @@ def test_every_chart_says_what_it_shows(shown):
     assert len(re.findall(r'class="query"', page)) == 4 + 5 + 2
 
 
+def test_the_page_shows_each_plan_with_what_it_read(shown):
+    page = shown["full"]["page"]
+    scan = '<td data-label="before">Seq Scan &lt;script&gt;<div class="quiet">'
+    assert page.count(f"{scan}50,000 VM steps for 10 rows</div></td>") == 6
+
+
 def test_the_page_shows_each_way_of_calling_the_report(shown):
     page = shown["full"]["page"]
     rows = re.findall(r"<tr><td><strong>(function|task)</strong></td>(.*?)</tr>", page)

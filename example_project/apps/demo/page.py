@@ -11,6 +11,7 @@ from apps.demo.comparison import TITLES, Compared
 from apps.demo.growth import Grown
 from apps.demo.load import Load
 from apps.demo.load_runs import SAMPLE
+from apps.demo.plans import Plan
 from apps.demo.survey import Survey
 from apps.demo.text import duration
 from apps.demo.verdicts import Verdict
@@ -28,7 +29,7 @@ STYLE = """
 body { font: 1rem/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
   max-width: 52rem; margin: 0 auto; padding: 1rem; }
 h1, h2, h3 { line-height: 1.2; } h2 { margin-top: 2.5rem; }
-p.quiet, figcaption { color: var(--quiet); }
+.quiet, figcaption { color: var(--quiet); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--soft);
@@ -177,12 +178,16 @@ def _indexes(survey: Survey) -> Iterable[str]:
         ("query", "plan before", "plan after"),
         [
             f"<tr><td><strong>{escape(gain.pattern.title)}</strong></td>"
-            f'<td data-label="before">{escape(gain.before.plan.nodes)}</td>'
-            f'<td data-label="after">{escape(gain.after.plan.nodes)}</td></tr>'
+            f'<td data-label="before">{_plan(gain.before.plan)}</td>'
+            f'<td data-label="after">{_plan(gain.after.plan)}</td></tr>'
             for gain in survey.gains
         ],
         "stack",
     )
+
+
+def _plan(plan: Plan) -> str:
+    return f'{escape(plan.nodes)}<div class="quiet">{escape(plan.effort)}</div>'
 
 
 def _paging(survey: Survey) -> Iterable[str]:

@@ -34,6 +34,12 @@ class Plan:
     #: How long PostgreSQL says that it planned and ran; ``None`` on SQLite, which does not say.
     seconds: float | None = None
 
+    @property
+    def effort(self) -> str:
+        """``756 rows read for 70 rows, 471 pages``."""
+        pages = "" if self.buffers is None else f", {self.buffers:,} pages"
+        return f"{self.work:,} {WORK[connection.vendor]} for {self.rows:,} rows{pages}"
+
     def as_dict(self) -> dict[str, Any]:
         return {
             "nodes": self.nodes,

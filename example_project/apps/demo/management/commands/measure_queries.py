@@ -92,11 +92,8 @@ def _side(when: str, side: Timed) -> str:
 
 
 def _cost(side: Timed) -> str:
-    plan = side.plan
-    pages = "" if plan.buffers is None else f", {plan.buffers:,} pages"
     fetched = f", fetched in {duration(side.fetched)}" if _tells_both(side) else ""
-    work = f"{plan.work:,} {WORK[connection.vendor]} for {plan.rows:,} rows"
-    return f"{work}{pages}, {duration(side.seconds)}{fetched}"
+    return f"{side.plan.effort}, {duration(side.seconds)}{fetched}"
 
 
 def _tells_both(side: Timed) -> bool:
