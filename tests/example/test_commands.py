@@ -397,6 +397,16 @@ def test_a_database_that_does_not_answer_is_named(tmp_path):
     )
 
 
+def test_what_a_database_refuses_is_told_in_its_words(tmp_path):
+    file = tmp_path / "refusing.sqlite3"
+    manage(f"sqlite:///{file}", "migrate --verbosity 0")
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("DROP TABLE y_helpdesk_ticket")
+    (refused,) = manage(f"sqlite:///{file}", "seed").values()
+    assert refused.returncode == 1
+    assert refused.stderr == "CommandError: SQLite: no such table: y_helpdesk_ticket.\n"
+
+
 def test_somebody_can_be_made_for_the_admin(tmp_path):
     create = "createsuperuser --noinput --username boss --email b@example.org --tenant 1"
     url = f"sqlite:///{tmp_path / 'admin.sqlite3'}"

@@ -258,14 +258,14 @@ def check_cap(ask: Ask) -> tuple[bool, str]:
 def check_beyond(ask: Ask) -> tuple[bool, str]:
     answer = ask("page=99999")
     empty = answer.status == HTTPStatus.OK and answer.content.get("items") == []
-    people = People.objects.filter(is_active=True).count()
-    right = empty and (answer.content.get("has_next"), answer.content.get("total_count")) == (
-        False,
-        people,
-    )
-    said = "no rows, and the right total" if right else "no empty page"
-    if empty and not right:
+    told = (answer.content.get("has_next"), answer.content.get("total_count"))
+    right = empty and told == (False, People.objects.filter(is_active=True).count())
+    if right:
+        said = "no rows, and the right total"
+    elif empty:
         said = "no rows, but a wrong total or a next page"
+    else:
+        said = "no empty page"
     return right, f"page=99999: {answer.status}, {said}"
 
 
