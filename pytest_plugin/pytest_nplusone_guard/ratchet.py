@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Stale entries that are named without ``-v``.
 MAX_STALE: Final = 20
+#: Columns of a line on the budgets.
+MAX_LINE: Final = 80
 
 
 @dataclass(slots=True)
@@ -190,12 +192,19 @@ class Outcome:
     def _outdated(self) -> Iterator[str]:
         """What an update of the budgets would change; nothing of it fails."""
         lower = f"{self.lower:,} test{'s' * (self.lower > 1)} below the record"
-        facts = [lower] if self.lower else []
-        facts += [f"{self.unrecorded:,} new"] if self.unrecorded else []
-        facts += [f"{self.gone:,} gone"] if self.gone else []
+        facts = [("tightens it", lower)] if self.lower else []
+        facts += (
+            [(f"adds {_them(self.unrecorded)}", f"{self.unrecorded:,} new")]
+            if self.unrecorded
+            else []
+        )
+        facts += [(f"drops {_them(self.gone)}", f"{self.gone:,} gone")] if self.gone else []
         if facts:
-            does = " tightens it" if facts == [lower] else ""
-            yield f" budgets: {', '.join(facts)}; --nplusone-update-baseline{does}"
+            does = facts[0][0] if len(facts) == 1 else "records all"
+            told = f" budgets: {', '.join(fact for _, fact in facts)}"
+            remedy = f"--nplusone-update-baseline {does}"
+            line = f"{told}; {remedy}"
+            yield from [line] if len(line) <= MAX_LINE else [told, f"   {remedy}"]
 
     def _expired(self) -> Iterator[str]:
         for _, entry in self.compared.expired if self.compared is not None else ():
@@ -211,6 +220,10 @@ class Outcome:
         if self.stale:
             fails = ", which fails" if strict else ""
             yield f"   no longer found{fails}; --nplusone-update-baseline=prune removes them"
+
+
+def _them(count: int) -> str:
+    return "it" if count == 1 else "them"
 
 
 def _excess(count: int, recorded: int, limit: int, path: str) -> str:

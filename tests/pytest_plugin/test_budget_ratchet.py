@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from pytest_nplusone_guard.ratchet import Outcome
 from tests.pytest_plugin.conftest import INI, section
 from tests.pytest_plugin.suite import CI_VARIABLES, told, write_suite
 
@@ -66,8 +67,8 @@ def recorded(suite) -> dict[str, int]:
     return {name.partition("::")[2]: count for name, count in document["queries"].items()}
 
 
-def last_line(result) -> str:
-    return told(result).splitlines()[-1]
+def last_lines(result, count: int = 1) -> list[str]:
+    return told(result).splitlines()[-count:]
 
 
 def test_only_more_fails(suite):
@@ -75,9 +76,10 @@ def test_only_more_fails(suite):
     result.assert_outcomes(passed=6, failed=2, skipped=1)
     assert section(result, "test_more") == "11 queries, 10 recorded in queries.json"
     assert "KeyError: 'mine'" in section(result, "test_failing")
-    assert last_line(result) == (
-        " budgets: 1 test below the record, 1 new, 1 gone; --nplusone-update-baseline"
-    )
+    assert last_lines(result, 2) == [
+        " budgets: 1 test below the record, 1 new, 1 gone",
+        "   --nplusone-update-baseline records all",
+    ]
     assert recorded(suite) == RECORD
 
 
@@ -103,4 +105,29 @@ def test_an_update_records_what_is(suite):
     del now["test_gone"]
     assert recorded(suite) == now
     assert list(recorded(suite)) == sorted(now)
-    assert last_line(result) == " written queries.json: 9 tests"
+    assert last_lines(result) == [" written queries.json: 9 tests"]
+
+
+@pytest.mark.parametrize(
+    ("counts", "lines"),
+    [
+        ((1, 0, 0), [" budgets: 1 test below the record; --nplusone-update-baseline tightens it"]),
+        ((0, 11, 0), [" budgets: 11 new; --nplusone-update-baseline adds them"]),
+        ((0, 0, 1), [" budgets: 1 gone; --nplusone-update-baseline drops it"]),
+        ((0, 0, 3), [" budgets: 3 gone; --nplusone-update-baseline drops them"]),
+        ((0, 1_200, 3), [" budgets: 1,200 new, 3 gone; --nplusone-update-baseline records all"]),
+        (
+            (1_200, 1, 0),
+            [
+                " budgets: 1,200 tests below the record, 1 new",
+                "   --nplusone-update-baseline records all",
+            ],
+        ),
+        ((0, 0, 0), []),
+    ],
+)
+def test_what_an_update_would_do_is_said_within_80_columns(counts, lines):
+    lower, unrecorded, gone = counts
+    outcome = Outcome(lower=lower, unrecorded=unrecorded, gone=gone)
+    assert [*outcome.lines(strict=False, verbose=False)] == lines
+    assert all(len(line) <= 80 for line in lines)

@@ -129,7 +129,7 @@ def test_what_is_new_stale_and_over_budget_fails(whole, monkeypatch):
         " baseline known.json: 1 known, 1 new, 1 stale",
         "   stale  lazy-relation  shelf/old.py old  [0123456789ab]",
         "   no longer found, which fails; --nplusone-update-baseline=prune removes them",
-        " budgets: 11 new; --nplusone-update-baseline",
+        " budgets: 11 new; --nplusone-update-baseline adds them",
     ]
     assert left.files == records  # nobody asked for them to be written
 
