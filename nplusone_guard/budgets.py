@@ -16,9 +16,10 @@ from nplusone_guard.capture.scope import Scope
 from nplusone_guard.exceptions import ConfigError, MaxQueriesExceeded
 from nplusone_guard.guard import Recording, open_scope
 from nplusone_guard.ignores import closest
-from nplusone_guard.report.groups import query_groups, render_groups
+from nplusone_guard.report.groups import query_groups, render_groups, told_of
 from nplusone_guard.report.model import Report
 from nplusone_guard.report.page import MIN_WIDTH, counted
+from nplusone_guard.report.shown import shown_as
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -34,14 +35,14 @@ class QueryBudget:
         exact: bool = False,
         info: str = "",
         transactions: bool = False,
-        verbose: bool = False,
-        width: int = 100,
+        verbose: bool | None = None,
+        width: int | None = None,
         name: str = "assert_max_queries",
     ) -> None:
         __tracebackhide__ = True
         check_count(allowed, "the number of queries", name)
-        check_count(width, "width", name, MIN_WIDTH)
-        _check_flags(name, exact=exact, transactions=transactions, verbose=verbose)
+        check_shown(verbose, width, name)
+        _check_flags(name, exact=exact, transactions=transactions)
         if not isinstance(info, str):
             raise ConfigError(f"{name}(): info is {info!r}. Allowed: a text.")
         self.allowed = allowed
@@ -69,7 +70,7 @@ class QueryBudget:
         recording = self._recordings.pop()
         recording.end()
         if error is None and (excess := self.excess(recording)):
-            raise MaxQueriesExceeded(excess, recording.report)
+            raise MaxQueriesExceeded(excess, recording.report, self.told(recording))
 
     async def __aenter__(self) -> Recording:
         __tracebackhide__ = True
@@ -119,6 +120,11 @@ class QueryBudget:
         kept = count == self.allowed if self.exact else count <= self.allowed
         return "" if kept else self._message(count, control, recording.report)
 
+    def told(self, recording: Recording) -> frozenset[str]:
+        """The ids of the findings that ``excess`` tells of."""
+        groups = query_groups(recording.report, self.using)
+        return told_of(groups, verbose=shown_as(self.verbose, self.width).verbose)
+
     def _count(self, report: Report) -> int:
         if self.using is None:
             return report.query_count
@@ -165,7 +171,8 @@ class QueryBudget:
         lines = [self._headline(count)]
         groups = query_groups(report, self.using)
         if groups:
-            lines.append(render_groups(groups, verbose=self.verbose, width=self.width))
+            shown = shown_as(self.verbose, self.width)
+            lines.append(render_groups(groups, verbose=shown.verbose, width=shown.width))
         unknown = count - control - sum(group.count for group in groups)
         if unknown > 0:
             lines.append(f" {unknown:,} × from code paths beyond MAX_GROUPS")
@@ -190,8 +197,8 @@ def assert_max_queries(
     exact: bool = False,
     info: str = "",
     transactions: bool = False,
-    verbose: bool = False,
-    width: int = 100,
+    verbose: bool | None = None,
+    width: int | None = None,
 ) -> QueryBudget:
     """A block, or a decorated function, sends at most ``allowed`` queries.
 
@@ -203,8 +210,8 @@ def assert_max_queries(
 
     Raises ``MaxQueriesExceeded``, an ``AssertionError`` whose ``report`` holds everything:
     its text has the queries by shape, the most repeated first, at most 20 shapes unless
-    ``verbose``, on lines of ``width`` columns (60 or more). Where the block itself raised,
-    that error stands alone.
+    ``verbose``, on lines of ``width`` columns (60 or more; by default 100, and in pytest
+    those of the terminal). Where the block itself raised, that error stands alone.
     """
     __tracebackhide__ = True
     return QueryBudget(
@@ -237,6 +244,15 @@ def check_count(value: object, what: str, name: str, least: int = 0) -> None:
         raise ConfigError(
             f"{name}(): {what} is {value!r}. Allowed: a whole number of {least} or more."
         )
+
+
+def check_shown(verbose: object, width: object, name: str) -> None:
+    """Raise ``ConfigError`` unless both are ``None`` or say how to show a failure."""
+    __tracebackhide__ = True
+    if verbose is not None:
+        _check_flags(name, verbose=verbose)
+    if width is not None:
+        check_count(width, "width", name, MIN_WIDTH)
 
 
 def aliases(using: object, name: str) -> tuple[str, ...] | None:

@@ -27,14 +27,20 @@ class NPlusOneDetected(NPlusOneGuardError):
 
 
 class MaxQueriesExceeded(NPlusOneGuardError, AssertionError):
-    """A query budget was exceeded; ``report`` is the report of the budgeted block."""
+    """A query budget was exceeded; ``report`` is the report of the budgeted block.
 
-    def __init__(self, message: str, report: Report) -> None:
+    ``told`` has the ids of those of its findings that the text tells of.
+    """
+
+    def __init__(self, message: str, report: Report, told: frozenset[str] = frozenset()) -> None:
         super().__init__(message)
         self.report = report
+        self.told = told
 
-    def __reduce__(self) -> tuple[type[MaxQueriesExceeded], tuple[str, Report]]:
-        return type(self), (str(self), self.report)
+    def __reduce__(
+        self,
+    ) -> tuple[type[MaxQueriesExceeded], tuple[str, Report, frozenset[str]]]:
+        return type(self), (str(self), self.report, self.told)
 
 
 class ConfigError(NPlusOneGuardError, ValueError):

@@ -13,14 +13,14 @@ from typing import Any, Final
 
 from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
 
-from nplusone_guard.budgets import aliases, attach, check_aliases, check_count
+from nplusone_guard.budgets import aliases, attach, check_aliases, check_count, check_shown
 from nplusone_guard.capture.scope import current_scope
 from nplusone_guard.exceptions import ConfigError, MaxQueriesExceeded
 from nplusone_guard.guard import watch
 from nplusone_guard.population import Population
-from nplusone_guard.report.growth import Growth, render_growth
+from nplusone_guard.report.growth import Growth, render_growth, told_shapes
 from nplusone_guard.report.model import Report
-from nplusone_guard.report.page import MIN_WIDTH
+from nplusone_guard.report.shown import shown_as
 
 _NAME: Final = "assert_constant_queries"
 
@@ -37,8 +37,8 @@ def assert_constant_queries(
     using: str | Iterable[str] | None = None,
     warm_up: bool = True,
     info: str = "",
-    verbose: bool = False,
-    width: int = 100,
+    verbose: bool | None = None,
+    width: int | None = None,
 ) -> Growth:
     """``run()`` sends as many queries over four rows as over two.
 
@@ -50,7 +50,8 @@ def assert_constant_queries(
 
     ``linear`` is the number of queries that each row more may add; ``using`` names the
     database or databases that count, by default all; ``info`` is shown with the failure,
-    whose text takes ``width`` columns (60 or more).
+    whose text takes ``width`` columns (60 or more; by default 100, and in pytest those of
+    the terminal).
     Returns the growth with its reports. Raises ``MaxQueriesExceeded``, an
     ``AssertionError``, with the growth of each statement; its ``report`` is that of the
     largest size. Inside an event loop: ``await aassert_constant_queries(...)``.
@@ -73,8 +74,8 @@ async def aassert_constant_queries(
     using: str | Iterable[str] | None = None,
     warm_up: bool = True,
     info: str = "",
-    verbose: bool = False,
-    width: int = 100,
+    verbose: bool | None = None,
+    width: int | None = None,
 ) -> Growth:
     """As ``assert_constant_queries``, to be awaited in async tests."""
     __tracebackhide__ = True
@@ -105,8 +106,8 @@ class _Proof:
         using: Any,
         warm_up: Any,
         info: str,
-        verbose: bool,
-        width: int,
+        verbose: bool | None,
+        width: int | None,
     ) -> None:
         __tracebackhide__ = True
         self.populate = _populator(populate)
@@ -119,7 +120,7 @@ class _Proof:
         self.verbose = verbose
         self.width = width
         self.population = Population()
-        check_count(width, "width", _NAME, MIN_WIDTH)
+        check_shown(verbose, width, _NAME)
         check_aliases(self.using, _NAME)
 
     def plan(self) -> list[_Step]:
@@ -173,10 +174,13 @@ class _Proof:
         growth = Growth(self.sizes, tuple(reports), self.using, units)
         if growth.is_within(self.linear):
             return growth
+        shown = shown_as(self.verbose, self.width)
         text = render_growth(
-            growth, linear=self.linear, info=self.info, verbose=self.verbose, width=self.width
+            growth, linear=self.linear, info=self.info, verbose=shown.verbose, width=shown.width
         )
-        raise MaxQueriesExceeded(text, reports[-1])
+        told = told_shapes(growth, verbose=shown.verbose)
+        ids = frozenset(each.finding.id for each in told if each.finding is not None)
+        raise MaxQueriesExceeded(text, reports[-1], ids)
 
 
 def _name_of(step: _Step) -> str:

@@ -26,8 +26,8 @@ class QueryAssertions:
         exact: bool = False,
         info: str = "",
         transactions: bool = False,
-        verbose: bool = False,
-        width: int = 100,
+        verbose: bool | None = None,
+        width: int | None = None,
     ) -> QueryBudget:
         """``assert_max_queries``: ``with self.assertMaxQueries(5):``, ``async with`` alike."""
         __tracebackhide__ = True
@@ -51,8 +51,8 @@ class QueryAssertions:
         using: str | Iterable[str] | None = None,
         warm_up: bool = True,
         info: str = "",
-        verbose: bool = False,
-        width: int = 100,
+        verbose: bool | None = None,
+        width: int | None = None,
     ) -> Growth:
         """``assert_constant_queries``: the queries of ``run`` do not grow with its rows."""
         __tracebackhide__ = True

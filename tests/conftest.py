@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import django
 import pytest
@@ -10,6 +11,7 @@ from django.conf import settings
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
+from nplusone_guard.report.shown import Shown, show_as
 from tests import services
 
 #: Fixtures around requests, for whoever asks for them.
@@ -26,6 +28,14 @@ for _profile, _examples in {"dev": 100, "ci": 100, "matrix": 25}.items():
         suppress_health_check=[HealthCheck.too_slow],
     )
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.fixture
+def usual_failures() -> Iterator[None]:
+    """Failures of budgets and growth as they are outside pytest, however wide its terminal."""
+    undo = show_as(Shown())
+    yield
+    undo()
 
 
 def pytest_report_header() -> str:

@@ -17,7 +17,10 @@ from nplusone_guard.capture.scope import current_scope
 from tests.corpus.data import populate
 from tests.corpus.models import Author, Country, Entry
 
-pytestmark = pytest.mark.django_db(databases=["default", "other"])
+pytestmark = [
+    pytest.mark.django_db(databases=["default", "other"]),
+    pytest.mark.usefixtures("usual_failures"),
+]
 
 
 def ask(times: int, using: str = "default") -> None:

@@ -25,7 +25,10 @@ from nplusone_guard.report.growth import Growth, _signed
 from tests.corpus.data import populate
 from tests.corpus.models import Author, Club, Country, Entry
 
-pytestmark = pytest.mark.django_db(databases=["default", "other"])
+pytestmark = [
+    pytest.mark.django_db(databases=["default", "other"]),
+    pytest.mark.usefixtures("usual_failures"),
+]
 
 
 def loop() -> list[str]:

@@ -76,6 +76,12 @@ def sends(finding: Finding, database: str, fingerprint: str) -> bool:
     )
 
 
+def told_of(groups: Sequence[QueryGroup], *, verbose: bool) -> frozenset[str]:
+    """The ids of the findings that ``render_groups`` tells of."""
+    shown = groups if verbose else groups[:MAX_GROUPS]
+    return frozenset(one.id for group in shown for one in group.findings[:MAX_SITES])
+
+
 def render_groups(
     groups: Sequence[QueryGroup],
     *,

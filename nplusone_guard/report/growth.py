@@ -123,6 +123,11 @@ def _finding_of(shape: Shape, report: Report) -> Finding | None:
     return next(iter((*here, *same)), None)
 
 
+def told_shapes(growth: Growth, *, verbose: bool) -> tuple[ShapeGrowth, ...]:
+    """The shapes that are told in the text: the fastest growing, or all of them."""
+    return growth.shapes if verbose else growth.shapes[:MAX_GROUPS]
+
+
 def render_growth(
     growth: Growth,
     *,
@@ -134,8 +139,7 @@ def render_growth(
 ) -> str:
     """``5 queries at 2, 9 at 4``, then each shape that grows, with its site and its loop."""
     lines = [_headline(growth, linear) + (f": {info}" if info else "")]
-    shapes, unit = growth.shapes, growth.unit
-    shown = shapes if verbose else shapes[:MAX_GROUPS]
+    shown, unit = told_shapes(growth, verbose=verbose), growth.unit
     told: set[str] = set()
     for shape in shown:
         lines += detail_rows(
@@ -147,8 +151,9 @@ def render_growth(
             width=width,
             base_dir=base_dir,
         )
-    if len(shown) < len(shapes):
-        lines.append(f" {counted(len(shapes) - len(shown), 'more statement')}: -v shows all")
+    left = len(growth.shapes) - len(shown)
+    if left:
+        lines.append(f" {counted(left, 'more statement')}: -v shows all")
     if growth.per_row < 0:
         lines.append(" fewer queries with more rows: is a cache filled while it is counted?")
     return "\n".join(lines)

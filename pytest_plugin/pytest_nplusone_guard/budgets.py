@@ -124,4 +124,6 @@ class _Enforced:
         recording = self._recordings.pop()
         recording.end()
         if error is None and (excess := self._budget.excess(recording)):
-            pytest.fail(excess, pytrace=False)
+            failure = pytest.fail.Exception(excess, pytrace=False)
+            failure.told = self._budget.told(recording)  # type: ignore[attr-defined]
+            raise failure

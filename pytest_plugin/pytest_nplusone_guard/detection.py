@@ -108,9 +108,15 @@ class Suite:
         try:
             with around_function(item, watched.opening):
                 result = yield
+        except BaseException as error:
+            watched.note_failure(error)
+            raise
         finally:
             self._hold(item, watched)
-        if mode == "fail" and not _has_failed(item):
+        failure = _kept_failure(item)
+        if failure is not None:
+            watched.note_failure(failure)
+        elif mode == "fail":
             self._fail(watched, self._ratchet)
         return result
 
@@ -174,9 +180,8 @@ class Suite:
             setattr(report, ATTRIBUTE, json.dumps([*self._judged_of(watched), session]))
 
     def _show(self, report: pytest.TestReport, watched: Watched) -> None:
-        if watched.findings and not watched.told:
-            text = watched.render(watched.findings, width_of(self.config))
-            report.sections.append((TITLE, text))
+        if untold := watched.untold:
+            report.sections.append((TITLE, watched.render(untold, width_of(self.config))))
 
     def _judged_of(self, watched: Watched) -> tuple[list[str], int]:
         """The findings that the ratchet holds, and the number of queries."""
@@ -366,9 +371,10 @@ def _unpacked(report: pytest.TestReport) -> Gathered | None:
     return judged, count, SessionReport.from_json(session)
 
 
-def _has_failed(item: pytest.Item) -> bool:
-    """Whether a ``TestCase`` has an error of its own, which it keeps instead of raising it."""
-    return bool(getattr(item, "_excinfo", None))
+def _kept_failure(item: pytest.Item) -> BaseException | None:
+    """The error of a ``TestCase``, which it keeps instead of raising it."""
+    kept = getattr(item, "_excinfo", None)
+    return kept[0].value if kept else None
 
 
 def _note_properties(item: pytest.Item, watched: Watched) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 #: What pytest puts before each line of an error in the body of a test.
 _MARGIN: Final = "E       "
+_fitted: Final = pytest.StashKey[bool]()
 
 if TYPE_CHECKING:
     from nplusone_guard.budgets import QueryBudget
@@ -25,7 +25,8 @@ def assert_max_queries(pytestconfig: pytest.Config) -> Callable[..., QueryBudget
     from nplusone_guard.budgets import assert_max_queries, attach
 
     attach()  # here, for async tests may start in another thread
-    return partial(assert_max_queries, **_how_to_show(pytestconfig))
+    fit_failures(pytestconfig)
+    return assert_max_queries
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +37,8 @@ def assert_constant_queries(pytestconfig: pytest.Config) -> Callable[..., Growth
     """
     from nplusone_guard.growth import assert_constant_queries
 
-    return partial(assert_constant_queries, **_how_to_show(pytestconfig))
+    fit_failures(pytestconfig)
+    return assert_constant_queries
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +49,8 @@ def aassert_constant_queries(pytestconfig: pytest.Config) -> Callable[..., Any]:
     """
     from nplusone_guard.growth import aassert_constant_queries
 
-    return partial(aassert_constant_queries, **_how_to_show(pytestconfig))
+    fit_failures(pytestconfig)
+    return aassert_constant_queries
 
 
 @pytest.fixture(scope="session")
@@ -63,12 +66,16 @@ def nplusone_watch() -> Callable[..., Any]:
     return watch
 
 
-def _how_to_show(config: pytest.Config) -> dict[str, Any]:
-    """Options of what raises inside a test: pytest indents its text below the line at fault."""
+def fit_failures(config: pytest.Config) -> None:
+    """Let what is raised inside a test fit the terminal, where pytest indents it."""
+    if _fitted in config.stash:
+        return
+    config.stash[_fitted] = True
+    from nplusone_guard.report.shown import Shown, show_as
     from pytest_nplusone_guard.workers import MIN_WIDTH, width_of
 
     width = max(width_of(config) - len(_MARGIN), MIN_WIDTH)
-    return {"verbose": is_verbose(config), "width": width}
+    config.add_cleanup(show_as(Shown(is_verbose(config), width)))
 
 
 def is_verbose(config: pytest.Config) -> bool:

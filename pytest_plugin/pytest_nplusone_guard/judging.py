@@ -81,6 +81,8 @@ class Watched:
         self.shown: Report | None = None
         #: Whether the failure of the test is what was found.
         self.told = False
+        #: Ids of the findings that a failure of its own tells of.
+        self._told_by_failure: frozenset[str] = frozenset()
 
     def opening(self) -> Opening:
         """A new scope for one call of the test's function."""
@@ -138,6 +140,17 @@ class Watched:
         if unused:
             session = self.session
             self.found = replace(session, unused_ignores=(*session.unused_ignores, *unused))
+
+    def note_failure(self, error: BaseException) -> None:
+        """Let the test's own failure tell what it tells of the findings."""
+        self._told_by_failure = getattr(error, "told", frozenset())
+
+    @property
+    def untold(self) -> tuple[Finding, ...]:
+        """The findings that the failure of the test has not told already."""
+        if self.told:
+            return ()
+        return tuple(each for each in self.findings if each.id not in self._told_by_failure)
 
     def render(self, findings: tuple[Finding, ...], width: int) -> str:
         """``findings`` in full, below a line on the whole test."""

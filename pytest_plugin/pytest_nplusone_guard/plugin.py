@@ -6,6 +6,8 @@ rest, and Django, sqlparse and the guard itself, are imported once something is 
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from pytest_nplusone_guard import declarations
@@ -13,6 +15,7 @@ from pytest_nplusone_guard.fixtures import (
     aassert_constant_queries,
     assert_constant_queries,
     assert_max_queries,
+    fit_failures,
     nplusone_watch,
 )
 
@@ -22,6 +25,7 @@ __all__ = [
     "assert_max_queries",
     "nplusone_watch",
     "pytest_addoption",
+    "pytest_collection_finish",
     "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_deselected",
@@ -78,6 +82,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
         with workers.refusing(config, items):
             _read_markers(config, marked)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let the assertions that tests import by themselves fit the terminal as well."""
+    if "nplusone_guard.budgets" in sys.modules:
+        fit_failures(session.config)
 
 
 def _read_markers(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -362,3 +362,78 @@ def test_a_wrong_marker_ends_the_run_of_workers_too(suite):
     result.stderr.fnmatch_lines(
         ["ERROR: test_shelf.py::test_it: nplusone has mode 'never'. Allowed: off, report, fail."]
     )
+
+
+TOLD = """
+    import pytest
+    from django.test import TestCase
+    from nplusone_guard.testing import QueryAssertions
+    from shelf.data import make_books
+    from shelf.models import Author
+    from shelf.reports import names
+
+    @pytest.mark.django_db
+    def test_growth(assert_constant_queries):
+        assert_constant_queries(make_books, names)
+
+    def test_budget(shelf, assert_max_queries):
+        with assert_max_queries(2):
+            names()
+
+    @pytest.mark.max_queries(2)
+    def test_marker(shelf):
+        names()
+
+    class TestOfDjango(QueryAssertions, TestCase):
+        def setUp(self):
+            super().setUp()
+            make_books(3)
+
+        def test_mixin(self):
+            with self.assertMaxQueries(2):
+                names()
+
+    def test_two_loops(client, shelf, assert_max_queries):
+        client.get("/books/")
+        with assert_max_queries(2):
+            names()
+
+    def test_other_database(shelf, assert_max_queries):
+        with assert_max_queries(0, using="default"), assert_max_queries(1, using="replica", exact=True):
+            names()
+
+    def test_caught(shelf, assert_max_queries):
+        with pytest.raises(AssertionError), assert_max_queries(2):
+            names()
+        raise ValueError("mine")
+    """
+
+
+@pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["alone", "worker"])
+def test_a_loop_that_the_failure_tells_is_not_told_again(sample, workers):
+    if workers:
+        pytest.importorskip("xdist")
+    write_suite(sample)
+    result = sample.run(TOLD, "--nplusone=fail", *workers)
+    result.assert_outcomes(failed=7)
+    rule = re.compile(r"^-+ query loops -+$", re.MULTILINE)
+    fix = 'fix     add .select_related("author")'
+    for name in ("test_growth", "test_budget", "test_marker", "TestOfDjango.test_mixin"):
+        text = _whole_section(result, name)
+        assert (text.count(fix), len(rule.findall(text))) == (1, 0), name
+    two = _whole_section(result, "test_two_loops")
+    error, below = rule.split(two)
+    assert "query   shelf/reports.py:6" in error
+    assert "shelf/reports.py" not in below
+    assert "query   shelf/views.py:7" in below
+    # What the failure does not tell is told below it.
+    for name in ("test_other_database", "test_caught"):
+        error, below = rule.split(_whole_section(result, name))
+        assert fix not in error
+        assert below.count(fix) == 1
+
+
+def _whole_section(result, name: str) -> str:
+    """A failure with the sections below it."""
+    text = re.split(rf"^_+ {re.escape(name)} _+$", result.stdout.str(), flags=re.MULTILINE)[1]
+    return re.split(r"^(?:_|=)+ .* (?:_|=)+$", text, flags=re.MULTILINE)[0]

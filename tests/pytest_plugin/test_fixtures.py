@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.pytest_plugin.conftest import ROOT, section
@@ -126,6 +128,89 @@ def test_failures_are_as_wide_as_the_terminal(sample, monkeypatch, workers):
         " 1 × SELECT shelf_author\n"
         "   query   shelf/views.py:6  for author in Author.objects.filter(name__startswi…"
     )
+
+
+MIXIN = """
+    from django.test import TestCase
+    from nplusone_guard import assert_max_queries
+    from nplusone_guard.testing import QueryAssertions
+    from shelf.data import make_books
+
+    class TestOfDjango(QueryAssertions, TestCase):
+        def test_block(self):
+            make_books(3)
+            with self.assertMaxQueries(2):
+                self.client.get("/books/")
+
+        def test_growth(self):
+            self.assertConstantQueries(make_books, lambda: self.client.get("/books/"))
+
+        @assert_max_queries(14)
+        def test_function(self):
+            make_books(6)
+            self.client.get("/books/")
+
+        def test_own_width(self):
+            make_books(3)
+            with self.assertMaxQueries(2, width=60):
+                self.client.get("/books/")
+    """
+
+
+@pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["alone", "worker"])
+def test_failures_without_a_fixture_are_as_wide_as_the_terminal(sample, monkeypatch, workers):
+    if workers:
+        pytest.importorskip("xdist")
+    monkeypatch.setenv("COLUMNS", "80")
+    sample.write(**{"shelf/views.py": NARROW_VIEW})
+    result = sample.run(MIXIN, *workers)
+    result.assert_outcomes(failed=4)
+    rest = (
+        'E          fix     add .annotate(book_count=Count("book", distinct=True)) to the\n'
+        "E                  queryset at views.py:6, and read author.book_count\n"
+        'E          query   shelf/views.py:7  names.append(f"{author.name}: {Book.object…\n'
+        "E          loop    shelf/views.py:6  for author in Author.objects.filter(name__…\n"
+    )
+    block = failure(section(result, "TestOfDjango.test_block"))
+    assert block.startswith(
+        "E       nplusone_guard.MaxQueriesExceeded: 4 queries, at most 2 allowed\n"
+        "E        3 × SELECT shelf_book  query-in-loop\n" + rest
+    )
+    growth = failure(section(result, "TestOfDjango.test_growth"))
+    assert growth.startswith(
+        "E       nplusone_guard.MaxQueriesExceeded: 3 queries at 2, 5 at 4\n"
+        "E        +1.0 SELECT shelf_book per author, views.py:7\n" + rest
+    )
+    assert rest in failure(section(result, "TestOfDjango.test_function"))
+    own = failure(section(result, "TestOfDjango.test_own_width"))
+    assert "loop    shelf/views.py:6  for author in Author.objects.f…\n" in own
+
+
+def test_v_shows_all_of_a_failure_without_a_fixture(sample):
+    result = sample.run(MIXIN, "-v", "-k", "block")
+    text = failure(section(result, "TestOfDjango.test_block"))
+    assert "E          sql     SELECT" in text
+
+
+def test_failures_show_the_fixtures_by_name(sample):
+    result = sample.run(
+        """
+        import pytest
+        from shelf.data import make_books
+
+        pytestmark = pytest.mark.django_db
+
+        def test_all(
+            assert_max_queries, assert_constant_queries, aassert_constant_queries, nplusone_watch
+        ):
+            with assert_max_queries(0):
+                make_books(1)
+        """
+    )
+    shown = re.sub(" at 0x[0-9a-f]+>", ">", section(result, "test_all"))
+    names = "assert_max_queries", "assert_constant_queries", "aassert_constant_queries"
+    expected = "\n".join(f"{name} = <function {name}>" for name in names)
+    assert shown.startswith(f"{expected}\nnplusone_watch = <function watch>\n\n    def test_all(")
 
 
 def test_there_need_be_no_terminal(sample):
