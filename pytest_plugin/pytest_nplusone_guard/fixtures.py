@@ -80,4 +80,5 @@ def fit_failures(config: pytest.Config) -> None:
 
 def is_verbose(config: pytest.Config) -> bool:
     """Whether failures are shown in full."""
-    return config.get_verbosity() > 0
+    # get_verbosity() of pytest 8.0 needs the terminal's plugin.
+    return getattr(config.option, "verbose", 0) > 0

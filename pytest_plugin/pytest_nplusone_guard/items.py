@@ -28,6 +28,7 @@ class around_function:  # noqa: N801 - used as the function that it stands in pl
         self._holder, self._name = (item, "obj") if examples is None else (examples, "inner_test")
         self._item, self._opening = item, opening
         self._original = getattr(self._holder, self._name)
+        # pytest 8.0 knows it by the function, as long as that is bound.
         self._case = _test_case(item)
 
     def __enter__(self) -> None:

@@ -143,7 +143,9 @@ class Watched:
 
     def note_failure(self, error: BaseException) -> None:
         """Let the test's own failure tell what it tells of the findings."""
-        self._told_by_failure = getattr(error, "told", frozenset())
+        told = getattr(error, "told", None)
+        if isinstance(told, frozenset):  # an attribute of that name may be anybody's
+            self._told_by_failure = told
 
     @property
     def untold(self) -> tuple[Finding, ...]:
