@@ -42,7 +42,7 @@ class QueryBudget:
         __tracebackhide__ = True
         check_count(allowed, "the number of queries", name)
         check_shown(verbose, width, name)
-        _check_flags(name, exact=exact, transactions=transactions)
+        check_flags(name, exact=exact, transactions=transactions)
         if not isinstance(info, str):
             raise ConfigError(f"{name}(): info is {info!r}. Allowed: a text.")
         self.allowed = allowed
@@ -250,7 +250,7 @@ def check_shown(verbose: object, width: object, name: str) -> None:
     """Raise ``ConfigError`` unless both are ``None`` or say how to show a failure."""
     __tracebackhide__ = True
     if verbose is not None:
-        _check_flags(name, verbose=verbose)
+        check_flags(name, verbose=verbose)
     if width is not None:
         check_count(width, "width", name, MIN_WIDTH)
 
@@ -285,7 +285,8 @@ def check_aliases(using: tuple[str, ...] | None, name: str) -> None:
             )
 
 
-def _check_flags(name: str, /, **flags: object) -> None:
+def check_flags(name: str, /, **flags: object) -> None:
+    """Raise ``ConfigError`` unless each of the ``flags`` is True or False."""
     __tracebackhide__ = True
     for flag, value in flags.items():
         if not isinstance(value, bool):

@@ -13,8 +13,16 @@ from typing import Any, Final
 
 from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
 
-from nplusone_guard.budgets import aliases, attach, check_aliases, check_count, check_shown
+from nplusone_guard.budgets import (
+    aliases,
+    attach,
+    check_aliases,
+    check_count,
+    check_flags,
+    check_shown,
+)
 from nplusone_guard.capture.scope import current_scope
+from nplusone_guard.effect import Effect
 from nplusone_guard.exceptions import ConfigError, MaxQueriesExceeded
 from nplusone_guard.guard import watch
 from nplusone_guard.population import Population
@@ -36,6 +44,7 @@ def assert_constant_queries(
     linear: float = 0,
     using: str | Iterable[str] | None = None,
     warm_up: bool = True,
+    in_database: bool = True,
     info: str = "",
     verbose: bool | None = None,
     width: int | None = None,
@@ -48,6 +57,9 @@ def assert_constant_queries(
     ``populate`` may also be a factory with ``create_batch(size)``, or a recipe with
     ``make(_quantity=size)``; both may be async functions.
 
+    A ``populate`` that writes to no database is refused where that leaves ``run`` with the
+    same data at every size; not with ``in_database=False``, for data that is elsewhere.
+
     ``linear`` is the number of queries that each row more may add; ``using`` names the
     database or databases that count, by default all; ``info`` is shown with the failure,
     whose text takes ``width`` columns (60 or more; by default 100, and in pytest those of
@@ -57,7 +69,7 @@ def assert_constant_queries(
     largest size. Inside an event loop: ``await aassert_constant_queries(...)``.
     """
     __tracebackhide__ = True
-    proof = _Proof(populate, run, sizes, linear, using, warm_up, info, verbose, width)
+    proof = _Proof(populate, run, sizes, linear, using, warm_up, in_database, info, verbose, width)
     _check_no_loop()
     reports: list[Report] = []
     for step in proof.plan():
@@ -73,13 +85,14 @@ async def aassert_constant_queries(
     linear: float = 0,
     using: str | Iterable[str] | None = None,
     warm_up: bool = True,
+    in_database: bool = True,
     info: str = "",
     verbose: bool | None = None,
     width: int | None = None,
 ) -> Growth:
     """As ``assert_constant_queries``, to be awaited in async tests."""
     __tracebackhide__ = True
-    proof = _Proof(populate, run, sizes, linear, using, warm_up, info, verbose, width)
+    proof = _Proof(populate, run, sizes, linear, using, warm_up, in_database, info, verbose, width)
     reports: list[Report] = []
     for step in proof.plan():
         reports += await proof.areports_at(step)
@@ -105,6 +118,7 @@ class _Proof:
         linear: Any,
         using: Any,
         warm_up: Any,
+        in_database: bool,
         info: str,
         verbose: bool | None,
         width: int | None,
@@ -120,6 +134,8 @@ class _Proof:
         self.verbose = verbose
         self.width = width
         self.population = Population()
+        self.effect = Effect(expected=in_database)
+        check_flags(_NAME, in_database=in_database)
         check_shown(verbose, width, _NAME)
         check_aliases(self.using, _NAME)
 
@@ -132,46 +148,52 @@ class _Proof:
         __tracebackhide__ = True
         with _undone():
             with _unwatched():
-                with self.population.noting():
+                with self._watch_populate():
                     _check_made(_settled(self.populate(step.size)))
                 if not step.counted:
                     _settled(self.run())
                     return []
                 self.population.count()
             # A unit: scopes around must not take its turns for those of a loop.
-            with watch(_name_of(step), kind="task") as recording:
+            with self.effect.watch_run(), watch(_name_of(step), kind="task") as recording:
                 _read(_settled(self.run()))
+            with _unwatched():
+                self.effect.end_run(recording.report.query_count)
             return [recording.report]
 
     async def areports_at(self, step: _Step) -> list[Report]:
         """As ``reports_at``, in an event loop."""
         __tracebackhide__ = True
-        async with _aundone():
+        async with _aopened(_transactions):
             with _unwatched():
-                async with self._anoting():
+                async with _aopened(self._watch_populate):
                     _check_made(await _awaited(self.populate, step.size))
                 if not step.counted:
                     await _awaited(self.run)
                     return []
                 await sync_to_async(self.population.count)()
-            async with watch(_name_of(step), kind="task") as recording:
+            async with (
+                _aopened(self.effect.watch_run),
+                watch(_name_of(step), kind="task") as recording,
+            ):
                 await sync_to_async(_read)(await _awaited(self.run))
+            with _unwatched():
+                await sync_to_async(self.effect.end_run)(recording.report.query_count)
             return [recording.report]
 
-    @asynccontextmanager
-    async def _anoting(self) -> AsyncIterator[None]:
-        """As ``noting``: connections belong to the thread that async queries are sent from."""
-        opened = await sync_to_async(self.population.start)()
-        try:
-            yield
-        finally:
-            await sync_to_async(opened.close)()
+    def _watch_populate(self) -> ExitStack:
+        with ExitStack() as opened:
+            opened.enter_context(self.population.watch_populate())
+            opened.enter_context(self.effect.watch_populate())
+            return opened.pop_all()
 
     def judge(self, reports: Sequence[Report]) -> Growth:
         """The growth, if it is within bounds."""
         __tracebackhide__ = True
         units = self.population.units(self.sizes)
         growth = Growth(self.sizes, tuple(reports), self.using, units)
+        if self.effect.is_none:
+            self._refuse_idle()
         if growth.is_within(self.linear):
             return growth
         shown = shown_as(self.verbose, self.width)
@@ -181,6 +203,17 @@ class _Proof:
         told = told_shapes(growth, verbose=shown.verbose)
         ids = frozenset(each.finding.id for each in told if each.finding is not None)
         raise MaxQueriesExceeded(text, reports[-1], ids)
+
+    def _refuse_idle(self) -> None:
+        __tracebackhide__ = True
+        sizes = " nor ".join(f"populate({size:,})" for size in self.sizes)
+        raise ConfigError(
+            f"{_NAME}(): populate made no rows: neither {sizes} sent an INSERT or any other write, "
+            "and run saw the same data each time, which proves nothing. Allowed: a function that "
+            "saves as many rows as it is told to, by objects.create() or create_batch(), and not "
+            "by Model() or build_batch() alone. If what it makes is in no database (in a cache, "
+            "in a file), add in_database=False."
+        )
 
 
 def _name_of(step: _Step) -> str:
@@ -229,10 +262,10 @@ def _undone() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _aundone() -> AsyncIterator[None]:
-    """As ``_undone``: transactions belong to the thread that async queries are sent from."""
+async def _aopened(opening: Callable[[], ExitStack]) -> AsyncIterator[None]:
+    """As ``with opening():``, in the thread that async queries are sent from."""
     __tracebackhide__ = True
-    opened = await sync_to_async(_transactions)()
+    opened = await sync_to_async(opening)()
     try:
         yield
     finally:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from nplusone_guard.capture.faults import contain
@@ -23,26 +23,9 @@ class Population:
         self._tables: dict[Table, None] = {}
         self._rows: list[dict[Table, int]] = []
 
-    @contextmanager
-    def noting(self) -> Iterator[None]:
-        """The tables that are inserted into in here are noted; for the thread that runs it."""
-        opened = self.start()
-        try:
-            yield
-        finally:
-            opened.close()
-
-    def start(self) -> ExitStack:
-        """Note the tables that are inserted into, until what it returns is closed."""
-        from django.db import connections
-
-        opened = ExitStack()
-        for alias in connections:
-            wrappers = connections[alias].execute_wrappers
-            wrappers.append(self._note)
-            # Not the last one, which by then may be somebody else's.
-            opened.callback(_remove, wrappers, self._note)
-        return opened
+    def watch_populate(self) -> ExitStack:
+        """Note the tables that are inserted into, until what this returns is closed."""
+        return watching_all(self._note)
 
     def _note(
         self, execute: Callable[..., Any], sql: Any, params: Any, many: Any, context: Any
@@ -63,10 +46,9 @@ class Population:
         """Note how many rows there are now, in each of the tables."""
         from django.db import DatabaseError
 
-        models = _models()
-        known = [table for table in self._tables if table[1] in models]
+        known = models()
         try:
-            self._rows.append({each: _count(each[0], models[each[1]]) for each in known})
+            self._rows.append(rows_of([each for each in self._tables if each[1] in known], known))
         except DatabaseError:  # populate has left the transaction broken: the run will tell
             self._rows.append({})
 
@@ -81,9 +63,35 @@ class Population:
                 for rows, size in zip(others, sizes[1:], strict=True)
             )
         ]
-        models = _models()
-        labels = (models[name]._meta.label for _, name in grown if name in models)  # noqa: SLF001
+        known = models()
+        labels = (known[name]._meta.label for _, name in grown if name in known)  # noqa: SLF001
         return tuple(dict.fromkeys(labels))
+
+
+def watching_all(wrapper: Callable[..., Any]) -> ExitStack:
+    """Have ``wrapper`` run around each query of this thread, until what it returns is closed."""
+    from django.db import connections
+
+    opened = ExitStack()
+    for alias in connections:
+        wrappers = connections[alias].execute_wrappers
+        wrappers.append(wrapper)
+        # Not the last one, which by then may be somebody else's.
+        opened.callback(_remove, wrappers, wrapper)
+    return opened
+
+
+def rows_of(tables: Iterable[Table], known: dict[str, type[Model]]) -> dict[Table, int]:
+    """How many rows there are now in each of the ``tables``, whose models are ``known``."""
+    return {table: _count(table[0], known[table[1]]) for table in tables}
+
+
+def models(*, with_automatic: bool = False) -> dict[str, type[Model]]:
+    """The model of each table; on demand those between many and many as well."""
+    from django.apps import apps
+
+    every = apps.get_models(include_auto_created=with_automatic)
+    return {model._meta.db_table: model for model in every if not model._meta.proxy}  # noqa: SLF001
 
 
 def _remove(wrappers: list[Any], wrapper: Any) -> None:
@@ -95,11 +103,3 @@ def _count(alias: str, model: type[Model]) -> int:
     from django.db.models import QuerySet
 
     return QuerySet(model, using=alias).count()
-
-
-def _models() -> dict[str, type[Model]]:
-    """The model of each table."""
-    from django.apps import apps
-
-    models = [model for model in apps.get_models() if not model._meta.proxy]  # noqa: SLF001
-    return {model._meta.db_table: model for model in models}  # noqa: SLF001

@@ -18,12 +18,13 @@ from nplusone_guard import (
     MaxQueriesExceeded,
     aassert_constant_queries,
     assert_constant_queries,
+    effect,
     population,
     watch,
 )
 from nplusone_guard.report.growth import Growth, _signed
 from tests.corpus.data import populate
-from tests.corpus.models import Author, Club, Country, Entry
+from tests.corpus.models import Author, Club, Country, Entry, Tag
 
 pytestmark = [
     pytest.mark.django_db(databases=["default", "other"]),
@@ -600,3 +601,143 @@ def test_rows_that_a_generator_would_make():
 
     with pytest.raises(ConfigError, match="populate returned a generator, which has made no rows"):
         assert_constant_queries(fill, joined)
+
+
+# --- a populate without effect ----------------------------------------------------------------
+
+
+def forgotten(size: int) -> object:
+    """The factory is named, and not called."""
+    return populate
+
+
+def unsaved(size: int) -> list[Author]:
+    return [Author(name=f"author {number}") for number in range(size)]
+
+
+def only_reading(size: int) -> list[Author]:
+    return list(Author.objects.filter(name="nobody"))
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("fill", [nothing, forgotten, unsaved, only_reading])
+@pytest.mark.parametrize("run", [joined, list], ids=["reads", "sends nothing"])
+def test_no_rows_prove_nothing(fill, run):
+    problem = (
+        "assert_constant_queries(): populate made no rows: neither populate(2) nor populate(4) "
+        "sent an INSERT or any other write, and run saw the same data each time, which proves nothing. "
+        "Allowed: a function that saves as many rows as it is told to, by objects.create() or "
+        "create_batch(), and not by Model() or build_batch() alone. If what it makes is in no "
+        "database (in a cache, in a file), add in_database=False."
+    )
+    with pytest.raises(ConfigError) as error:
+        assert_constant_queries(fill, run)
+    assert str(error.value) == problem
+    assert len(assert_constant_queries(fill, run, in_database=False).reports) == 2
+
+
+async def anothing(size: int) -> None:
+    """Populate with nothing, in time."""
+
+
+@pytest.mark.database
+def test_no_rows_prove_nothing_in_an_event_loop():
+    async def prove(fill):
+        return await aassert_constant_queries(fill, ajoined)
+
+    assert async_to_sync(prove)(apopulate).counts == (1, 1)
+    with pytest.raises(ConfigError, match="populate made no rows"):
+        async_to_sync(prove)(anothing)
+
+
+def by_raw_sql(size: int) -> None:
+    with connections["default"].cursor() as cursor:
+        for number in range(size):
+            cursor.execute("INSERT INTO corpus_tag (name) VALUES (%s)", [f"tag {number}"])
+
+
+def past_django(size: int) -> None:
+    """As COPY and stored procedures do: no query that Django knows of."""
+    connection = connections["default"]
+    connection.ensure_connection()
+    cursor = connection.connection.cursor()
+    cursor.executemany("INSERT INTO corpus_tag (name) VALUES ('one')", [()] * size)
+    cursor.close()
+
+
+def other_database(size: int) -> None:
+    Tag.objects.using("other").bulk_create(Tag(name=f"tag {number}") for number in range(size))
+
+
+def an_update(size: int) -> None:
+    Tag.objects.update(name=f"tag {size}")
+
+
+def a_relation(size: int) -> None:
+    first = Author.objects.first()
+    first.friends.add(*Author.objects.exclude(pk=first.pk)[:size])
+
+
+def a_deletion(size: int) -> None:
+    Tag.objects.filter(pk__in=[*Tag.objects.values_list("pk", flat=True)[:size]]).delete()
+
+
+def tags() -> None:
+    list(Tag.objects.all())
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(
+    "fill", [by_raw_sql, past_django, other_database, an_update, a_relation, a_deletion]
+)
+def test_other_ways_to_make_or_change_rows_do(fill):
+    populate(5)
+    assert assert_constant_queries(fill, tags).counts == (1, 1)
+
+
+def test_rows_in_memory_do_where_run_asks_for_them():
+    populate(5)
+    keys: list[int] = []
+
+    def fill(size: int) -> None:
+        keys[:] = range(size)
+
+    def asked() -> None:
+        list(Author.objects.filter(pk__in=keys))
+
+    def in_order() -> None:
+        for key in keys:
+            Author.objects.filter(pk=key).exists()
+
+    assert assert_constant_queries(fill, asked).counts == (1, 1)
+    with pytest.raises(MaxQueriesExceeded, match=r"^2 queries at 2, 4 at 4"):
+        assert_constant_queries(fill, in_order)
+
+
+def test_where_nobody_can_tell_the_rows_are_taken_for_granted(monkeypatch):
+    """A table of no model may have been filled by what Django does not see."""
+
+    def ask() -> None:
+        with connections["default"].cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM django_migrations_of_old")
+
+    def make(size: int) -> None:
+        connection = connections["default"]
+        connection.ensure_connection()
+        connection.connection.cursor().execute("CREATE TABLE django_migrations_of_old (one int)")
+
+    assert assert_constant_queries(make, ask).counts == (1, 1)
+
+    def broken(vendor: str) -> None:
+        raise RuntimeError("injected")
+
+    monkeypatch.setattr(effect, "cached_fingerprint", broken)
+    assert assert_constant_queries(nothing, joined).counts == (1, 1)
+
+
+def test_in_database_is_true_or_false():
+    with pytest.raises(ConfigError) as error:
+        assert_constant_queries(populate, joined, in_database="no")
+    assert str(error.value) == (
+        "assert_constant_queries(): in_database is 'no'. Allowed: True or False."
+    )
