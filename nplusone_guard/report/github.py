@@ -8,7 +8,7 @@ and ten warnings of a step, so the worst come first.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from nplusone_guard.report import columns, places
 from nplusone_guard.report.model import Report
@@ -19,12 +19,24 @@ from nplusone_guard.report.summary import reached_by
 MAX_SCOPES = 3
 
 
-def render(source: Report | SessionReport, base_dir: str) -> str:
+def render(
+    source: Report | SessionReport,
+    base_dir: str,
+    *,
+    recorded: Collection[str] = (),
+    record: str = "",
+) -> str:
     """One command a finding; ``base_dir`` is the workspace that paths are relative to.
 
     Where no line of a finding lies in the workspace the annotation is for the whole run.
+    Findings whose ids were ``recorded`` just now, in the file ``record``, fail nothing:
+    they are notices.
     """
-    return "".join(f"{_command(entry, base_dir)}\n" for entry in session_of(source))
+    entries = session_of(source)
+    notes = dict.fromkeys(recorded, f"Recorded in {record}: known from now on")
+    return "".join(
+        f"{_command(entry, base_dir, notes.get(entry.finding.id, ''))}\n" for entry in entries
+    )
 
 
 def source_url() -> str:
@@ -35,13 +47,14 @@ def source_url() -> str:
     return f"{server}/{repository}/blob/{commit}" if known else ""
 
 
-def _command(entry: SessionFinding, base_dir: str) -> str:
+def _command(entry: SessionFinding, base_dir: str, note: str) -> str:
     finding = entry.finding
     title = f"{finding.rule}: {finding.summary}"
     properties = {**_place(entry, base_dir), "title": columns.clean(title)}
     told = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
-    message = "\n".join(columns.clean(line) for line in _lines(entry, base_dir))
-    return f"::{finding.severity} {told}::{_data(message)}"
+    lines = [*_lines(entry, base_dir), *([note] if note else [])]
+    message = "\n".join(map(columns.clean, lines))
+    return f"::{'notice' if note else finding.severity} {told}::{_data(message)}"
 
 
 def _place(entry: SessionFinding, base_dir: str) -> dict[str, str]:

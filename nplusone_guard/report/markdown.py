@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
@@ -62,8 +62,11 @@ def render(
     source_url: str = "",
     title: str = "nplusone-guard",
     show_cleared: bool = True,
+    known: Collection[str] = (),
 ) -> str:
     """The session under a heading: totals, a table of findings, each finding in full.
+
+    Findings whose ids are ``known`` stand in a table of their own, folded away.
 
     ``source_url`` is where the repository's files can be read at this commit, such as
     ``https://github.com/OWNER/NAME/blob/COMMIT``; places become links below it.
@@ -71,7 +74,7 @@ def render(
     session = session_of(source)
     page = _Page(base_dir or os.getcwd(), source_url)
     blocks = [f"## {_escaped(title)}", _escaped(summary.totals(session))]
-    blocks += _findings(session.findings, page)
+    blocks += _new_and_known(session, known, page)
     blocks += _cleared(session, page) if show_cleared else []
     return "\n\n".join([*blocks, *_notes(session, page)]) + "\n"
 
@@ -100,6 +103,17 @@ def _findings(entries: tuple[SessionFinding, ...], page: _Page) -> Iterator[str]
     yield _table(entries, page)
     for number, entry in enumerate(entries[:MAX_FINDINGS], start=1):
         yield from _finding(number, entry, page)
+
+
+def _new_and_known(session: SessionReport, known: Collection[str], page: _Page) -> Iterator[str]:
+    """What is new first: a reader looks for what has to be done."""
+    new = tuple(entry for entry in session if entry.finding.id not in known)
+    old = tuple(entry for entry in session if entry.finding.id in known)
+    if old and not new:
+        yield "Every finding is known."
+    yield from _findings(new, page)
+    if old:
+        yield _details(counted(len(old), "known finding"), _table(old, page))
 
 
 def _table(entries: tuple[SessionFinding, ...], page: _Page) -> str:

@@ -264,7 +264,7 @@ class Suite:
             self.problems.append(f"{many:,} eager load{'s' * (many > 1)} that no test reads")
         base_dir = outputs.workspace(str(self.config.rootpath))
         self.problems += outputs.write(self.options.reports, self.session, base_dir)
-        self.problems += outputs.add_step_summary(self.session, base_dir)
+        self.problems += outputs.add_step_summary(self.session, base_dir, self.outcome)
         if complete:
             idle = self.collected.idle if self.collected.processes else self._idle_ignores()
             # A test that ran in a process of its own has told what it ignored, and why.
@@ -306,9 +306,7 @@ class Suite:
             terminalreporter.line(line)
         if outputs.on_github():
             root = outputs.workspace(str(self.config.rootpath))
-            known = self.outcome.known if self.outcome is not None else frozenset()
-            new = [each for each in self.session if each.finding.id not in known]
-            outputs.annotate(terminalreporter, replace(self.session, findings=tuple(new)), root)
+            outputs.annotate(terminalreporter, self.session, root, self.outcome)
 
     def _summary(
         self, terminal: Any, session: SessionReport, ratchet: Ratchet

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -12,6 +13,9 @@ from nplusone_guard.exceptions import ConfigError
 from nplusone_guard.files import write_text
 from nplusone_guard.report.session import SessionReport
 from pytest_nplusone_guard.ratchet import check_writable
+
+if TYPE_CHECKING:
+    from pytest_nplusone_guard.ratchet import Outcome
 
 Render = Callable[[SessionReport, str], str]
 
@@ -26,10 +30,11 @@ def _json(session: SessionReport, base_dir: str) -> str:
     return session.to_json(indent=1)
 
 
-def _markdown(session: SessionReport, base_dir: str) -> str:
+def _markdown(session: SessionReport, base_dir: str, known: Collection[str] = ()) -> str:
     from nplusone_guard.report import github, markdown
 
-    return markdown.render(session, base_dir=base_dir, source_url=github.source_url())
+    url = github.source_url()
+    return markdown.render(session, base_dir=base_dir, source_url=url, known=known)
 
 
 def _sarif(session: SessionReport, base_dir: str) -> str:
@@ -87,23 +92,37 @@ def on_github() -> bool:
     return os.environ.get("GITHUB_ACTIONS") == "true"
 
 
-def annotate(terminal: Any, session: SessionReport, base_dir: str) -> None:
-    """Write GitHub's annotations: commands count at the beginning of a line only."""
+def annotate(terminal: Any, session: SessionReport, base_dir: str, outcome: Outcome | None) -> None:
+    """Write GitHub's annotations: commands count at the beginning of a line only.
+
+    There is none for what is known, and no error for what an update has just recorded.
+    """
     from nplusone_guard.report import github
 
+    known, recorded = (outcome.known, outcome.recorded) if outcome is not None else ((), ())
+    new = tuple(each for each in session if each.finding.id not in known)
+    text = github.render(
+        replace(session, findings=new),
+        base_dir,
+        recorded=recorded,
+        record=outcome.name if outcome is not None else "",
+    )
     terminal.ensure_newline()
-    for line in github.render(session, base_dir).splitlines():
+    for line in text.splitlines():
         # Past the terminal writer, which might wrap or colour it.
         terminal._tw._file.write(f"{line}\n")  # noqa: SLF001
     terminal.flush()
 
 
-def add_step_summary(session: SessionReport, base_dir: str) -> list[str]:
+def add_step_summary(
+    session: SessionReport, base_dir: str, outcome: Outcome | None = None
+) -> list[str]:
     """Add markdown to the summary of GitHub's step; returns what went wrong."""
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if not path or not session.findings:
         return []
-    text = _markdown(session, base_dir).encode("utf-8", "replace")
+    known = outcome.known if outcome is not None else ()
+    text = _markdown(session, base_dir, known).encode("utf-8", "replace")
     try:
         with open(path, "ab") as stream:
             before = stream.tell()

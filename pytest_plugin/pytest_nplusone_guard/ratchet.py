@@ -165,6 +165,13 @@ class Outcome:
         known = self.compared.known if self.compared is not None else ()
         return frozenset(each.finding.id for each in known)
 
+    @property
+    def recorded(self) -> frozenset[str]:
+        """The ids of new findings that the update has written down."""
+        writes = self.compared is not None and self.update in ("all", "new-only")
+        new = self.compared.new if self.compared is not None and writes else ()
+        return frozenset(each.finding.id for each in new)
+
     def lines(self, *, strict: bool, verbose: bool) -> Iterator[str]:
         """The outcome in words."""
         if self.compared is not None:

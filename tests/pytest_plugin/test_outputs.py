@@ -156,3 +156,55 @@ def test_the_summary_of_a_step_never_grows_over_what_github_takes(tmp_path, monk
     for _ in range(2):  # there is no room for a line more
         assert outputs.add_step_summary(session, "") == []
         assert path.read_bytes().decode() == whole_lines
+
+
+ADOPTING = """
+    import pytest
+    from shelf.reports import names
+
+    def test_page(client, shelf):
+        client.get("/books/")
+
+    def test_names(shelf):
+        names()
+    """
+
+
+def test_what_an_update_records_is_no_error(sample, monkeypatch):
+    """A job that brings the baseline up to date tells what it adds, and what was known not."""
+    write_whole(sample, monkeypatch)
+    for name in ("test_pages.py", "test_reports.py", "test_classes.py"):
+        (sample.pytester.path / name).unlink()
+    step = sample.pytester.path / "step.md"
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(sample.pytester.path))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(step))
+    options = ("--nplusone=fail", "--nplusone-baseline=known.json")
+
+    def annotated(result) -> list[tuple[str, str]]:
+        told = [line for line in result.stdout.lines if line.startswith("::")]
+        found = [re.match(r"::(\w+) file=([\w/.]+),", line) for line in told]
+        return [(one.group(1), one.group(2)) for one in found]
+
+    result = sample.run(ADOPTING, *options, "--nplusone-update-baseline", "-k", "names")
+    result.assert_outcomes(passed=1, deselected=1)
+    assert annotated(result) == [("notice", "shelf/reports.py")]
+    assert "%0ARecorded in known.json: known from now on" in result.stdout.str()
+    assert "known finding" not in step.read_text()
+
+    step.unlink()
+    result = sample.run(ADOPTING, *options, "--nplusone-update-baseline=prune")
+    result.assert_outcomes(passed=1, failed=1)
+    assert annotated(result) == [("error", "shelf/views.py")]  # which pruning does not record
+    new, known = step.read_text().split("<details><summary>1 known finding</summary>")
+    assert ("views.py:7" in new, "reports.py:6" in new) == (True, False)
+    assert ("views.py:7" in known, "reports.py:6" in known) == (False, True)
+
+    result = sample.run(ADOPTING, *options, "--nplusone-update-baseline=new-only")
+    assert annotated(result) == [("notice", "shelf/views.py")]
+
+    step.unlink()
+    result = sample.run(ADOPTING, *options)
+    result.assert_outcomes(passed=2)
+    assert annotated(result) == []
+    assert "\nEvery finding is known.\n" in step.read_text()

@@ -95,3 +95,21 @@ def test_each_finding_is_one_line_that_can_be_read(one):
         assert name in {"error", "warning"}
         assert set(properties) in ({"file", "line", "title"}, {"title"})
         line.encode()
+
+
+def test_what_was_just_recorded_is_a_notice():
+    session = session_of(report(finding(), finding("write-in-loop", id="000000000001")))
+    (new, recorded) = sorted(finding_ids(session), reverse=True)
+    lines = github.render(
+        session, BASE, recorded=[recorded], record="nplusone-baseline.json"
+    ).splitlines()
+    told = {read(line)[0]: read(line)[2].splitlines()[-2:] for line in lines}
+    assert told["notice"] == [
+        f"Finding {recorded}",
+        "Recorded in nplusone-baseline.json: known from now on",
+    ]
+    assert told["error"][-1] == f"Finding {new}"
+
+
+def finding_ids(session):
+    return [entry.finding.id for entry in session]

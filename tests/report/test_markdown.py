@@ -160,3 +160,22 @@ def test_any_report_keeps_its_shape(one):
     assert len(rows) == (len(session) + 1 if session.findings else 0)
     assert {row.count("|") for row in rows} <= {6}
     assert text.count("<details>") == text.count("</details>")
+
+
+def test_what_is_known_is_folded_away_below_what_is_not():
+    one, other = finding(), finding("query-in-loop", id="000000000001")
+    text = markdown.render(report(one, other), BASE, known={one.id})
+    new, _, known = text.partition("<details><summary>1 known finding</summary>")
+    assert f"finding `{other.id}`" in new
+    assert one.rule not in new
+    assert "Every finding is known." not in new
+    # A table needs an empty line before it, or is a paragraph.
+    assert known.startswith("\n\n| Rule | Query | Line | Avoidable | Seen in |\n|---|")
+    assert f"| `{one.rule}` |" in known
+    assert f"finding `{one.id}`" not in known
+
+    text = markdown.render(report(one, other), BASE, known={one.id, other.id})
+    assert "\n\nEvery finding is known.\n\n<details><summary>2 known findings</summary>" in text
+    assert markdown.render(report(one, other), BASE, known=()) == markdown.render(
+        report(one, other), BASE
+    )
