@@ -172,6 +172,18 @@ for author in Author.objects.order_by("pk"):
     told.append((author.slug, Entry.objects.get(pk=pk).slug))
     pk += 1
 """,
+    "a_missing_row_whose_error_is_told": """
+for pk in GET["ids"].split(",") + ["7"]:
+    try:
+        told.append(Author.objects.get(pk=pk).name)
+    except Author.DoesNotExist as error:
+        told.append(str(error))
+""",
+    "a_row_and_what_it_leads_to": """
+for pk in GET["ids"].split(","):
+    entry = Entry.objects.get(pk=pk)
+    told.append((entry.author.name, [tag.name for tag in entry.tags.all()]))
+""",
     "two_lists_of_rows": """
 rows = list(Entry.objects.filter(rating=0)) + list(Entry.objects.exclude(rating=0))
 for entry in rows:
@@ -341,6 +353,10 @@ with connection.cursor() as cursor:
             continue
         cursor.execute("SELECT COUNT(*) FROM corpus_entry WHERE author_id = %s", [author.pk])
         told.append(cursor.fetchone())
+""",
+    "rows_by_one_of_several": """
+for pk in GET["ids"].split(","):
+    told.append(list(Entry.objects.filter(tags=pk)))
 """,
     "a_list_that_each_turn_adds_to": """
 for entry in Entry.objects.order_by("pk"):

@@ -83,7 +83,8 @@ def _options(case: Case) -> list[_Told]:
     made = [(subject, plans) for subject, plans in found if plans]
     if not made:
         return []
-    whole = _merged(case, [(subject, plans[0]) for subject, plans in made])
+    chosen = [(subject, plans[0]) for subject, plans in made]
+    whole = _merged(case, chosen) or _merged(case, chosen[:1])  # one after the other
     told = [whole] if whole is not None else []
     subject, plans = made[0]
     others = [(one, chosen[0]) for one, chosen in made[1:]]
@@ -207,6 +208,11 @@ def _conflict(steps: Sequence[Step]) -> bool:
         replaced.setdefault((step.file, step.line, step.old), step.new) != step.new
         for step in steps
         if step.action == "replace"
+    ) or any(
+        (step.file, step.line) == (file, line) and step.old in old
+        for step in steps
+        if step.action == "append"
+        for file, line, old in replaced
     )
 
 

@@ -51,6 +51,21 @@ def takes_invalid(subject: Subject, spot: Spot, node: ast.AST) -> bool:
     return False
 
 
+def reads_error(subject: Subject, spot: Spot, node: ast.AST) -> bool:
+    """Whether a handler looks at what a missing row raises: ``except Exception as error``."""
+    caller: Spot | None = spot
+    while caller is not None:
+        for block, taken in _caught_around(caller, caller.node if caller is not spot else node):
+            handlers = block.handlers if block is not None else []
+            named = any(one.type is taken and one.name for one in handlers)
+            if named and _names(taken) & (_MISSING | _BROAD):
+                return True
+        caller = None if subject.local else caller.caller()
+    return False
+
+
+_BROAD = frozenset({"Exception", "BaseException", "LookupError"})
+
 _Caught: TypeAlias = tuple[ast.Try | None, ast.expr]
 
 

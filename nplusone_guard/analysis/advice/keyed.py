@@ -23,7 +23,7 @@ from nplusone_guard.analysis.advice.chains import (
     shortcut_of,
     without,
 )
-from nplusone_guard.analysis.advice.handlers import caught
+from nplusone_guard.analysis.advice.handlers import caught, reads_error
 from nplusone_guard.analysis.advice.matching import PLAIN, Match, match
 from nplusone_guard.analysis.advice.relations import quoted
 from nplusone_guard.analysis.advice.rows import Rows, inlined, may_fail, rows_of
@@ -230,6 +230,8 @@ def _lookup(
         if not lookup.unique or lookup.operation not in {"get", "first"}:
             return None
         lookup.otherwise = ast.unparse(query.node)
+    if lookup.operation == "get" and reads_error(subject, query.spot, query.node):
+        lookup.otherwise = ast.unparse(query.node)
     lookup.errors = _errors(lookup)
     if lookup.errors:
         if lookup.many or len(keys) > 1:
@@ -363,7 +365,7 @@ def _plan(lookup: Lookup) -> Plan | None:
         whole = not any(link.name in _NO_ROWS for link in lookup.links)
         return _in_bulk(lookup) if whole else None
     shape = _SHAPES.get(lookup.operation)
-    if shape is None or lookup.many:
+    if shape is None or lookup.many or lookup.otherwise:
         return None
     made = shape(lookup)
     return _made(lookup, *made) if made is not None else None
@@ -460,6 +462,9 @@ def _count(lookup: Lookup) -> tuple[str, str, tuple[Step, ...], tuple[str, ...]]
 def _grouped(lookup: Lookup, read: str, order: str = "") -> _Shape | None:
     if lookup.query.is_async or any(link.name in _NO_ROWS for link in lookup.links):
         return None
+    fields = (meta.field_of(lookup.model, one.field) for one, _ in lookup.keys)
+    if any(field is not None and field.many_to_many for field in fields):
+        return None  # a row has several of them
     name = lookup.named(f"{meta.plural(lookup.model)}_by_{lookup.field}")
     keys = [f"{lookup.row}.{one}" for one in lookup.attributes]
     key = keys[0] if len(keys) == 1 else f"({', '.join(keys)})"

@@ -11,6 +11,7 @@ from nplusone_guard.analysis.advice.annotation import named_aggregates
 from nplusone_guard.analysis.advice.asks import Ask
 from nplusone_guard.analysis.advice.case import Plan
 from nplusone_guard.analysis.advice.chains import CONDITIONS, Link
+from nplusone_guard.analysis.advice.handlers import reads_error
 from nplusone_guard.analysis.advice.prefetches import eager
 from nplusone_guard.analysis.advice.python import Loaded, key_of, test_of
 from nplusone_guard.analysis.advice.relations import quoted
@@ -202,8 +203,9 @@ def _exists_shape(ask: Ask) -> str | None:
 
 
 def _get_shape(ask: Ask) -> str | None:
+    query = ask.relative.query
     assert ask.terminal is not None
-    if not _only(ask.links, "order_by"):
+    if not _only(ask.links, "order_by") or reads_error(ask.subject, query.spot, query.node):
         return None
     chosen = _chosen(ask, (*ask.links, ask.terminal), "{row}")
     # No StopIteration: it would end a generator around the loop, and nobody would notice.
