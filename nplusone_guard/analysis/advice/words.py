@@ -113,7 +113,8 @@ def _looked_up(case: Case) -> str:
 
 
 def _in_bulk(case: Case) -> str:
-    return f"fetch them before the loop with {_model(case)}.objects.in_bulk(keys), and look them up"
+    call = f"{_model(case)}.objects.in_bulk(keys)"
+    return f"fetch them before the loop with {call}, and look them up by keys of the field's type"
 
 
 def _get(case: Case) -> str:
