@@ -150,11 +150,10 @@ def chapters_of_a_file_at_once(n):
 
 @loop("query-in-loop", origin=False)
 def rows_per_foreign_key_of_a_request(n):
-    request = requested(n)
-    return [
-        [entry.slug for entry in Entry.objects.filter(author_id=pk)]  # site
-        for pk in request.GET.getlist("id")  # loop
-    ]
+    request, slugs = requested(n), []
+    for pk in request.GET.getlist("id"):  # loop
+        slugs.append([entry.slug for entry in Entry.objects.filter(author_id=pk)])  # site
+    return slugs
 
 
 @healthy(twin=rows_per_foreign_key_of_a_request)
@@ -267,10 +266,10 @@ def uuids_that_are_checked_before(n):
 
 @loop("query-in-loop", origin=False)
 def count_per_uuid_as_text(n):
-    return {
-        text: Category.objects.filter(parent_id=text).count()  # site
-        for text in [str(key) for key in uuids(n)]  # loop
-    }
+    counts = {}
+    for text in map(str, uuids(n)):  # loop
+        counts[text] = Category.objects.filter(parent_id=text).count()  # site
+    return counts
 
 
 @healthy(twin=count_per_uuid_as_text)

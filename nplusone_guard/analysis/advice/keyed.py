@@ -221,6 +221,8 @@ def _lookup(
     otherwise: str = "",
 ) -> Lookup | None:
     """A look-up whose keys Python finds where the database does; ``None`` where it may not."""
+    if subject.local and not any(one is rows.loop for one in query.spot.tree.above(query.node)):
+        return None  # another loop of that line, where no columns tell (Python 3.10)
     found = [_matched(subject, query, one) for one, _ in keys]
     matches = [one for one in found if one is not None]
     if len(matches) != len(found) or subject.varies(query.root) or _is_otherwise(query):
