@@ -354,6 +354,15 @@ with connection.cursor() as cursor:
         cursor.execute("SELECT COUNT(*) FROM corpus_entry WHERE author_id = %s", [author.pk])
         told.append(cursor.fetchone())
 """,
+    "a_name_that_is_used_behind_a_comprehension": """
+def load(pk, keys):
+    told.extend(Author.objects.get(pk=pk).name if pk.isdecimal() else "?" for pk in keys)
+    told.append(pk)
+
+
+def work():
+    load("none", GET["bad"].split(","))
+""",
     "rows_by_one_of_several": """
 for pk in GET["ids"].split(","):
     told.append(list(Entry.objects.filter(tags=pk)))

@@ -27,7 +27,7 @@ from nplusone_guard.analysis.advice.handlers import caught, reads_error
 from nplusone_guard.analysis.advice.matching import PLAIN, Match, match
 from nplusone_guard.analysis.advice.relations import quoted
 from nplusone_guard.analysis.advice.rows import Rows, inlined, may_fail, rows_of
-from nplusone_guard.analysis.advice.trees import Spot
+from nplusone_guard.analysis.advice.trees import COMPREHENSIONS, Spot, parameters
 from nplusone_guard.analysis.advice.values import value_of
 from nplusone_guard.analysis.findings import Step
 
@@ -236,10 +236,22 @@ def _lookup(
         lookup.otherwise = ast.unparse(query.node)
     lookup.errors = _errors(lookup)
     if lookup.errors:
-        if lookup.many or len(keys) > 1:
+        if lookup.many or len(keys) > 1 or _would_rebind(rows):
             return None
         lookup.valid = subject.fresh("keys")
     return lookup
+
+
+def _would_rebind(rows: Rows) -> bool:
+    """Whether a statement for the keys binds names that only the comprehension has for its own."""
+    if not isinstance(rows.loop, COMPREHENSIONS):
+        return False
+    tree, own = rows.spot.tree, set(map(id, ast.walk(rows.loop)))
+    function = tree.function(rows.loop)
+    names = set(parameters(function.args)) if function is not None else set()
+    around = ast.walk(function or tree.module)
+    names |= {one.id for one in around if isinstance(one, ast.Name) and id(one) not in own}
+    return bool(names & rows.names)
 
 
 def _errors(lookup: Lookup) -> tuple[str, ...]:
