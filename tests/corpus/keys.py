@@ -369,10 +369,12 @@ def update_or_create_of_one_key_twice(n):
 
 @healthy(twin=update_or_create_of_one_key_twice)
 def upsert_of_one_key_twice(n):
-    notes = {a.rating: Note(slug=f"n{a.rating}", text=a.slug) for a in Author.objects.all()}
-    Note.objects.bulk_create(
-        notes.values(), update_conflicts=True, unique_fields=["slug"], update_fields=["text"]
-    )
+    texts = {f"n{author.rating}": author.slug for author in Author.objects.all()}
+    known = Note.objects.in_bulk(texts, field_name="slug")
+    for slug, note in known.items():
+        note.text = texts.pop(slug)
+    Note.objects.bulk_update(known.values(), ["text"])
+    Note.objects.bulk_create(Note(slug=slug, text=text) for slug, text in texts.items())
 
 
 def half_of_the_members(n):
