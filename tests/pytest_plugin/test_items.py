@@ -11,14 +11,14 @@ from pytest_nplusone_guard.items import around_function
 
 
 class Kept(unittest.TestCase):
-    def test_it(self):
+    def holds(self):
         pass
 
 
 class Item:
     """A test as pytest 8.0 knows it: the instance is that of the function."""
 
-    name = "test_it"
+    name = "holds"
 
     def __init__(self, function):
         self.obj = function
@@ -43,7 +43,7 @@ class LaterItem(Item):
 @pytest.mark.parametrize("kind", [Item, LaterItem])
 def test_a_test_case_calls_what_was_put_around(kind):
     """pytest-django has the case run by itself, which asks nobody for its function."""
-    case, opened = Kept("test_it"), []
+    case, opened = Kept("holds"), []
 
     @contextmanager
     def opening():
@@ -51,7 +51,7 @@ def test_a_test_case_calls_what_was_put_around(kind):
         yield
         opened.append("out")
 
-    item = kind(case.test_it)
+    item = kind(case.holds)
     with around_function(item, opening):
         case(unittest.TestResult())
     assert opened == ["in", "out"]
