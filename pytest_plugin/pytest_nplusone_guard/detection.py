@@ -16,11 +16,13 @@ from pytest_nplusone_guard.items import around_function
 from pytest_nplusone_guard.marks import UNMARKED, marked_key
 from pytest_nplusone_guard.options import Options, read_options
 from pytest_nplusone_guard.workers import (
+    are_grouped,
     hand_width_on,
     is_worker,
     output_of,
     raise_refused,
     width_of,
+    without_group,
 )
 
 if TYPE_CHECKING:
@@ -47,6 +49,8 @@ class Suite:
         self.config = config
         self.options: Options = read_options(config)
         self.is_worker = is_worker(config)
+        #: What a test is called in any run.
+        self._name = without_group if are_grouped(config) else str
         self.collected = Collected()
         self.ran = Ran()
         #: Ids of the findings that fail by the policy, whether they are known or not.
@@ -125,7 +129,7 @@ class Suite:
             self._watcher = self._start()
         self._watcher.code.add(str(item.path))
         ignores = item.stash.get(marked_key, UNMARKED).ignores
-        return self._watcher.watch(item.nodeid, mode, ignores)
+        return self._watcher.watch(self._name(item.nodeid), mode, ignores)
 
     def _start(self) -> Watcher:
         from pytest_nplusone_guard import judging, testcode
@@ -161,13 +165,14 @@ class Suite:
         if self.is_worker:
             self.pack(report)
         elif report.when == "call":
-            (self.ran.passed.add if report.passed else self.ran.passed.discard)(report.nodeid)
+            name = self._name(report.nodeid)
+            (self.ran.passed.add if report.passed else self.ran.passed.discard)(name)
             watched = self._held.pop(report.nodeid, None)
             if watched is not None and watched.found is not None:
                 self._show(report, watched)
-                self._gather(report, *self._judged_of(watched), watched.found)
+                self._gather(name, report.passed, *self._judged_of(watched), watched.found)
             elif (found := _unpacked(report)) is not None:
-                self._gather(report, *found)
+                self._gather(name, report.passed, *found)
         elif report.when not in PHASES:  # the process of the test has died
             self.collected.errors += 1
 
@@ -193,17 +198,18 @@ class Suite:
 
     def _gather(
         self,
-        report: pytest.TestReport,
+        name: str,
+        passed: bool,
         judged: list[str],
         count: int,
         found: Found,
     ) -> None:
         if judged:
             self.judged.update(judged)
-        if report.passed:
-            self.counts[report.nodeid] = count
+        if passed:
+            self.counts[name] = count
         else:
-            self.counts.pop(report.nodeid, None)
+            self.counts.pop(name, None)
         if self._gathering is None:
             from nplusone_guard.report.session import Gathering
 
@@ -212,7 +218,7 @@ class Suite:
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """Note that a test has run; a controller hears of those of its workers."""
-        self.ran.finished.add(nodeid)
+        self.ran.finished.add(self._name(nodeid))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:

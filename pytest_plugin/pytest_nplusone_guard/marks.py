@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 import pytest
 
 from pytest_nplusone_guard.declarations import MODES, Mode
+from pytest_nplusone_guard.workers import are_grouped, without_group
 
 if TYPE_CHECKING:
     from nplusone_guard.policy import IgnoreEntry
@@ -97,7 +98,7 @@ def _ignores(item: pytest.Item, node: Any, mark: pytest.Mark) -> list[IgnoreEntr
         key = "field" if isinstance(each, str) and "." in each else "rule"
         for fault, hint in entry_faults({key: each, "reason": reason}):
             _refuse(item, f"{MARKER}(ignore=[{each!r}], reason={reason!r}) {fault}. {hint}")
-        where = f"{node.nodeid or item.nodeid} @{MARKER}[{each}]"
+        where = f"{_place(item, node)} @{MARKER}[{each}]"
         entries.append(
             IgnoreEntry(
                 reason,
@@ -108,6 +109,11 @@ def _ignores(item: pytest.Item, node: Any, mark: pytest.Mark) -> list[IgnoreEntr
             )
         )
     return entries
+
+
+def _place(item: pytest.Item, node: Any) -> str:
+    name: str = node.nodeid or item.nodeid
+    return without_group(name) if are_grouped(item.config) else name
 
 
 def _refuse(item: pytest.Item, problem: str) -> NoReturn:

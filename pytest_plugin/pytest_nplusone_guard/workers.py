@@ -35,6 +35,22 @@ def hand_width_on(node: Any) -> None:
     node.workerinput[_WIDTH] = width_of(node.config)
 
 
+def are_grouped(config: pytest.Config) -> bool:
+    """Whether tests go to workers by ``xdist_group``, whose name then ends theirs."""
+    if is_worker(config):
+        return bool(config.getoption("loadgroup", False))
+    return str(config.getoption("dist", "no")) == "loadgroup"
+
+
+def without_group(name: str) -> str:
+    """``test_page.py::test_a`` for ``test_page.py::test_a@group``.
+
+    Neither parameters nor directories with an ``@`` are taken for a group.
+    """
+    at = name.rfind("@")
+    return name[:at] if at > max(name.rfind("]"), name.rfind("::")) else name
+
+
 def output_of(config: pytest.Config) -> dict[str, Any]:
     """What a worker hands to the controller when it is done."""
     output: dict[str, Any] = config.workeroutput  # type: ignore[attr-defined]

@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from pytest_nplusone_guard.workers import without_group
 from tests.pytest_plugin.whole import (
     MODULES,
     REPORT_NAMES,
@@ -84,8 +85,8 @@ def test_records_reports_annotations_and_junit(whole, monkeypatch):
         "test_pages.py::test_page",
     ]
     assert [re.sub(r",title.*", "", each) for each in left.annotations] == [
-        "::error file=shelf/reports.py,line=6",
-        "::error file=shelf/views.py,line=7",
+        "::notice file=shelf/reports.py,line=6",
+        "::notice file=shelf/views.py,line=7",
     ]
     assert left.files["step.md"].startswith("# Before\n\n\n## nplusone-guard\n")
     assert left.files["step.md"].count("## nplusone-guard\n") == 1
@@ -101,6 +102,63 @@ def test_records_reports_annotations_and_junit(whole, monkeypatch):
         "test_too_many",
     }
     assert "+1.0 SELECT shelf_author per book, reports.py:6" in left.failures["test_grows"]
+
+
+GROUPED = """
+    import pytest
+    from shelf.reports import names
+
+    pytestmark = pytest.mark.xdist_group("grouped")
+
+    @pytest.mark.parametrize("text", ["a@b"])
+    def test_at(shelf, text):
+        names()
+
+    @pytest.mark.nplusone(ignore=["lazy-relation", "shelf.Book.other"], reason="three at most")
+    def test_in_group(shelf):
+        names()
+    """
+
+
+def test_tests_of_one_group_or_file_may_stay_together(whole):
+    """Before pytest 9 the group of a test stands in its name, which no record is to hold."""
+    whole.write(**dict.fromkeys(MODULES, ""), **{"test_grouped.py": GROUPED})
+    arguments = ("--nplusone=report", *RECORDED, "--nplusone-update-baseline")
+    report = ("--nplusone-report=all.json",)
+
+    def left(*more: str):
+        for name in RECORDS:
+            (whole.pytester.path / name).unlink(missing_ok=True)
+        result = run(whole, *arguments, *report, *more)
+        return left_by(whole, result, *RECORDS, "all.json")
+
+    plain = left()
+    assert list(json.loads(plain.files["queries.json"])["queries"]) == [
+        "test_grouped.py::test_at[a@b]",
+        "test_grouped.py::test_in_group",
+    ]
+    assert left("-n2", "--dist=loadgroup") == plain
+    assert left("-n2", "--dist=loadfile") == plain
+    # What was recorded without groups holds with them.
+    strict = ("--nplusone=fail", *RECORDED, "--nplusone-strict", "-n2", "--dist=loadgroup")
+    result = run(whole, *strict)
+    assert result.ret == 0
+    assert "budgets:" not in result.stdout.str()
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("test_a.py::test_b@group", "test_a.py::test_b"),
+        ("test_a.py::test_b[x@y]@group", "test_a.py::test_b[x@y]"),
+        ("test_a.py::test_b[x@y]", "test_a.py::test_b[x@y]"),
+        ("at@home/test_a.py::test_b", "at@home/test_a.py::test_b"),
+        ("at@home/test_a.py::test_b@group", "at@home/test_a.py::test_b"),
+        ("test_a.py", "test_a.py"),
+    ],
+)
+def test_a_group_is_no_part_of_the_name(name, told):
+    assert without_group(name) == told
 
 
 def write_records(whole) -> dict[str, str]:
