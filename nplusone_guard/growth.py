@@ -208,11 +208,11 @@ class _Proof:
         __tracebackhide__ = True
         sizes = " nor ".join(f"populate({size:,})" for size in self.sizes)
         raise ConfigError(
-            f"{_NAME}(): populate made no rows: neither {sizes} sent an INSERT or any other write, "
-            "and run saw the same data each time, which proves nothing. Allowed: a function that "
-            "saves as many rows as it is told to, by objects.create() or create_batch(), and not "
-            "by Model() or build_batch() alone. If what it makes is in no database (in a cache, "
-            "in a file), add in_database=False."
+            "populate made no rows, which proves nothing\n"
+            f" neither {sizes} sent an INSERT or another write,\n"
+            " and run saw the same data each time: have populate(n) save n rows, by\n"
+            " objects.create() or create_batch(), and not Model() or build_batch() alone;\n"
+            " if what it makes is in no database, add in_database=False"
         )
 
 

@@ -624,11 +624,11 @@ def only_reading(size: int) -> list[Author]:
 @pytest.mark.parametrize("run", [joined, list], ids=["reads", "sends nothing"])
 def test_no_rows_prove_nothing(fill, run):
     problem = (
-        "assert_constant_queries(): populate made no rows: neither populate(2) nor populate(4) "
-        "sent an INSERT or any other write, and run saw the same data each time, which proves nothing. "
-        "Allowed: a function that saves as many rows as it is told to, by objects.create() or "
-        "create_batch(), and not by Model() or build_batch() alone. If what it makes is in no "
-        "database (in a cache, in a file), add in_database=False."
+        "populate made no rows, which proves nothing\n"
+        " neither populate(2) nor populate(4) sent an INSERT or another write,\n"
+        " and run saw the same data each time: have populate(n) save n rows, by\n"
+        " objects.create() or create_batch(), and not Model() or build_batch() alone;\n"
+        " if what it makes is in no database, add in_database=False"
     )
     with pytest.raises(ConfigError) as error:
         assert_constant_queries(fill, run)

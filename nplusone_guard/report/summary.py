@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from nplusone_guard.analysis.findings import Cleared
 from nplusone_guard.report import columns, places
-from nplusone_guard.report.page import counted, duration
+from nplusone_guard.report.page import MIN_WIDTH, counted, duration
 from nplusone_guard.report.session import UNUSED, SessionDiff, SessionFinding, SessionReport
 from nplusone_guard.report.text import render_finding
 
@@ -34,7 +34,7 @@ def render(
     for entry in session.findings:
         lines += _entry(entry, session, width, base_dir, max_scopes, encoding)
     lines += cleared_lines(session, show_cleared=show_cleared, base_dir=base_dir)
-    lines += _notes(session)
+    lines += _notes(session, max(width, MIN_WIDTH))
     return _fitted(lines, width, encoding)
 
 
@@ -154,7 +154,7 @@ def _entry(
         yield left + reached_by(scopes, max_scopes, max(width, 60) - len(left))
 
 
-def _notes(session: SessionReport) -> Iterator[str]:
+def _notes(session: SessionReport, width: int) -> Iterator[str]:
     unjudged = sum(scope.unjudged_queries for scope in session.scopes)
     if unjudged:
         count = counted(unjudged, "query", "queries")
@@ -167,7 +167,10 @@ def _notes(session: SessionReport) -> Iterator[str]:
         first = session.internal_errors[0]
         yield f" {count} inside nplusone-guard, the application went on: {first}"
     for ignore in session.idle_ignores:
-        yield f" unused ignore at {ignore.where}: {ignore.reason}  {ignore.text}"
+        told = f" unused ignore at {ignore.where}:", f"{ignore.reason}  {ignore.text}"
+        line = " ".join(told)
+        # The second line, where it is cut, has said what to do.
+        yield from [line] if columns.columns(line) <= width else [told[0], f"   {told[1]}"]
 
 
 def _fitted(lines: Iterable[str], width: int, encoding: str | None) -> str:

@@ -275,9 +275,8 @@ def _is_there(ratchet: Ratchet, option: str, path: str) -> bool:
             "commit it."
         )
     elif not there:
-        ratchet.missing.append(
-            f"{option}: {path} does not exist; --nplusone-update-baseline writes it"
-        )
+        name = os.path.basename(path)
+        ratchet.missing.append(f"{name} does not exist; --nplusone-update-baseline writes it")
     return there
 
 

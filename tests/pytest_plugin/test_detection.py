@@ -33,7 +33,8 @@ SUMMARY = """\
    loaded  shelf/views.py:6  3 shelf.Book
    tests   test_shelf.py::test_error_of_its_own, test_shelf.py::test_loop
  cleared: 2 test-code, 1 ignored
- unused ignore at test_shelf.py::test_ignored @nplusone[shelf.Book.other]: suppressed nothing; remo…"""
+ unused ignore at test_shelf.py::test_ignored @nplusone[shelf.Book.other]:
+   suppressed nothing; remove it.  field='shelf.Book.other', reason='three at most'"""
 
 
 @pytest.fixture

@@ -232,7 +232,7 @@ def test_a_missing_file_is_an_error_in_ci_only(tmp_path, monkeypatch):
     path = str(tmp_path / "known.json")
     monkeypatch.delenv("CI", raising=False)
     assert ratchet.load(Options("fail", baseline=path), "/srv").missing == [
-        f"--nplusone-baseline: {path} does not exist; --nplusone-update-baseline writes it"
+        "known.json does not exist; --nplusone-update-baseline writes it"
     ]
     monkeypatch.setenv("CI", "true")
     assert refused(baseline=path) == (
