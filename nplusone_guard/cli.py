@@ -17,7 +17,7 @@ from nplusone_guard.exceptions import ConfigError
 from nplusone_guard.files import read_text, write_text
 from nplusone_guard.report import github, gitlab, markdown, records, sarif, summary
 from nplusone_guard.report.columns import ERRORS
-from nplusone_guard.report.session import SessionDiff, SessionReport, diff, session_of, settled
+from nplusone_guard.report.session import SessionDiff, SessionReport, complete, diff, session_of
 
 OK: Final = 0
 #: ``diff --fail`` found a new finding of severity ``error``.
@@ -61,13 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _merge(options: argparse.Namespace) -> int:
-    session = settled(session_of(*map(_load, options.files)))
+    session = _joined(options.files)
     _put(options, session.to_json(indent=2) + "\n")
     return OK
 
 
 def _diff(options: argparse.Namespace) -> int:
-    difference = diff(settled(_load(options.old)), settled(_load(options.new)))
+    difference = diff(_joined([options.old]), _joined([options.new]))
     _put(options, _diff_text(difference, options))
     failing = any(entry.finding.severity == "error" for entry in difference.new)
     return FAILED if options.fail and failing else OK
@@ -81,7 +81,7 @@ def _diff_text(difference: SessionDiff, options: argparse.Namespace) -> str:
 
 
 def _render(options: argparse.Namespace) -> int:
-    session = settled(session_of(*map(_load, options.files)))
+    session = _joined(options.files)
     _put(options, _FORMATS[options.format](session, options))
     return OK
 
@@ -111,6 +111,13 @@ _FORMATS: Final[dict[str, Callable[[SessionReport, argparse.Namespace], str]]] =
 
 
 # ── files and surroundings ──────────────────────────────────────────────────────────
+
+
+def _joined(paths: Sequence[str]) -> SessionReport:
+    """The parts of a suite together; what only the whole can tell, no single part does."""
+    session = session_of(*map(_load, paths))
+    alone = len(paths) == 1 and session.coverage != "whole"
+    return session if alone else complete(session)
 
 
 def _load(path: str) -> SessionReport:
@@ -186,7 +193,9 @@ def _add_merge(commands: _Commands[argparse.ArgumentParser]) -> None:
         _merge,
         "Join reports into one session.",
         "Each finding is kept once, as it was at its worst, with all scopes that reach it. A scope "
-        "that is in several files counts once, so shards may overlap.",
+        "that is in several files counts once, so shards may overlap. What only a whole suite can "
+        "tell, such as an ignore without use, is told of several files, unless one of the runs "
+        "broke off.",
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="reports or sessions in JSON")
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from nplusone_guard.analysis import eager
 from nplusone_guard.analysis.findings import Cleared, EagerLoad, Finding, Site, UnusedIgnore
@@ -23,6 +23,11 @@ SCHEMA_VERSION: Final = 1
 #: What a document's ``kind`` says, where a report names the kind of its scope.
 KIND: Final = "session"
 UNUSED: Final = eager.RULE
+#: The place of the ignores in Django's settings.
+SETTINGS: Final = "settings"
+
+Coverage = Literal["whole", "part", "broken"]
+_LEAST_LAST: Final[tuple[Coverage, ...]] = ("whole", "part", "broken")
 
 T = TypeVar("T")
 
@@ -101,6 +106,8 @@ class SessionReport:
     internal_errors: tuple[str, ...] = ()
     #: What was loaded eagerly, where ``unused-eager-load`` is judged.
     eager_loads: tuple[EagerLoad, ...] = ()
+    #: How much of the suite it is; ``broken``: a part of which not all has run.
+    coverage: Coverage = "whole"
 
     def __len__(self) -> int:
         return len(self.findings)
@@ -138,7 +145,9 @@ class SessionReport:
 
     @property
     def idle_ignores(self) -> tuple[UnusedIgnore, ...]:
-        """Ignores that suppressed nothing in any scope."""
+        """Ignores that suppressed nothing in any scope, if these are the whole suite."""
+        if self.coverage != "whole":
+            return ()
         used = [each for each in self.cleared if each.reason == "ignored"]
         return tuple(
             ignore
@@ -170,7 +179,10 @@ def _is_of(cleared: Cleared, ignore: UnusedIgnore) -> bool:
     places = (site for site in (cleared.site, cleared.loop) if site is not None)
     if any(ignore.where == f"{site.file}:{site.line}" for site in places):
         return True
-    return cleared.detail.startswith(f"{ignore.where}: ")
+    where, detail = f"{ignore.where}: ", cleared.detail
+    # All entries of the settings are in one place: their reasons tell them apart.
+    alone = ignore.where != SETTINGS or ignore.text.endswith(f"reason={detail[len(where) :]!r}")
+    return detail.startswith(where) and alone
 
 
 def _read(document: Any) -> SessionReport:
@@ -284,6 +296,9 @@ def _joined(*sessions: SessionReport) -> SessionReport:
         unused_ignores=_union(each for session in sessions for each in session.unused_ignores),
         internal_errors=_union(each for session in sessions for each in session.internal_errors),
         eager_loads=eager.joined(each for session in sessions for each in session.eager_loads),
+        coverage=max(
+            (session.coverage for session in sessions), key=_LEAST_LAST.index, default="whole"
+        ),
     )
 
 
@@ -356,6 +371,13 @@ def _place(site: Site) -> tuple[str, int, str]:
 
 
 # ── eager loads ─────────────────────────────────────────────────────────────────────
+
+
+def complete(session: SessionReport) -> SessionReport:
+    """``session`` as all parts of a suite together; it stays as it is where one is broken."""
+    if session.coverage == "broken":
+        return session
+    return settled(replace(session, coverage="whole"))
 
 
 def settled(session: SessionReport) -> SessionReport:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from nplusone_guard.report.session import Coverage
 
 
 @dataclass(slots=True)
@@ -48,18 +51,14 @@ class Ran:
         return self.finished - self.passed
 
 
-def is_complete(
+def coverage(
     config: pytest.Config, collected: Collected, ran: Ran, known_tests: Iterable[str]
-) -> bool:
-    """Whether everything was collected, and all of it ran."""
-    partial = (
-        collected.deselected
-        or collected.errors
-        or len(ran.finished) < collected.tests
-        or not ran.finished
-        or config.getoption("lf", False)
-    )
-    return not partial and _covers(config, known_tests)
+) -> Coverage:
+    """How much of the suite was collected, and whether all of that ran."""
+    if collected.errors or len(ran.finished) < collected.tests or not ran.finished:
+        return "broken"
+    chosen = collected.deselected or config.getoption("lf", False)
+    return "part" if chosen or not _covers(config, known_tests) else "whole"
 
 
 def _covers(config: pytest.Config, known_tests: Iterable[str]) -> bool:

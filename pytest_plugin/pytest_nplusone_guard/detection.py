@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_nplusone_guard.collecting import Collected, Ran, is_complete
+from pytest_nplusone_guard.collecting import Collected, Ran, coverage
 from pytest_nplusone_guard.declarations import Mode, deselected_key, django_is_configured
 from pytest_nplusone_guard.items import around_function
 from pytest_nplusone_guard.marks import UNMARKED, marked_key
@@ -39,6 +39,8 @@ TITLE: Final = "query loops"
 NAME: Final = "nplusone_guard_suite"
 #: What a test's reports are of; one of a crash is of none.
 PHASES: Final = ("setup", "call", "teardown")
+#: What is told of an ignore of the settings that no test needs.
+IDLE: Final = "suppressed nothing; remove it."
 PROPERTIES: Final = ("nplusone_queries", "nplusone_findings")
 
 
@@ -60,7 +62,6 @@ class Suite:
         self._gathering: Gathering | None = None
         self.session: SessionReport | None = None
         self.outcome: Outcome | None = None
-        self.notes: list[str] = []
         self.problems: list[str] = []
         #: What a test of this process was found to do, until its report is heard of.
         self._held: dict[str, Watched] = {}
@@ -249,15 +250,21 @@ class Suite:
             self._finish(session, self._ratchet or self._activate())
 
     def _finish(self, session: pytest.Session, ratchet: Ratchet) -> None:
+        from nplusone_guard.analysis.findings import UnusedIgnore
         from nplusone_guard.exceptions import ConfigError
-        from nplusone_guard.report.session import Gathering, settled
+        from nplusone_guard.report.session import Gathering, SessionReport, settled
         from pytest_nplusone_guard import outputs
 
         tests = {entry.test for entry in ratchet.findings or ()} | {*(ratchet.queries or ())}
-        complete = is_complete(self.config, self.collected, self.ran, tests)
-        found = (self._gathering or Gathering()).session()
+        reached = coverage(self.config, self.collected, self.ran, tests)
+        complete = reached == "whole"
+        gathering = self._gathering or Gathering()
+        idle = self.collected.idle if self.collected.processes else self._idle_ignores()
+        ignores = tuple(UnusedIgnore(*each) for each in idle or ())
+        gathering.add(SessionReport(unused_ignores=ignores))
+        found = replace(gathering.session(), coverage=reached)
         # What nobody reads, or nothing ignores, only all tests together can tell.
-        self.session = settled(found) if complete else replace(found, unused_ignores=())
+        self.session = settled(found) if complete else found
         unread = unused_loads(self.session)
         self.judged |= unread
         try:
@@ -271,15 +278,6 @@ class Suite:
         base_dir = outputs.workspace(str(self.config.rootpath))
         self.problems += outputs.write(self.options.reports, self.session, base_dir)
         self.problems += outputs.add_step_summary(self.session, base_dir, self.outcome)
-        if complete:
-            idle = self.collected.idle if self.collected.processes else self._idle_ignores()
-            # A test that ran in a process of its own has told what it ignored, and why.
-            used = {each.detail for each in found.cleared if each.reason == "ignored"}
-            self.notes += [
-                f"unused ignore in {where}: {text}"
-                for where, text, reason in idle or []
-                if f"{where}: {reason}" not in used
-            ]
         stale = self.outcome is not None and self.outcome.stale and not self.options.update
         if (self.problems or (stale and self.options.strict)) and session.exitstatus in (0, 5):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -294,12 +292,10 @@ class Suite:
         if self._ratchet is None or not django_is_configured():
             return []
         from nplusone_guard.guard import default_policy
-        from nplusone_guard.ignores import describe, unused_settings_ignores
+        from nplusone_guard.ignores import unused_settings_ignores
 
-        policy = default_policy()
-        unused = {each.text for each in unused_settings_ignores(policy)}
-        entries = [(entry, describe(entry)) for entry in policy.ignores]
-        return [[entry.where, text, entry.reason] for entry, text in entries if text in unused]
+        unused = unused_settings_ignores(default_policy())
+        return [[each.where, each.text, IDLE] for each in unused]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Show each finding once, and how the run stands against what is recorded."""
@@ -329,7 +325,7 @@ class Suite:
         if outcome is not None:
             verbose = self.config.get_verbosity() > 0
             yield from outcome.lines(strict=self.options.strict, verbose=verbose)
-        for note in (*self.notes, *ratchet.missing, *self.problems):
+        for note in (*ratchet.missing, *self.problems):
             yield f" {note}"
 
 

@@ -13,14 +13,18 @@ SHARDS = {
     "shard-1.json": ("test_pages.py", "test_reports.py::test_ignored"),
     "shard-2.json": ("test_reports.py", "test_classes.py"),  # one test is in both
 }
-#: What a whole run tells of the ignores that nothing needs, a part cannot know.
-WHOLE_RUNS_ONLY = ("unused_ignores",)
+#: Of use to no test.
+IGNORES = """
+NPLUSONE_GUARD = {"IGNORE": [{"path": "shelf/old.py", "reason": "three at most"}]}
+"""
 
 
 @pytest.fixture
 def joined(sample, monkeypatch):
     """A whole run, two shards, and both of them merged."""
     write_whole(sample, monkeypatch)
+    with (sample.pytester.path / "settings.py").open("a") as settings:
+        settings.write(IGNORES)
     monkeypatch.chdir(sample.pytester.path)
     sample.start("--nplusone=report", "--nplusone-report=whole.json")
     for name, tests in SHARDS.items():
@@ -31,11 +35,7 @@ def joined(sample, monkeypatch):
 
 def test_shards_together_are_the_whole_run(joined, capsys):
     whole, merged = (
-        {
-            key: value
-            for key, value in json.loads(timeless((joined / name).read_text("utf-8"))).items()
-            if key not in WHOLE_RUNS_ONLY
-        }
+        json.loads(timeless((joined / name).read_text("utf-8")))
         for name in ("whole.json", "all.json")
     )
     assert len(whole["scopes"]) == 21
@@ -51,8 +51,18 @@ def test_shards_together_are_the_whole_run(joined, capsys):
     for name in ("whole.json", "all.json"):
         assert cli.main(["render", name, "--md"]) == cli.OK
         shown = timeless(capsys.readouterr().out).splitlines()
-        texts.append(
-            [line for line in shown if line and not line.startswith("- unused ignore at ")]
-        )
+        texts.append([line for line in shown if line])
     assert texts[1] == texts[0]
+    unused = [line for line in texts[1] if line.startswith("- unused ignore at ")]
+    assert [line.split("`")[1] for line in unused] == [
+        "settings",
+        "test_reports.py::test_ignored @nplusone[shelf.Book.other]",
+    ]
+    # One part knows nothing of what the other needs, and neither do parts that broke off.
+    assert cli.main(["render", "shard-1.json"]) == cli.OK
+    assert "unused ignore" not in capsys.readouterr().out
+    broken = json.loads((joined / "shard-2.json").read_text()) | {"coverage": "broken"}
+    (joined / "shard-2.json").write_text(json.dumps(broken))
+    assert cli.main(["render", *SHARDS]) == cli.OK
+    assert "unused ignore" not in capsys.readouterr().out
     assert "21 tests: 56 queries in 0 ms, 2 query loops, 28 queries avoidable" in texts[0]

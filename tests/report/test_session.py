@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from nplusone_guard.report.session import (
     Gathering,
     SessionReport,
     Sighting,
+    complete,
     diff,
     merge,
     session_of,
@@ -94,7 +96,7 @@ def test_a_healthy_repetition_is_listed_once():
 
 
 COMMENT = UnusedIgnore("a.py:60", "# nplusone: ignore[lazy-relation] small", "suppressed nothing")
-ENTRY = UnusedIgnore("settings", "rule lazy-relation", "suppressed nothing")
+ENTRY = UnusedIgnore("settings", "rule='lazy-relation', reason='small'", "suppressed nothing")
 
 
 @pytest.mark.parametrize(
@@ -105,12 +107,27 @@ ENTRY = UnusedIgnore("settings", "rule lazy-relation", "suppressed nothing")
         (COMMENT, cleared("ignored", detail="comment: small", site=site(61, file="a.py")), True),
         (COMMENT, cleared("batched", site=site(60, file="a.py")), True),
         (ENTRY, cleared("ignored", detail="settings: small"), False),
+        (ENTRY, cleared("ignored", detail="settings: large"), True),
         (ENTRY, cleared("ignored", detail="comment: small"), True),
     ],
 )
 def test_an_ignore_that_another_scope_needed_is_not_idle(ignore, used, idle):
     session = session_of(report(unused_ignores=(ignore,)), report(cleared=(used,), name="b"))
     assert bool(session.idle_ignores) is idle
+
+
+@pytest.mark.parametrize(
+    ("others", "told"), [(("whole",), 1), (("part",), 0), (("part", "broken"), 0)]
+)
+def test_only_a_whole_suite_tells_of_ignores_without_use(others, told):
+    parts = [replace(session_of(report(unused_ignores=(ENTRY,))), coverage=each) for each in others]
+    joined = session_of(*parts)
+    assert joined.coverage == others[-1]
+    assert len(joined.idle_ignores) == told
+    # All the parts together are the suite, unless one of them broke off.
+    whole = complete(joined)
+    assert whole.coverage == ("broken" if "broken" in others else "whole")
+    assert len(whole.idle_ignores) == (0 if "broken" in others else 1)
 
 
 @settings(max_examples=15)
@@ -149,6 +166,7 @@ def test_the_version_and_the_kind_come_first():
         "unused_ignores",
         "internal_errors",
         "eager_loads",
+        "coverage",
     ]
     assert (document["schema_version"], document["kind"]) == (1, "session")
 
