@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 
 from nplusone_guard.report import columns, places
 from nplusone_guard.report.model import Report
+from nplusone_guard.report.once import told_once
 from nplusone_guard.report.session import SessionFinding, SessionReport, session_of
 from nplusone_guard.report.summary import reached_by
 
@@ -32,7 +33,7 @@ def render(
     Findings whose ids were ``recorded`` just now, in the file ``record``, fail nothing:
     they are notices.
     """
-    entries = session_of(source)
+    entries = told_once(session_of(source))
     notes = dict.fromkeys(recorded, f"Recorded in {record}: known from now on")
     return "".join(
         f"{_command(entry, base_dir, notes.get(entry.finding.id, ''))}\n" for entry in entries

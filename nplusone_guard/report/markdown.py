@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
 
 from nplusone_guard.analysis.findings import Cleared, Finding, Option, Site
 from nplusone_guard.report import columns, places, sql, summary
 from nplusone_guard.report.model import Report
+from nplusone_guard.report.once import told_once
 from nplusone_guard.report.page import counted, duration
 from nplusone_guard.report.session import (
     SessionDiff,
@@ -73,7 +74,7 @@ def render(
     """
     session = session_of(source)
     page = _Page(base_dir or os.getcwd(), source_url)
-    blocks = [f"## {_escaped(title)}", _escaped(summary.totals(session))]
+    blocks = [f"## {_escaped(title)}", _escaped(summary.totals(told_once(session)))]
     blocks += _new_and_known(session, known, page)
     blocks += _cleared(session, page) if show_cleared else []
     return "\n\n".join([*blocks, *_notes(session, page)]) + "\n"
@@ -107,8 +108,10 @@ def _findings(entries: tuple[SessionFinding, ...], page: _Page) -> Iterator[str]
 
 def _new_and_known(session: SessionReport, known: Collection[str], page: _Page) -> Iterator[str]:
     """What is new first: a reader looks for what has to be done."""
-    new = tuple(entry for entry in session if entry.finding.id not in known)
-    old = tuple(entry for entry in session if entry.finding.id in known)
+    told = [entry for entry in session if entry.finding.id not in known]
+    new = told_once(replace(session, findings=tuple(told))).findings
+    told = [entry for entry in session if entry.finding.id in known]
+    old = told_once(replace(session, findings=tuple(told))).findings
     if old and not new:
         yield "Every finding is known."
     yield from _findings(new, page)

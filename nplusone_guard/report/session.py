@@ -287,7 +287,7 @@ def _joined(*sessions: SessionReport) -> SessionReport:
             key=lambda scope: (scope.kind, scope.name),
             rank=lambda scope: scope.query_count,
         ),
-        findings=tuple(sorted(_distinct(findings), key=_worst_first)),
+        findings=tuple(sorted(_distinct(findings), key=worst_first)),
         cleared=_worst_of(
             (each for session in sessions for each in session.cleared),
             key=_cleared_key,
@@ -328,7 +328,7 @@ def _cleared_key(cleared: Cleared) -> Hashable:
     return (cleared.reason, cleared.detail, cleared.fingerprint, cleared.site, cleared.loop)
 
 
-def _worst_first(entry: SessionFinding) -> tuple[object, ...]:
+def worst_first(entry: SessionFinding) -> tuple[object, ...]:
     """Errors before warnings, then by queries that could be saved, then by place."""
     finding, site = entry.finding, entry.finding.site
     return (
@@ -390,7 +390,7 @@ def settled(session: SessionReport) -> SessionReport:
         finding = eager.finding_of(load)
         sightings = [Sighting(name, finding.count, finding.advice.saves) for name in load.scopes]
         found.append(SessionFinding(finding, tuple(sightings)))
-    return replace(session, findings=tuple(sorted(_distinct(found), key=_worst_first)))
+    return replace(session, findings=tuple(sorted(_distinct(found), key=worst_first)))
 
 
 # ── comparing ───────────────────────────────────────────────────────────────────────

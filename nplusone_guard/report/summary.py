@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from nplusone_guard.analysis.findings import Cleared
 from nplusone_guard.report import columns, places
+from nplusone_guard.report.once import told_once
 from nplusone_guard.report.page import MIN_WIDTH, counted, duration
 from nplusone_guard.report.session import UNUSED, SessionDiff, SessionFinding, SessionReport
 from nplusone_guard.report.text import render_finding
@@ -30,6 +31,7 @@ def render(
 
     Of the scopes that reach a finding ``max_scopes`` are named, the others counted.
     """
+    session = told_once(session)
     lines = [totals(session)]
     for entry in session.findings:
         lines += _entry(entry, session, width, base_dir, max_scopes, encoding)

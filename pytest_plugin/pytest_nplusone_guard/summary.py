@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from nplusone_guard.report import summary
+from nplusone_guard.report.once import told_once
 from nplusone_guard.report.session import SessionReport
 from pytest_nplusone_guard.workers import width_of
 
@@ -17,15 +18,16 @@ MAX_FINDINGS: Final = 20
 def lines(terminal: Any, session: SessionReport, known: Collection[str]) -> Iterator[str]:
     """What all tests together have found; what is ``known`` is counted, without ``-v``."""
     verbose = terminal.config.get_verbosity() > 0
-    told = [each for each in session if verbose or each.finding.id not in known]
+    new = [each for each in session if verbose or each.finding.id not in known]
+    told = told_once(replace(session, findings=tuple(new))).findings
     most = len(told) if verbose else MAX_FINDINGS
     text = summary.render(
-        replace(session, findings=tuple(told[:most])),
+        replace(session, findings=told[:most]),
         width=width_of(terminal.config),
         base_dir=str(terminal.config.rootpath),
         show_cleared=verbose,
     )
-    yield summary.totals(session)
+    yield summary.totals(told_once(session))
     yield from text.split("\n")[1:]
     hidden = len(told) - most
     if hidden > 0:

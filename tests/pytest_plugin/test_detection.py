@@ -438,3 +438,48 @@ def _whole_section(result, name: str) -> str:
     """A failure with the sections below it."""
     text = re.split(rf"^_+ {re.escape(name)} _+$", result.stdout.str(), flags=re.MULTILINE)[1]
     return re.split(r"^(?:_|=)+ .* (?:_|=)+$", text, flags=re.MULTILINE)[0]
+
+
+STEPS = """
+    from shelf.models import Author, Book
+
+    def steps(first):
+        for book in Book.objects.all():
+            if first:
+                Author.objects.filter(pk=book.author_id).exists()
+            Book.objects.filter(author_id=book.author_id).count()
+
+    def other():
+        for book in Book.objects.all():
+            Book.objects.filter(author_id=book.author_id).count()
+    """
+STEPS_TESTS = """
+    from shelf.steps import other, steps
+
+    def test_both(shelf):
+        steps(first=True)
+
+    def test_rest(shelf):
+        steps(first=False)
+
+    def test_other(shelf):
+        other()
+    """
+
+
+def test_a_loop_of_which_a_test_sees_less_is_told_once(sample):
+    write_suite(sample)
+    sample.write(**{"shelf/steps.py": STEPS})
+    files = ("--nplusone-baseline=known.json", "--nplusone-update-baseline")
+    lines = told(sample.run(STEPS_TESTS, *files)).splitlines()
+    assert lines[0].startswith("3 tests: 15 queries in 0 ms, 2 query loops, ")
+    assert [line.split() for line in lines if line.startswith("   loop")] == [
+        ["loop", "shelf/steps.py:4", "for", "book", "in", "Book.objects.all():"],
+        ["loop", "shelf/steps.py:10", "for", "book", "in", "Book.objects.all():"],
+    ]
+    assert "   tests   test_shelf.py::test_both, test_shelf.py::test_rest" in lines
+    # What they go by stays as it was.
+    assert lines[-2:] == [
+        " baseline known.json: 0 known, 3 new",
+        " written known.json: 3 findings",
+    ]
