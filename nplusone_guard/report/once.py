@@ -26,6 +26,20 @@ def told_once(session: SessionReport) -> SessionReport:
 
 
 def _joined(entries: Iterable[SessionFinding]) -> tuple[SessionFinding, ...]:
+    by_loop: dict[object, list[SessionFinding]] = {}
+    for entry in entries:
+        by_loop.setdefault(_loop_of(entry.finding), []).append(entry)
+    told = [entry for same in by_loop.values() for entry in _of_one_loop(same)]
+    return tuple(sorted(told, key=worst_first))
+
+
+def _loop_of(finding: Finding) -> object:
+    loop = finding.loop
+    # Whatever may share its line with another loop stands for itself.
+    return (finding.rule, loop) if loop is not None and loop.kind in _STATEMENTS else finding.id
+
+
+def _of_one_loop(entries: list[SessionFinding]) -> list[SessionFinding]:
     told: list[SessionFinding] = []
     # The most statements first, so that what others are told with is there before them.
     for entry in sorted(entries, key=lambda each: -len(_statements(each.finding))):
@@ -33,20 +47,15 @@ def _joined(entries: Iterable[SessionFinding]) -> tuple[SessionFinding, ...]:
         if at is None:
             told.append(entry)
         else:
-            sightings = (*told[at].sightings, *entry.sightings)
-            in_order = tuple(sorted(sightings, key=lambda each: each.scope))
-            told[at] = replace(told[at], sightings=in_order)
-    return tuple(sorted(told, key=worst_first))
+            both = (*told[at].sightings, *entry.sightings)
+            told[at] = replace(told[at], sightings=tuple(sorted(both, key=lambda each: each.scope)))
+    return told
 
 
 def _is_part(lesser: SessionFinding, greater: SessionFinding) -> bool:
     one, other = lesser.finding, greater.finding
     return (
-        one.rule == other.rule
-        and one.loop is not None
-        and one.loop.kind in _STATEMENTS
-        and one.loop == other.loop
-        and not one.also_at  # elsewhere it may be in another loop
+        not one.also_at  # elsewhere it may be in another loop
         and _statements(one) < _statements(other)
         and set(lesser.scopes).isdisjoint(greater.scopes)
     )

@@ -60,7 +60,8 @@ class Ratchet:
         limit = self.allowance.limit(recorded) if self.allowance is not None else recorded
         if count <= limit:
             return ""
-        return _excess(count, recorded, limit, self.options.budgets)
+        told = _excess(count, recorded, limit, self.options.budgets)
+        return f"{told}\n @pytest.mark.max_queries({limit}) on the test shows which"
 
     # ── after all tests ───────────────────────────────────────────────────────────────
 

@@ -74,7 +74,10 @@ def last_lines(result, count: int = 1) -> list[str]:
 def test_only_more_fails(suite):
     result = suite.run(SOURCE, "--nplusone=fail")
     result.assert_outcomes(passed=6, failed=2, skipped=1)
-    assert section(result, "test_more") == "11 queries, 10 recorded in queries.json"
+    assert section(result, "test_more") == (
+        "11 queries, 10 recorded in queries.json\n"
+        " @pytest.mark.max_queries(10) on the test shows which"
+    )
     assert "KeyError: 'mine'" in section(result, "test_failing")
     assert last_lines(result, 2) == [
         " budgets: 1 test below the record, 1 new, 1 gone",

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from pytest_nplusone_guard.marks import read_markers
-from tests.pytest_plugin.conftest import INI, PLUGIN, is_installed
+from tests.pytest_plugin.conftest import INI, PLUGIN, is_installed, section
 from tests.pytest_plugin.suite import CI_VARIABLES, SUITE, told, write_suite
 
 FAILURE = """\
@@ -483,3 +483,79 @@ def test_a_loop_of_which_a_test_sees_less_is_told_once(sample):
         " baseline known.json: 0 known, 3 new",
         " written known.json: 3 findings",
     ]
+
+
+ALONE = """
+    import os
+
+    import django
+    import pytest
+
+    os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
+    django.setup()
+
+    from django.test.utils import setup_databases, teardown_databases
+
+    @pytest.fixture(scope="session", autouse=True)
+    def databases():
+        made = setup_databases(verbosity=0, interactive=False)
+        yield
+        teardown_databases(made, verbosity=0)
+    """
+ALONE_TESTS = """
+    from django.test import TestCase
+    from shelf.data import make_books
+    from shelf.reports import names
+
+    class TestOfDjango(TestCase):
+        def setUp(self):
+            make_books(3)
+
+        def test_loop(self):
+            names()
+
+        def test_clean(self):
+            self.client.get("/joined/")
+
+    def test_growth(assert_constant_queries):
+        assert_constant_queries(make_books, names)
+    """
+
+
+@pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["alone", "workers"])
+def test_pytest_django_is_not_needed(sample, workers):
+    if workers:
+        pytest.importorskip("xdist")
+    write_suite(sample)
+    sample.write(**{"conftest.py": ALONE})
+    sample.pytester.makeini("[pytest]\npythonpath = .\n")
+    result = sample.run(ALONE_TESTS, "-pno:django", "--nplusone=fail", *workers)
+    result.assert_outcomes(passed=1, failed=2)
+    lines = told(result).splitlines()
+    assert lines[0] == "3 tests: 13 queries in 0 ms, 1 query loop, 7 queries avoidable"
+    assert (
+        lines[-1] == "   tests   test_shelf.py::TestOfDjango::test_loop, test_shelf.py::test_growth"
+    )
+    assert "3 queries at 2, 5 at 4" in section(result, "test_growth")
+
+
+def test_an_error_with_a_word_of_ours_is_the_tests_own(sample):
+    write_suite(sample)
+    result = sample.run(
+        """
+        from shelf.reports import names
+
+        class Odd(Exception):
+            told = 5
+
+        def test_odd(shelf):
+            names()
+            error = Odd("mine")
+            error.told = 5
+            raise error
+        """,
+        "--nplusone=fail",
+    )
+    result.assert_outcomes(failed=1)
+    assert "INTERNALERROR" not in result.stdout.str()
+    assert _whole_section(result, "test_odd").count("fix     add .select_related") == 1

@@ -178,7 +178,10 @@ def test_what_is_new_stale_and_over_budget_fails(whole, monkeypatch):
     left = both(whole, *arguments, names=RECORDS)
     assert left.status == 1
     assert left.outcomes == {"passed": 12, "failed": 8, "skipped": 2, "xfailed": 1}
-    assert left.failures["test_count"] == "4 queries, 1 recorded in queries.json, 3 allowed"
+    assert left.failures["test_count"] == (
+        "4 queries, 1 recorded in queries.json, 3 allowed\n"
+        " @pytest.mark.max_queries(3) on the test shows which"
+    )
     assert left.failures["test_names"].startswith("4 queries in 0 ms, 1 query loop\n")
     assert "test_page" not in left.failures
     assert left.summary.splitlines()[-4:] == [
