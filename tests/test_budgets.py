@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import pickle
 import re
 
 import pytest
@@ -474,3 +475,19 @@ def test_forgotten_parentheses():
 def test_public_names_are_lazy():
     assert nplusone_guard.assert_max_queries is assert_max_queries
     assert "assert_max_queries" in dir(nplusone_guard)
+
+
+def test_an_exceeded_budget_knows_what_its_text_tells():
+    with pytest.raises(MaxQueriesExceeded) as raised, assert_max_queries(0, using="other"):
+        list(Author.objects.using("other").all())
+        for author in Author.objects.all():
+            assert author.country is not None
+    assert raised.value.told == frozenset()
+    populate(3)
+    with pytest.raises(MaxQueriesExceeded) as raised, assert_max_queries(0):
+        for author in Author.objects.all():
+            assert author.country is not None
+    assert raised.value.told == {finding.id for finding in raised.value.report}
+    assert len(raised.value.told) == 1
+    again = pickle.loads(pickle.dumps(raised.value))
+    assert (again.told, str(again)) == (raised.value.told, str(raised.value))
