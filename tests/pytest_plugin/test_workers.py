@@ -127,7 +127,7 @@ def test_tests_of_one_group_or_file_may_stay_together(whole):
     def left(*more: str):
         for name in RECORDS:
             (whole.pytester.path / name).unlink(missing_ok=True)
-        result = run(whole, *arguments, *report, *more)
+        result = whole.start(*arguments, *report, *more)
         return left_by(whole, result, *RECORDS, "all.json")
 
     plain = left()
@@ -139,7 +139,7 @@ def test_tests_of_one_group_or_file_may_stay_together(whole):
     assert left("-n2", "--dist=loadfile") == plain
     # What was recorded without groups holds with them.
     strict = ("--nplusone=fail", *RECORDED, "--nplusone-strict", "-n2", "--dist=loadgroup")
-    result = run(whole, *strict)
+    result = whole.start(*strict)
     assert result.ret == 0
     assert "budgets:" not in result.stdout.str()
 
