@@ -133,10 +133,12 @@ def _log_once(problem: str) -> None:
 def is_excluded(policy: Policy, *paths: str) -> bool:
     """Whether one of the URL ``paths`` is among those that are left alone."""
     beginnings, globs = _told_apart(policy.exclude_paths)
-    return any(
-        path.startswith(beginnings) or any(fnmatch.fnmatchcase(path, glob) for glob in globs)
-        for path in paths
-    )
+    for path in paths:  # without a generator, for each request comes by here
+        if path.startswith(beginnings):
+            return True
+        if globs and any(fnmatch.fnmatchcase(path, glob) for glob in globs):
+            return True
+    return False
 
 
 @lru_cache(maxsize=8)
@@ -275,6 +277,7 @@ def _name(request: HttpRequest) -> str:
     return f"{request.method} /{_readable(match.route)}"
 
 
+@lru_cache(maxsize=1024)
 def _readable(route: str) -> str:
     """A route without the anchors of regular expressions."""
     return route.replace("/^", "/").lstrip("^").removesuffix("$").removesuffix("\\Z")
@@ -365,8 +368,8 @@ def connect_signals() -> None:
 
 
 def _on_started(environ: Any = None, **_: object) -> None:
-    if environ is None:
-        return
+    if environ is None or (current_scope.get() is None and _unit.get() is None):
+        return  # nobody watches from around the request, as in production
     try:
         name = f"{environ.get('REQUEST_METHOD')} {environ.get('PATH_INFO')}"
         _open_unit(name, _sender_frame(), environ)
