@@ -110,7 +110,8 @@ class Recording:
                 self.suspend()
                 scope.end()
                 own = judged(scope)
-                adopt(scope, own)
+                if scope.parent is not None:
+                    adopt(scope, own)
                 scope.root = None
                 scope.recording = None
                 # It recorded itself: without the cycle it goes at once, with all it holds.
@@ -207,7 +208,8 @@ def open_scope(
     if enclosing is not None and enclosing.policy.details and not policy.details:
         policy = _with_details(policy)  # its report becomes part of one that shows them
     scope = Scope(name, kind, policy, enclosing, root)
-    if scope.policy.judges(eager.RULE):
+    if policy.judges(eager.RULE):
+        scope.judges_loads = True
         eager.install()
     return Recording(scope)
 

@@ -137,6 +137,7 @@ class Scope:
         "extra",
         "groups",
         "ignores_opened",
+        "judges_loads",
         "kind",
         "late",
         "layers",
@@ -219,6 +220,7 @@ class Scope:
         self.errors: list[str] = []
         #: Relations that were loaded eagerly, where that is looked at.
         self.eager: set[Any] = set()
+        self.judges_loads = False
         self.ancestors: tuple[Scope, ...] = ()
         #: The scopes that judge a query: from the innermost out to the innermost unit.
         self.recorders: tuple[Scope, ...] = (self,)

@@ -6,7 +6,6 @@ import time
 from dataclasses import replace
 
 from nplusone_guard import correlation
-from nplusone_guard.analysis.eager import RULE as UNUSED
 from nplusone_guard.analysis.findings import Verdicts
 from nplusone_guard.analysis.merging import NOTHING, merge, shape_key
 from nplusone_guard.analysis.suspects import repeated_shapes, suspects_of
@@ -64,7 +63,7 @@ def judged(scope: Scope) -> Verdicts:
     with scope.lock:
         try:
             own = _verdicts(scope)
-            return _with_loads(own, scope) if scope.policy.judges(UNUSED) else own
+            return _with_loads(own, scope) if scope.judges_loads else own
         except Exception as error:
             contain("analysis", error, scope.errors)
             return NOTHING
