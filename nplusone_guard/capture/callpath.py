@@ -205,17 +205,25 @@ class RememberedPath(Path):
 class Stack:
     """One stack that was seen: its code objects, and the paths they can stand for."""
 
-    __slots__ = ("codes", "keyed", "path", "plain", "variants")
+    __slots__ = ("bridged", "codes", "keyed", "path", "plain", "variants")
 
     def __init__(self, codes: list[CodeType], path: Path) -> None:
         self.codes = codes
         self.path = path
+        bridge = next((index for index, place in enumerate(path) if place.bridge), None)
+        #: The path may go on in another thread or task, on what is carried over from there.
+        self.bridged = bridge is not None
         #: Where keyed landmarks stand, whose frames have to be looked at each time.
-        self.keyed = tuple([index for index, place in enumerate(path) if place.keyed])
+        self.keyed = tuple([index for index, place in enumerate(path[:bridge]) if place.keyed])
         #: It stands for one path.
-        self.plain = not self.keyed
-        #: The places at these → the path.
-        self.variants: dict[tuple[Place, ...], Path] = {}
+        self.plain = not (self.keyed or self.bridged)
+        #: The places at these, and what is carried over → the path.
+        self.variants: dict[tuple[tuple[Place, ...], Path | None], Path] = {}
+
+    def variant(self, frame: Any) -> tuple[tuple[Place, ...], Path | None]:
+        """What tells apart the paths that the stack stands for, at its innermost ``frame``."""
+        beyond = carried.get() if self.bridged else None
+        return _keyed_places(frame, self.keyed), beyond
 
 
 class Mark(NamedTuple):
@@ -449,9 +457,9 @@ def path_of(frame: Any, codes: list[CodeType], offsets: list[int]) -> Path:
     if stack is not None and stack.codes == codes:
         if stack.plain:
             return stack.path
-        variant = stack.variants.get(_keyed_places(frame, stack.keyed))
-        if variant is not None:
-            return variant
+        known = stack.variants.get(stack.variant(frame))
+        if known is not None:
+            return known
     return _walk(frame, codes, lastis)
 
 
@@ -476,9 +484,8 @@ def _settled(path: Path, codes: list[CodeType]) -> Iterator[Place]:
 
 
 def _walk(frame: Any, codes: list[CodeType], lastis: tuple[int, ...]) -> Path:
-    places, bridged = _places(frame, codes, lastis)
-    path = table.path(places)
-    if not bridged and table.room > 0 and path.__class__ is RememberedPath:
+    path = table.path(_places(frame, codes, lastis))
+    if table.room > 0 and path.__class__ is RememberedPath:
         _remember(frame, codes, lastis, path)
     return path
 
@@ -488,9 +495,13 @@ def _remember(frame: Any, codes: list[CodeType], lastis: tuple[int, ...], path: 
     if stack is None or stack.codes != codes:
         table.room -= len(codes)
         stack = table.stacks[lastis] = Stack(codes, path)
-    if stack.keyed:
-        table.room -= len(stack.keyed)
-        stack.variants[_keyed_places(frame, stack.keyed)] = path
+    if not stack.plain:
+        variant = stack.variant(frame)
+        # Where nothing was carried over, the frames beyond the bridge are this path's own.
+        if stack.bridged and variant[1] is None and any(place.keyed for place in path):
+            return
+        table.room -= len(stack.keyed) + 1
+        stack.variants[variant] = path
 
 
 def _keyed_places(frame: Any, indices: tuple[int, ...]) -> tuple[Place, ...]:
@@ -505,24 +516,21 @@ def _keyed_places(frame: Any, indices: tuple[int, ...]) -> tuple[Place, ...]:
     return tuple(places)
 
 
-def _places(
-    frame: Any, codes: list[CodeType], lastis: tuple[int, ...]
-) -> tuple[tuple[Place, ...], bool]:
-    """The places frame by frame, and whether the path goes on beyond a bridge."""
+def _places(frame: Any, codes: list[CodeType], lastis: tuple[int, ...]) -> tuple[Place, ...]:
+    """The places frame by frame, up to a bridge, and beyond it those that are carried over."""
     places: list[Place] = []
-    steps, bridged, at = table.steps, False, 0
+    steps, at = table.steps, 0
     for index, code in enumerate(codes):
         known = steps.get(id(code))
         place = known.get(lastis[index]) if known is not None else None
         if place is None:
             frame, at = _outwards(frame, index - at), index
             place, is_bridge = table.step(frame)
-            bridged = bridged or is_bridge
             beyond = carried.get() if is_bridge else None
             if beyond is not None:
-                return (*places, place, *beyond), True
+                return (*places, place, *beyond)
         places.append(place)
-    return tuple(places), bridged
+    return tuple(places)
 
 
 def _outwards(frame: Any, steps: int) -> Any:

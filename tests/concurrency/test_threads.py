@@ -351,6 +351,40 @@ def test_its_healthy_twin_is_not(function):
     assert report.findings == (), str(report)
 
 
+def in_a_thread(work):
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(work).result()
+
+
+def test_the_stack_of_a_thread_is_walked_once(monkeypatch):
+    def walked_for(times):
+        walks.clear()
+        for _ in range(times):
+            with watch("unit", kind="request") as report:
+                in_a_thread(total)
+            assert report.query_count == 1
+        return len(walks)
+
+    walks, walk = [], callpath._walk
+    monkeypatch.setattr(callpath, "_walk", lambda *given: walks.append(given) or walk(*given))
+    walked_for(2)
+    assert walked_for(5) == 0
+
+
+def test_what_was_remembered_of_a_thread_goes_on_where_it_was_started():
+    def twice():
+        in_a_thread(total)
+        in_a_thread(total)
+
+    def in_a_loop():
+        for _ in range(2):
+            in_a_thread(total)
+
+    for _ in range(3):  # once they are remembered as well
+        assert run(twice).findings == ()
+        assert [finding.count for finding in run(in_a_loop).findings] == [2]
+
+
 # --- what belongs to the scope -----------------------------------------------------------------
 
 
