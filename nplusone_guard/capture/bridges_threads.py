@@ -85,8 +85,11 @@ def run_carried(carried: Carried, function: Any, /, *args: Any, **kwargs: Any) -
 
 def submit(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
     """Around ``ThreadPoolExecutor.submit``, which ``map`` and ``run_in_executor`` call."""
+    # What asgiref hands over comes by here most often.
+    if not args or _is_asgirefs(args[0]):
+        return wrapped(*args, **kwargs)
     scope = open_scope_of_context()
-    if scope is None or not args:
+    if scope is None:
         return wrapped(*args, **kwargs)
     carried = _carried(scope, sys._getframe(1), args[0])
     if carried is None:
@@ -156,8 +159,6 @@ def _carried(scope: Scope, frame: FrameType, function: Any) -> Carried | None:
     """What ``function`` takes along; ``None`` where that is nothing."""
     try:
         owner = _owner(function)
-        if isinstance(owner, SyncToAsync):  # its own bridge has seen to it
-            return None
         context = owner if isinstance(owner, Context) else None
         # ``asyncio.to_thread`` copies the context: there only the path is missing.
         knows_scope = context is not None and context.get(current_scope) is not None
@@ -171,6 +172,15 @@ def _carried(scope: Scope, frame: FrameType, function: Any) -> Carried | None:
     except Exception as error:
         contain("capture.bridges", error, scope.errors)
         return None
+
+
+def _is_asgirefs(function: Any) -> bool:
+    """Whether it is what ``SyncToAsync`` hands over, whose own bridge has seen to it."""
+    try:
+        return isinstance(_owner(function), SyncToAsync)
+    except Exception as error:
+        contain("capture.bridges", error)
+        return False
 
 
 def _owner(function: Any) -> Any:

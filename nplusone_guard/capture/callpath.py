@@ -539,13 +539,12 @@ def _outwards(frame: Any, steps: int) -> Any:
     return frame
 
 
-def carry(frame: FrameType, root: FrameType | None) -> Path:
-    """The path at ``frame``, for a query that another thread or task will send.
+def shortened(path: Path) -> Path:
+    """What another thread or task is given of a long ``path``.
 
     A task may start the next one, and so on: their paths do not grow without end.
     """
-    path, _ = call_path(frame, root)
-    return path if len(path) <= MAX_CARRIED else table.path(path.folded[:MAX_CARRIED])
+    return table.path(path.folded[:MAX_CARRIED])
 
 
 _key_of = attrgetter("key")

@@ -418,7 +418,7 @@ def test_a_fault_leaves_tasks_untouched(function, monkeypatch, caplog):
     def broken(*args, **kwargs):
         raise RuntimeError("a fault of the guard")
 
-    monkeypatch.setattr(callpath, "carry", broken)
+    monkeypatch.setattr(callpath, "call_path", broken)
     with watch() as report:
         asyncio.run(function())
     assert report.query_count == 4

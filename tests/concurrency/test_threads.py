@@ -14,7 +14,7 @@ from asgiref.sync import sync_to_async
 from django.db import connection
 
 from nplusone_guard import ignore
-from nplusone_guard.capture import bridges_threads, callpath, carrying, faults
+from nplusone_guard.capture import bridges_threads, callpath, faults
 from nplusone_guard.guard import watch
 from nplusone_guard.policy import Policy
 from tests.concurrency.checking import assert_found, lines, run
@@ -634,8 +634,8 @@ def broken(*args, **kwargs):
         (bridges_threads, "Carried"),
         (bridges_threads.Carried, "_set"),
         (bridges_threads, "_reset"),
-        (callpath, "carry"),
-        (carrying, "open_scope_of_context"),
+        (callpath, "call_path"),
+        (callpath, "path_of"),
     ],
     ids=lambda one: getattr(one, "__name__", one),
 )

@@ -29,9 +29,10 @@ def run_load(
 ) -> list[Load]:
     """One ``Load`` for each of ``MODES``; all servers run all the while.
 
-    First each has the load to itself, in turns, which gives the response times. Then all of
-    them, and a second one with the guard off, answer as many requests side by side, which gives
-    the processor time. ``advance`` is told of ``requests_in_all(requests)``.
+    First all of them, and a second one with the guard off, answer as many requests side by side,
+    which gives the processor time: while none has been under load, since a server that was holds
+    more memory and takes longer for each request. Then each has the load to itself, in turns,
+    which gives the response times. ``advance`` is told of ``requests_in_all(requests)``.
     """
     with ExitStack() as stack:
 
@@ -44,8 +45,8 @@ def run_load(
         twin = start("off")
         for started in (*(one for one, _load in running), twin):
             warm_up(started, path)
-        press(running, path, requests, advance)
         compare_costs(running, twin, path, requests, advance)
+        press(running, path, requests, advance)
     return [load for _server, load in running]
 
 
