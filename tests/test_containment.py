@@ -103,7 +103,7 @@ def test_broken_bridge_is_contained(monkeypatch: pytest.MonkeyPatch) -> None:
     async def count() -> int:
         return await Author.objects.acount()
 
-    monkeypatch.setattr(callpath, "carry", broken)
+    monkeypatch.setattr(callpath, "call_path", broken)
     with watch() as report:
         assert async_to_sync(count)() == 0
     assert report.query_count == 1

@@ -174,7 +174,7 @@ def _called(path: callpath.Path) -> dict[callpath.Place, str]:
     started = ""
     for inner, outer in pairwise(path):
         name = inner.code.co_name
-        if outer.bridge:
+        if outer.bridge is not None:
             started = name
         elif outer.user:
             called[outer] = started if _is_fan(inner.code) else name

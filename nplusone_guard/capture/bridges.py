@@ -31,12 +31,14 @@ def install() -> None:
     """Wrap the functions of Python, asgiref and Django once; ``uninstall`` puts them back."""
     if _undo:
         return
-    wrap("asgiref.sync", "SyncToAsync.__call__", bridges_async.call_in_thread)
     wrap("asgiref.sync", "AsyncToSync.__call__", bridges_async.call_in_task)
     wrap("asyncio.base_events", "BaseEventLoop.create_task", bridges_async.create_task)
     wrap("asyncio.base_events", "BaseEventLoop.call_at", bridges_async.call_at)
     wrap("threading", "Thread.start", bridges_threads.start)
     wrap("concurrent.futures.thread", "ThreadPoolExecutor.submit", bridges_threads.submit)
+    wrap(
+        "asgiref.current_thread_executor", "CurrentThreadExecutor.submit", bridges_threads.hand_over
+    )
     wrap("django.db.backends.base.base", "BaseDatabaseWrapper.commit", _commit)
     wrap("django.db.backends.base.base", "BaseDatabaseWrapper.rollback", _rollback)
     for module in _WHEN_IMPORTED:

@@ -17,7 +17,7 @@ from nplusone_guard.capture.scope import current_scope
 
 
 def call_in_thread(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-    """Around an async function that runs a sync one in a thread: ``SyncToAsync`` and its like."""
+    """Around an async function that runs a sync one in a thread, with a copy of the context."""
     path = path_at(sys._getframe(1))
     if path is None:
         return wrapped(*args, **kwargs)
@@ -30,10 +30,9 @@ async def with_path(path: callpath.Path, call: Any) -> Any:
     try:
         return await call
     finally:
-        try:  # noqa: SIM105 - ``suppress`` is three calls more, for each hop to a thread
+        # A coroutine that is thrown away unfinished is closed in another context.
+        with suppress(ValueError):
             callpath.carried.reset(token)
-        except ValueError:  # a coroutine that is thrown away unfinished is closed elsewhere
-            pass
 
 
 def call_in_task(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:

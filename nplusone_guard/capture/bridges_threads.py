@@ -2,6 +2,7 @@
 
 Neither copies the caller's context, so scope, ignores and call path are put into the
 thread's while the function runs, and taken out again: the workers of a pool are reused.
+asgiref does copy it, and what is missing there is the path, which the thread itself keeps.
 """
 
 from __future__ import annotations
@@ -85,9 +86,10 @@ def run_carried(carried: Carried, function: Any, /, *args: Any, **kwargs: Any) -
 
 def submit(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
     """Around ``ThreadPoolExecutor.submit``, which ``map`` and ``run_in_executor`` call."""
-    # What asgiref hands over comes by here most often.
-    if not args or _is_asgirefs(args[0]):
+    if not args:
         return wrapped(*args, **kwargs)
+    if _is_asgirefs(args[0]):
+        return _hand_over(sys._getframe(1), wrapped, args, kwargs)
     scope = open_scope_of_context()
     if scope is None:
         return wrapped(*args, **kwargs)
@@ -95,6 +97,31 @@ def submit(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
     if carried is None:
         return wrapped(*args, **kwargs)
     return wrapped(run_carried, carried, *args, **kwargs)
+
+
+def hand_over(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+    """Around ``submit`` of what runs in the thread that waits, which only asgiref calls."""
+    return _hand_over(sys._getframe(1), wrapped, args, kwargs)
+
+
+def _hand_over(frame: FrameType, submit: Any, args: Any, kwargs: Any) -> Any:
+    path = path_at(frame)
+    if path is None:
+        return submit(*args, **kwargs)
+    return submit(run_handed, path, *args, **kwargs)
+
+
+def run_handed(path: callpath.Path, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """Run ``function`` in a thread that knows, for as long, the path of who waits for it.
+
+    Under ASGI each middleware comes by here twice for a request.
+    """
+    handed = callpath.handed
+    outer, handed.path = handed.path, path
+    try:
+        return function(*args, **kwargs)
+    finally:
+        handed.path = outer
 
 
 def apply(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
@@ -175,7 +202,7 @@ def _carried(scope: Scope, frame: FrameType, function: Any) -> Carried | None:
 
 
 def _is_asgirefs(function: Any) -> bool:
-    """Whether it is what ``SyncToAsync`` hands over, whose own bridge has seen to it."""
+    """Whether it is what ``SyncToAsync`` hands over, with the caller's context."""
     try:
         return isinstance(_owner(function), SyncToAsync)
     except Exception as error:

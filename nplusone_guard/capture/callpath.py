@@ -135,9 +135,9 @@ class Place:
             self.key = hash(self.unit) or 1
         #: Frames of this code and offset can be other places, too.
         self.keyed = mark.key is not None or (mark.spot is not None and not mark.fixed)
-        #: The path goes on in another thread or task.
+        #: The path goes on in another thread or task: what says where.
         self.bridge = mark.bridge
-        stops = user or mark.bridge or spot is not None
+        stops = user or mark.bridge is not None or spot is not None
         #: What reads the frames of this place, if it is a landmark; ``STOP`` where no
         #: frame beyond says more of the ORM.
         self.reader = STOP if stops else mark.reader
@@ -189,7 +189,7 @@ class Path(tuple[Place, ...]):  # noqa: SLOT001 - a tuple that keeps what was fo
         """Index and code of the user's frames on this stack, up to the first bridge."""
         found: list[tuple[int, CodeType]] = []
         for index, place in enumerate(self):
-            if place.bridge:
+            if place.bridge is not None:
                 break
             if place.user or (place.spot is not None and not place.keyed):
                 found.append((index, place.code))
@@ -205,24 +205,24 @@ class RememberedPath(Path):
 class Stack:
     """One stack that was seen: its code objects, and the paths they can stand for."""
 
-    __slots__ = ("bridged", "codes", "keyed", "path", "plain", "variants")
+    __slots__ = ("beyond", "codes", "keyed", "path", "plain", "variants")
 
     def __init__(self, codes: list[CodeType], path: Path) -> None:
         self.codes = codes
         self.path = path
-        bridge = next((index for index, place in enumerate(path) if place.bridge), None)
-        #: The path may go on in another thread or task, on what is carried over from there.
-        self.bridged = bridge is not None
+        bridge = next((at for at, place in enumerate(path) if place.bridge is not None), None)
+        #: Says how the path goes on in another thread or task, if it ends at a bridge.
+        self.beyond = None if bridge is None else path[bridge].bridge
         #: Where keyed landmarks stand, whose frames have to be looked at each time.
         self.keyed = tuple([index for index, place in enumerate(path[:bridge]) if place.keyed])
         #: It stands for one path.
-        self.plain = not (self.keyed or self.bridged)
+        self.plain = not self.keyed and self.beyond is None
         #: The places at these, and what is carried over → the path.
         self.variants: dict[tuple[tuple[Place, ...], Path | None], Path] = {}
 
     def variant(self, frame: Any) -> tuple[tuple[Place, ...], Path | None]:
         """What tells apart the paths that the stack stands for, at its innermost ``frame``."""
-        beyond = carried.get() if self.bridged else None
+        beyond = self.beyond() if self.beyond is not None else None
         return _keyed_places(frame, self.keyed), beyond
 
 
@@ -235,8 +235,8 @@ class Mark(NamedTuple):
     key: Callable[[FrameType], Hashable] | None = None
     #: Says what the frame is in the user's own terms; ``None`` where it is nothing special.
     spot: Callable[[FrameType], Spot | None] | None = None
-    #: Under it the path goes on in another thread or task.
-    bridge: bool = False
+    #: Under it the path goes on in another thread or task: gives that path, if it is known.
+    bridge: Callable[[], Path | None] | None = None
     #: The spot of an instruction is always the same: it need not be asked for again.
     fixed: bool = False
 
@@ -245,6 +245,20 @@ PLAIN: Final = Mark()
 
 #: The path of a caller whose frames are gone by the time the query runs.
 carried: ContextVar[Path | None] = ContextVar("nplusone_guard_carried", default=None)
+
+
+class _Handed(threading.local):
+    """The same for a function that runs in a copy of its caller's context: by thread."""
+
+    path: Path | None = None
+
+
+handed: Final = _Handed()
+
+
+def handed_path() -> Path | None:
+    """The path of whoever waits for what this thread runs."""
+    return handed.path
 
 
 class CodeTable:
@@ -289,8 +303,8 @@ class CodeTable:
         self.room -= len(places)
         return self.paths.setdefault(places, RememberedPath(places))
 
-    def step(self, frame: FrameType) -> tuple[Place, bool]:
-        """The place of a frame that the hot path does not know, and if it is a bridge."""
+    def step(self, frame: FrameType) -> Place:
+        """The place of a frame that the hot path does not know."""
         code, lasti = frame.f_code, frame.f_lasti
         known = self.codes.get(id(code))
         if known is None:
@@ -299,16 +313,16 @@ class CodeTable:
             known = self.codes[id(code)] = (code, mark, is_user_code(code))
         _, mark, user = known
         if mark.spot is not None or mark.key is not None:
-            return self._special(frame, mark), False
+            return self._special(frame, mark)
         line = frame.f_lineno or code.co_firstlineno
         if user:
             place = self._user_place(code, lasti, line, mark)
         else:
             position = line_position(code, lasti, line)
             place = self._place(code, lasti, position, mark, user=False, line=line)
-        if not mark.bridge:
+        if mark.bridge is None:
             self.steps[id(code)][lasti] = place
-        return place, mark.bridge
+        return place
 
     def _special(self, frame: FrameType, mark: Mark) -> Place:
         """The place of a keyed landmark or a spot; that of its line where it fails to tell."""
@@ -498,7 +512,7 @@ def _remember(frame: Any, codes: list[CodeType], lastis: tuple[int, ...], path: 
     if not stack.plain:
         variant = stack.variant(frame)
         # Where nothing was carried over, the frames beyond the bridge are this path's own.
-        if stack.bridged and variant[1] is None and any(place.keyed for place in path):
+        if stack.beyond is not None and variant[1] is None and any(place.keyed for place in path):
             return
         table.room -= len(stack.keyed) + 1
         stack.variants[variant] = path
@@ -512,7 +526,7 @@ def _keyed_places(frame: Any, indices: tuple[int, ...]) -> tuple[Place, ...]:
         for _ in repeat(None, index - at):
             frame = frame.f_back
         at = index
-        places.append(table.step(frame)[0])
+        places.append(table.step(frame))
     return tuple(places)
 
 
@@ -525,8 +539,8 @@ def _places(frame: Any, codes: list[CodeType], lastis: tuple[int, ...]) -> tuple
         place = known.get(lastis[index]) if known is not None else None
         if place is None:
             frame, at = _outwards(frame, index - at), index
-            place, is_bridge = table.step(frame)
-            beyond = carried.get() if is_bridge else None
+            place = table.step(frame)
+            beyond = place.bridge() if place.bridge is not None else None
             if beyond is not None:
                 return (*places, place, *beyond)
         places.append(place)

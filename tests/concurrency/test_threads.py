@@ -10,7 +10,7 @@ from functools import partial
 from multiprocessing.pool import ThreadPool
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 from django.db import connection
 
 from nplusone_guard import ignore
@@ -271,6 +271,46 @@ async def two_rows_in_threads_of_asgiref_at_once():
     await asyncio.gather(count(first), count(second))
 
 
+def rows_in_the_thread_that_waits():
+    async def count_all():
+        for author in await sync_to_async(authors)():  # loop
+            await sync_to_async(count_of)(author)
+
+    async_to_sync(count_all)()
+
+
+def two_rows_in_the_thread_that_waits():
+    async def count_both():
+        first, second = await sync_to_async(two_authors)()
+        await sync_to_async(count_of)(first)
+        await sync_to_async(count_of)(second)
+
+    async_to_sync(count_both)()
+
+
+def rows_in_a_thread_that_waits_for_others():
+    def handed(author):
+        async_to_sync(sync_to_async(bool))(author)  # leaves its caller's path as it was
+        return count_of(author)
+
+    async def count_all():
+        for author in await sync_to_async(authors)():  # loop
+            await sync_to_async(handed)(author)
+
+    async_to_sync(count_all)()
+
+
+def two_rows_awaited_later():
+    async def count_both():
+        first, second = await sync_to_async(two_authors)()
+        count = sync_to_async(count_of)
+        one, other = count(first), count(second)
+        await other
+        await one
+
+    async_to_sync(count_both)()
+
+
 async def rows_in_threads_of_anyio():
     from anyio import to_thread
 
@@ -329,6 +369,8 @@ LOOPS = [
     (rows_in_an_executor, two_rows_in_an_executor, "comprehension"),
     (rows_in_threads_of_asgiref, two_rows_in_threads_of_asgiref, "for"),
     (rows_in_threads_of_asgiref_at_once, two_rows_in_threads_of_asgiref_at_once, None),
+    (rows_in_the_thread_that_waits, two_rows_in_the_thread_that_waits, "for"),
+    (rows_in_a_thread_that_waits_for_others, two_rows_awaited_later, "for"),
     (rows_in_threads_of_anyio, two_rows_in_threads_of_anyio, "for"),
 ]
 

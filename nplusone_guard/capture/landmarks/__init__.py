@@ -76,20 +76,25 @@ SPOTS: Final[dict[str, Callable[[FrameType], callpath.Spot | None]]] = {
 
 #: Where a thread or task begins that was started elsewhere (see ``bridges``). These rows
 #: wait for their module as well.
-BRIDGES: Final = (
-    "asgiref.sync:SyncToAsync.thread_handler",
-    "asgiref.sync:AsyncToSync.main_wrap",
-    "asyncio.events:Handle._run",
-    "nplusone_guard.capture.bridges_threads:run_carried",
-    # Any other thread: whoever runs something there may have copied the caller's context.
-    "threading:Thread._bootstrap",
-    # uvloop calls tasks from C: next on the stack is what runs the loop, and that may have
-    # been doing so before we came.
-    "nplusone_guard.capture.bridges_async:run_loop",
-    "asyncio.runners:run" if sys.version_info < (3, 11) else "asyncio.runners:Runner.run",
-    "uvicorn._compat:asyncio_run",
-    "uvloop:run",
-)
+BRIDGES: Final[dict[str, Callable[[], callpath.Path | None]]] = {
+    "asgiref.sync:SyncToAsync.thread_handler": callpath.handed_path,
+    **dict.fromkeys(
+        (
+            "asgiref.sync:AsyncToSync.main_wrap",
+            "asyncio.events:Handle._run",
+            "nplusone_guard.capture.bridges_threads:run_carried",
+            # Any other thread: whoever runs something there may have copied the caller's context.
+            "threading:Thread._bootstrap",
+            # uvloop calls tasks from C: next on the stack is what runs the loop, and that may
+            # have been doing so before we came.
+            "nplusone_guard.capture.bridges_async:run_loop",
+            "asyncio.runners:run" if sys.version_info < (3, 11) else "asyncio.runners:Runner.run",
+            "uvicorn._compat:asyncio_run",
+            "uvloop:run",
+        ),
+        callpath.carried.get,
+    ),
+}
 
 _missing: list[str] = []
 _loaded: list[bool] = []
@@ -128,7 +133,7 @@ def _mark(names: Iterable[str]) -> None:
             _missing.append(name)
         else:
             marks[code] = callpath.Mark(
-                LANDMARKS.get(name), KEYED.get(name), SPOTS.get(name), name in BRIDGES
+                LANDMARKS.get(name), KEYED.get(name), SPOTS.get(name), BRIDGES.get(name)
             )
     callpath.mark_landmarks(marks)
 
