@@ -223,7 +223,7 @@ class Stack:
     def variant(self, frame: Any) -> tuple[tuple[Place, ...], Path | None]:
         """What tells apart the paths that the stack stands for, at its innermost ``frame``."""
         beyond = self.beyond() if self.beyond is not None else None
-        return _keyed_places(frame, self.keyed), beyond
+        return _keyed_places(frame, self.keyed) if self.keyed else (), beyond
 
 
 class Mark(NamedTuple):
@@ -461,20 +461,24 @@ def call_path(frame: Any, root: Any) -> tuple[Path, list[CodeType]]:
         lastis.append(at.f_lasti)
     except AttributeError:  # the root is on another stack, and this one has ended
         pass
-    return path_of(frame, codes, lastis), codes
+    offsets = tuple(lastis)
+    return path_of(frame, codes, offsets, table.stacks.get(offsets)), codes
 
 
-def path_of(frame: Any, codes: list[CodeType], offsets: list[int]) -> Path:
-    """The path of a stack whose code objects and instruction offsets are at hand."""
-    lastis = tuple(offsets)
-    stack = table.stacks.get(lastis)
+def path_of(
+    frame: Any, codes: list[CodeType], offsets: tuple[int, ...], stack: Stack | None
+) -> Path:
+    """The path at ``frame``, given the code objects of its stack and the instruction offsets.
+
+    ``stack`` is the one that is remembered by these offsets.
+    """
     if stack is not None and stack.codes == codes:
         if stack.plain:
             return stack.path
         known = stack.variants.get(stack.variant(frame))
         if known is not None:
             return known
-    return _walk(frame, codes, lastis)
+    return _walk(frame, codes, offsets)
 
 
 def settle(path: Path, codes: list[CodeType]) -> Path:

@@ -78,21 +78,22 @@ class Hook:
                         frame = at = _getframe(3)
                         root: Any = scope.recorders[-1].root
                         codes: list[CodeType] = []
-                        offsets: list[int] = []
+                        lastis: list[int] = []
                         try:
                             while at is not root:
                                 codes.append(at.f_code)
-                                offsets.append(at.f_lasti)
+                                lastis.append(at.f_lasti)
                                 at = at.f_back
                             codes.append(at.f_code)
-                            offsets.append(at.f_lasti)
+                            lastis.append(at.f_lasti)
                         except AttributeError:
                             pass
-                        stack = callpath.table.stacks.get(tuple(offsets))
+                        offsets = tuple(lastis)
+                        stack = callpath.table.stacks.get(offsets)
                         if stack is not None and stack.plain and stack.codes == codes:
                             path = stack.path
                         else:
-                            path = path_of(frame, codes, offsets)
+                            path = path_of(frame, codes, offsets, stack)
                         key = (self.alias, shape.text, path)
                         told = 0
                         for recorder in scope.recorders:
@@ -206,6 +207,8 @@ def detach(connection: Any) -> None:
 def install() -> Callable[[], None]:
     """Watch every connection, open or yet to be opened. Returns its own undo."""
     global _installed
+    if _installed is not None and getattr(_attached, "by", None) is _installed:
+        return uninstall  # each scope comes by here
     if _installed is None:
         _installed = object()
         from django.db.backends.signals import connection_created

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
@@ -99,7 +98,7 @@ class Enforcement:
         attach()  # here, for async tests may start in another thread
         with ExitStack() as stack:
             for budget in budgets:
-                stack.enter_context(around_function(item, partial(_Enforced, budget)))
+                stack.enter_context(around_function(item, _Enforced(budget)))
             return (yield)
 
 

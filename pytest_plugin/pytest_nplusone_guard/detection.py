@@ -111,7 +111,7 @@ class Suite:
             return (yield)
         watched = self._watch(item, mode)
         try:
-            with around_function(item, watched.opening):
+            with around_function(item, watched):
                 result = yield
         except BaseException as error:
             watched.note_failure(error)
@@ -121,7 +121,7 @@ class Suite:
         failure = _kept_failure(item)
         if failure is not None:
             watched.note_failure(failure)
-        elif mode == "fail":
+        elif mode == "fail" and (watched.shown is not None or self._ratchet.queries is not None):
             self._fail(watched, self._ratchet)
         return result
 
@@ -142,7 +142,9 @@ class Suite:
         """Keep what was found until the report of the call comes by."""
         if watched.found is None:  # the function was not called
             return
-        watched.note_ignores(item.stash.get(marked_key, UNMARKED).ignores)
+        ignores = item.stash.get(marked_key, UNMARKED).ignores
+        if ignores:
+            watched.note_ignores(ignores)
         _note_properties(item, watched)
         self._held[item.nodeid] = watched
         if os.getpid() != self._process and not self._is_child:
@@ -170,7 +172,8 @@ class Suite:
             (self.ran.passed.add if report.passed else self.ran.passed.discard)(name)
             watched = self._held.pop(report.nodeid, None)
             if watched is not None and watched.found is not None:
-                self._show(report, watched)
+                if watched.shown is not None:  # in most tests there is nothing
+                    self._show(report, watched)
                 self._gather(name, report.passed, *self._judged_of(watched), watched.found)
             elif (found := _unpacked(report)) is not None:
                 self._gather(name, report.passed, *found)
@@ -382,5 +385,5 @@ def _note_properties(item: pytest.Item, watched: Watched) -> None:
     properties = item.user_properties
     if properties:
         properties[:] = [each for each in properties if each[0] not in PROPERTIES]
-    values = (watched.query_count, " ".join([finding.id for finding in watched.findings]))
-    properties += zip(PROPERTIES, values, strict=True)
+    ids = " ".join([each.id for each in watched.findings]) if watched.shown is not None else ""
+    properties += zip(PROPERTIES, (watched.query_count, ids), strict=True)

@@ -10,29 +10,29 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
 
-Opening = Callable[[], AbstractContextManager[object]]
+Scope = AbstractContextManager[object]
 
 
 class around_function:  # noqa: N801 - used as the function that it stands in place of
-    """While ``item`` runs, each call of its function runs inside ``opening()``.
+    """While ``item`` runs, each call of its function runs inside ``scope``.
 
     The function itself is exchanged, and not the call phase: ``setUp`` is set-up, and an
     async test runs in a context of its own. Hypothesis calls its function once for each
     example, and each of them stands alone.
     """
 
-    __slots__ = ("_case", "_holder", "_item", "_name", "_opening", "_original")
+    __slots__ = ("_case", "_holder", "_item", "_name", "_original", "_scope")
 
-    def __init__(self, item: Any, opening: Opening) -> None:
+    def __init__(self, item: Any, scope: Scope) -> None:
         examples = getattr(item.obj, "hypothesis", None)
         self._holder, self._name = (item, "obj") if examples is None else (examples, "inner_test")
-        self._item, self._opening = item, opening
+        self._item, self._scope = item, scope
         self._original = getattr(self._holder, self._name)
         # pytest 8.0 knows it by the function, as long as that is bound.
         self._case = _test_case(item)
 
     def __enter__(self) -> None:
-        setattr(self._holder, self._name, _exchanged(self._original, self._opening))
+        setattr(self._holder, self._name, _exchanged(self._original, self._scope))
         if self._case is not None:
             # pytest leaves async methods to the case itself.
             setattr(self._case, self._item.name, self._item.obj)
@@ -54,21 +54,21 @@ def _test_case(item: Any) -> Any:
     return instance if unittest and isinstance(instance, unittest.TestCase) else None
 
 
-def _exchanged(function: Callable[..., Any], opening: Opening) -> Callable[..., Any]:
+def _exchanged(function: Callable[..., Any], scope: Scope) -> Callable[..., Any]:
     # The scope is opened by the frame that the call paths end at: one of this file.
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)
         async def run_async(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
-            with opening():
+            with scope:
                 return await function(*args, **kwargs)
 
         return run_async
 
     def run(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        with opening():
+        with scope:
             return function(*args, **kwargs)
 
     # What else ``functools.wraps`` copies takes longer than to open the scope, and whoever

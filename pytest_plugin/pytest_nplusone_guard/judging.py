@@ -6,7 +6,6 @@ Imported when the first test is watched, and not before: it needs Django.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -71,7 +70,11 @@ def _adapted(policy: Policy, code: TestCode, ignores: tuple[IgnoreEntry, ...]) -
 
 
 class Watched:
-    """The scopes of one test: one, or with Hypothesis one for each example."""
+    """The scopes of one test: one, or with Hypothesis one for each example.
+
+    Each is opened and closed by it as a context manager; the frame that enters it bounds the
+    call paths.
+    """
 
     def __init__(self, name: str, mode: Mode, policy: Policy) -> None:
         self.name = name
@@ -83,15 +86,28 @@ class Watched:
         self.told = False
         #: Ids of the findings that a failure of its own tells of.
         self._told_by_failure: frozenset[str] = frozenset()
+        #: Those that are open; of two, the test's function calls itself.
+        self._open: list[Recording] = []
 
-    def opening(self) -> Opening:
-        """A new scope for one call of the test's function."""
-        return Opening(self.name, self.policy, self.take)
+    def __enter__(self) -> None:
+        root = sys._getframe(1)  # noqa: SLF001 - inspect.currentframe is this, optional
+        self._open.append(open_scope(self.name, "test", self.policy, root=root))
 
-    def take(self, recording: Recording) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._take(self._open.pop())
+
+    def _take(self, recording: Recording) -> None:
         """Keep what one call has found."""
         found: Found
-        if recording.end() == NOTHING and not recording.scope.errors:  # as in most tests
+        verdicts = recording.end()
+        # As in most tests; nearly all of those have the very same verdicts.
+        quiet = verdicts is NOTHING or verdicts == NOTHING
+        if quiet and not recording.scope.errors:
             found = _in_numbers(recording.scope)
         else:
             found = recording.report
@@ -179,28 +195,3 @@ def _in_numbers(scope: Scope) -> ScopeSummary:
         scope.late,
         scope.unjudged,
     )
-
-
-class Opening:
-    """A scope as a context manager; the frame that enters it bounds its call paths."""
-
-    __slots__ = ("_name", "_policy", "_recording", "_take")
-
-    def __init__(self, name: str, policy: Policy, take: Callable[[Recording], None]) -> None:
-        self._name = name
-        self._policy = policy
-        self._take = take
-        self._recording: Recording | None = None
-
-    def __enter__(self) -> None:
-        root = sys._getframe(1)  # noqa: SLF001 - inspect.currentframe is this, optional
-        self._recording = open_scope(self._name, "test", self._policy, root=root)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._recording is not None:
-            self._take(self._recording)

@@ -52,7 +52,7 @@ def test_a_test_case_calls_what_was_put_around(kind):
         opened.append("out")
 
     item = kind(case.holds)
-    with around_function(item, opening):
+    with around_function(item, opening()):
         case(unittest.TestResult())
     assert opened == ["in", "out"]
     case(unittest.TestResult())
