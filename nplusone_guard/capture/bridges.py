@@ -36,9 +36,6 @@ def install() -> None:
     wrap("asyncio.base_events", "BaseEventLoop.call_at", bridges_async.call_at)
     wrap("threading", "Thread.start", bridges_threads.start)
     wrap("concurrent.futures.thread", "ThreadPoolExecutor.submit", bridges_threads.submit)
-    wrap(
-        "asgiref.current_thread_executor", "CurrentThreadExecutor.submit", bridges_threads.hand_over
-    )
     wrap("django.db.backends.base.base", "BaseDatabaseWrapper.commit", _commit)
     wrap("django.db.backends.base.base", "BaseDatabaseWrapper.rollback", _rollback)
     for module in _WHEN_IMPORTED:
@@ -75,7 +72,7 @@ def uninstall() -> None:
     _undo.clear()
 
 
-# --- what only some projects import -------------------------------------------------------
+# --- what only some projects import, or only some versions have -----------------------------
 
 
 def _wrap_uvloop() -> None:
@@ -95,7 +92,14 @@ def _wrap_thread_pool() -> None:
         wrap("multiprocessing.pool", f"ThreadPool.{name}", bridges_threads.apply)
 
 
+def _wrap_waiting_thread() -> None:
+    # A module of asgiref's own, which may go: what runs there is then one path less to tell.
+    name = "CurrentThreadExecutor.submit"
+    wrap("asgiref.current_thread_executor", name, bridges_threads.hand_over)
+
+
 _WHEN_IMPORTED: Final = {
+    "asgiref.current_thread_executor": _wrap_waiting_thread,
     "uvloop": _wrap_uvloop,
     "anyio.to_thread": _wrap_anyio,
     "multiprocessing.pool": _wrap_thread_pool,
