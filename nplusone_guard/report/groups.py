@@ -24,8 +24,6 @@ from nplusone_guard.report.told import (
 MAX_GROUPS: Final = 20
 #: Call sites, and loops, that get rows of their own in one group.
 MAX_SITES: Final = 3
-#: Lines that a fix takes: one that is cut is of no use to anybody.
-MAX_FIX_LINES: Final = 5
 #: Lines that the statement itself takes, where everything is shown.
 MAX_SQL_LINES: Final = 6
 
@@ -123,7 +121,7 @@ def _details(
     for finding in findings:
         if finding.id not in told:
             told.add(finding.id)
-            yield from fix_rows(finding, page, MAX_FIX_LINES)
+            yield from fix_rows(finding, page)
     yield from aligned([*_site_rows(sites, page), *_loop_rows(sites, findings, page)], page)
 
 

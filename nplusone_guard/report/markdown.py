@@ -32,8 +32,10 @@ MAX_FINDINGS: Final = 50
 #: Scopes that a finding names, and cleared groups that are listed.
 MAX_SCOPES: Final = 10
 MAX_CLEARED: Final = 50
-#: Characters of one source line, path or name, and of one statement.
+#: Characters of one source line, path or name, of one fix, which is to be copied, and of one
+#: statement.
 MAX_TEXT: Final = 300
+MAX_FIX: Final = 1_000
 MAX_SQL: Final = 4_000
 
 _MARKUP: Final = re.compile(r"([\\`*_\[\]<>#|~&$])")
@@ -159,7 +161,7 @@ def _finding(number: int, entry: SessionFinding, page: _Page) -> Iterator[str]:
 def _facts(entry: SessionFinding, page: _Page) -> Iterator[str]:
     finding = entry.finding
     if finding.advice.text:
-        yield f"- **Fix:** {_escaped(_cut(' '.join(finding.advice.text.split())))}"
+        yield f"- **Fix:** {_escaped(_cut(' '.join(finding.advice.text.split()), MAX_FIX))}"
     for option in finding.advice.options[1:]:
         yield f"- **Or:** {_option(option, page)}"
     yield f"- **Query:** {page.place(finding.site)} {_code(finding.site.source)}".rstrip()
@@ -176,8 +178,8 @@ def _facts(entry: SessionFinding, page: _Page) -> Iterator[str]:
 def _option(option: Option, page: _Page) -> str:
     """Another way out: what to write, where, and what to read then."""
     site = Site(option.file, option.line, "")
-    read = f", and read {_code(option.read)}" if option.read else ""
-    return f"{_code(option.expression)} at {page.place(site)}{read}"
+    read = f", and read {_code(option.read, MAX_FIX)}" if option.read else ""
+    return f"{_code(option.expression, MAX_FIX)} at {page.place(site)}{read}"
 
 
 def _effect(entry: SessionFinding) -> str:
@@ -237,13 +239,13 @@ def _escaped(text: str) -> str:
     return _MARKUP.sub(r"\\\1", columns.clean(text))
 
 
-def _cut(text: str) -> str:
-    return columns.shorten_middle(columns.clean(text), MAX_TEXT)
+def _cut(text: str, most: int = MAX_TEXT) -> str:
+    return columns.shorten_middle(columns.clean(text), most)
 
 
-def _code(text: str) -> str:
+def _code(text: str, most: int = MAX_TEXT) -> str:
     """``text`` as a code span; nothing where it is empty."""
-    text = _cut(text)
+    text = _cut(text, most)
     if not text.strip():
         return ""
     fence = "`" * (_longest_run(text) + 1)

@@ -31,9 +31,10 @@ class Page(NamedTuple):
     times: str
     ellipsis: str
 
-    def clean(self, text: str) -> str:
+    def clean(self, text: str, lines: int = 4) -> str:
+        """``text`` without what a terminal would obey; of what ``lines`` cannot hold, a part."""
         # Every character takes a column: text that is cut here is shortened later.
-        return columns.clean(text[: 4 * self.width], self.encoding)
+        return columns.clean(text[: lines * self.width], self.encoding)
 
     def line(self, text: str) -> str:
         return columns.shorten(text, self.width, self.ellipsis).rstrip()

@@ -1,4 +1,4 @@
-"""The report as plain text: one line for the scope, at most six for each finding."""
+"""The report as plain text: one line for the scope, six or fewer for each finding with a short fix."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from nplusone_guard.analysis.findings import (
 from nplusone_guard.report import columns
 from nplusone_guard.report.model import Report
 from nplusone_guard.report.page import (
-    INDENT,
     Page,
     aligned,
     counted,
@@ -25,9 +24,10 @@ from nplusone_guard.report.page import (
     row_of,
 )
 from nplusone_guard.report.told import (
-    fits,
+    FEW_LINES,
     fix_rows,
-    fix_texts,
+    fix_sentence,
+    fix_text,
     loaded_text,
     loop_name,
     same_line,
@@ -36,6 +36,7 @@ from nplusone_guard.report.told import (
     to_change,
 )
 
+#: Lines of a finding whose fix takes ``FEW_LINES``, or fewer; a longer fix is told whole.
 MAX_LINES = 6
 #: From this width on every place is told with its path, also where it is that of the query.
 ROOM_FOR_PATHS = 100
@@ -83,7 +84,9 @@ def render_finding(
     brief: bool = False,
     encoding: str | None = "utf-8",
 ) -> str:
-    """One finding in at most six lines; in one where ``brief``.
+    """One finding in at most six lines, two of them its fix; in one where ``brief``.
+
+    A fix that takes more than two lines is told whole all the same, in lines of its own.
 
     ``total`` is the number of queries of the whole scope, which those that can be
     saved are set against; without it they are set against the finding's own.
@@ -146,15 +149,15 @@ def _is_spread(finding: Finding) -> bool:
 
 
 def _finding(finding: Finding, total: int, page: Page) -> list[str]:
-    rows = _spread(finding, page) if _is_spread(finding) else _looped(finding, page)
-    also = _others(finding, page)
-    if _needs_more_room(finding, page):
-        rows = _looped(finding, page, told=False)
-    room = MAX_LINES - 1 - len(rows)
-    # The fix is what the reader came for: where it needs a second line and none is
-    # left, the first line alone tells how many other statements the loop has.
-    fix = fix_rows(finding, page, min(3, room) if _needs_more_room(finding, page) else min(2, room))
-    return [_head(finding, total, page), *fix, *rows, *also[: room - len(fix)]]
+    fix = fix_rows(finding, page)
+    if _is_spread(finding):
+        rows = _spread(finding, page)
+    else:
+        rows = _looped(finding, page, told=len(fix) <= FEW_LINES or not _says_where(finding))
+    # The fix is what the reader came for, and one that is cut is of no use: where it takes the
+    # last line, the first line alone tells how many other statements the loop has.
+    room = max(MAX_LINES - 1 - len(fix) - len(rows), 0)
+    return [_head(finding, total, page), *fix, *rows, *_others(finding, page)[:room]]
 
 
 def _head(finding: Finding, total: int, page: Page) -> str:
@@ -206,16 +209,13 @@ def _aside(main: Statement, finding: Finding, page: Page) -> str:
     return f" ({', '.join(notes)})" if notes else ""
 
 
-def _needs_more_room(finding: Finding, page: Page) -> bool:
-    """Whether two lines cut the fix, and its own line is the one where the parents are loaded."""
+def _says_where(finding: Finding) -> bool:
+    """Whether the line that the fix is about is the one where the parents are loaded."""
     origin, options = finding.origin, finding.advice.options
-    if origin is None or not options or _is_spread(finding):
+    if origin is None or not options:
         return False
     place = to_change(origin)
-    room = page.width - len(INDENT)
-    fitting = (text for text in fix_texts(finding, page) if fits(text, room, 2))
-    same = (options[0].file, options[0].line) == (place.file, place.line)
-    return same and next(fitting, None) is None
+    return (options[0].file, options[0].line) == (place.file, place.line)
 
 
 def _looped(finding: Finding, page: Page, *, told: bool = True) -> list[str]:
@@ -240,12 +240,11 @@ def _looped(finding: Finding, page: Page, *, told: bool = True) -> list[str]:
 
 
 def _why(finding: Finding, page: Page) -> str:
-    """What makes a bypassed prefetch worse than none, where the fix has no room to say so."""
-    sentence, *bare = fix_texts(finding, page)
-    if finding.rule != "bypassed-prefetch" or not bare:
+    """What makes a bypassed prefetch worse than none, where the fix does not say so."""
+    if finding.rule != "bypassed-prefetch":
         return ""
-    said = fits(sentence, page.width - len(INDENT), 2)
     accessor = page.clean(finding.relation.rpartition(".")[2])
+    said = fix_text(finding, page) == fix_sentence(finding, page)
     return "" if said or not accessor else f"{accessor} is prefetched, then bypassed"
 
 

@@ -4,45 +4,68 @@ from __future__ import annotations
 
 import os
 import re
+from typing import Final
 
-from nplusone_guard.analysis.findings import Finding, Option, Origin, Site
+from nplusone_guard.analysis.findings import Finding, Origin, Site
 from nplusone_guard.report import columns
 from nplusone_guard.report.page import INDENT, Page, join_parts, row_of
 
+#: A fix is told whole, so that what it says to write can be copied; longer ones are no edit.
+MAX_FIX_LINES: Final = 12
+#: Lines of a fix that fits the six of its finding: a sentence is told where it takes no more.
+FEW_LINES: Final = 2
 #: Kinds of loop that the source line alone does not show.
 _TOLD_KINDS = frozenset({"call", "gather", "recursion"})
 #: Kinds of place that go by a name of their own: ``EntrySerializer.author``.
 _NAMED_KINDS = frozenset({"serializer", "admin", "form", "view", "model"})
 
 
-def fix_rows(finding: Finding, page: Page, lines: int) -> list[str]:
-    """The fix in at most ``lines`` rows, as a sentence where that fits."""
-    room = page.width - len(INDENT)
-    told = fix_texts(finding, page)
-    text = next((text for text in told if fits(text, room, lines)), told[-1])
-    first, *more = columns.wrap(text, room, lines, page.ellipsis)
-    return [row_of("fix", first), *(row_of("", line) for line in more)] if text.strip() else []
+def fix_rows(finding: Finding, page: Page) -> list[str]:
+    """The whole fix, in as many rows as it takes."""
+    first, *more = _wrapped(fix_text(finding, page), page)
+    return [row_of("fix", first), *(row_of("", line) for line in more)] if first else []
 
 
-def fix_texts(finding: Finding, page: Page) -> list[str]:
-    """The fix as a sentence, and as bare code."""
-    texts = [finding.advice.text, *(_bare(option) for option in finding.advice.options[:1])]
-    return [page.clean(" ".join(text.split())) for text in texts]
+def fix_text(finding: Finding, page: Page) -> str:
+    """The fix as a sentence, or as bare code where the sentence is long and code is shorter."""
+    sentence = fix_sentence(finding, page)
+    bare = _flat(_bare(finding), page)
+    long = len(_wrapped(sentence, page))
+    return bare if bare and FEW_LINES < long > len(_wrapped(bare, page)) else sentence
 
 
-def fits(text: str, room: int, lines: int) -> bool:
-    """Whether ``text`` needs no more than ``lines`` lines of ``room`` columns."""
-    wrapped = columns.wrap(text, room, lines, "\0")
-    return not any("\0" in line for line in wrapped)
+def fix_sentence(finding: Finding, page: Page) -> str:
+    """The fix as a sentence."""
+    return _flat(finding.advice.text, page)
 
 
-def _bare(option: Option) -> str:
-    """What to write, where, and what to read then, without a sentence around it."""
-    read = f"; read {option.read}" if option.read and option.read != option.expression else ""
-    # Statements on one line; what a block or bracket goes on with needs no semicolon.
-    code = re.sub(r"(?<=[:(\[{,])\n\s*", " ", option.expression)
-    code = re.sub(r"\n\s*", "; ", code)
-    return f"{code} at {os.path.basename(option.file)}:{option.line}{read}"
+def _flat(text: str, page: Page) -> str:
+    return page.clean(" ".join(text.split()), MAX_FIX_LINES)
+
+
+def _wrapped(text: str, page: Page) -> list[str]:
+    return columns.wrap(text, page.width - len(INDENT), MAX_FIX_LINES, page.ellipsis)
+
+
+def _bare(finding: Finding) -> str:
+    """What to append or read, and where; empty where the sentence says more than that."""
+    advice = finding.advice
+    option = advice.options[0] if advice.options and not finding.site.package else None
+    if option is None:
+        return ""
+    place, read = f"{os.path.basename(option.file)}:{option.line}", _one_line(option.read)
+    if not advice.text.endswith((place, read) if read else place):
+        return ""  # other statements are read in another way, too, or something is lost
+    if read and option.expression == option.read:
+        return f"read {read} at {place}"
+    # Statements before the loop may give it other rows to run over, which no option says.
+    told = f"{_one_line(option.expression)} at {place}" if option.expression[:1] == "." else ""
+    return f"{told}; read {read}" if told and read else told
+
+
+def _one_line(code: str) -> str:
+    """Code on one line; what a block or bracket goes on with needs no semicolon."""
+    return re.sub(r"\n\s*", "; ", re.sub(r"(?<=[:(\[{,])\n\s*", " ", code))
 
 
 def source_text(site: Site, page: Page) -> str:

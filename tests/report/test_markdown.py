@@ -7,7 +7,7 @@ import re
 import pytest
 from hypothesis import given, settings
 
-from nplusone_guard.analysis.findings import Advice
+from nplusone_guard.analysis.findings import Advice, Option
 from nplusone_guard.report import markdown
 from nplusone_guard.report.session import diff, session_of
 from tests.report.factory import cleared, finding, report, site, statement, wellness
@@ -136,6 +136,14 @@ def test_advice_is_no_markup():
     one = finding(advice=Advice("<img src=x> **b** [l](u) `c` \n# h"))
     line = "- **Fix:** \\<img src=x\\> \\*\\*b\\*\\* \\[l\\](u) \\`c\\` \\# h\n"
     assert line in markdown.render(report(one), BASE)
+
+
+def test_a_fix_is_told_whole():
+    text = "read papers[int(pk)] if int(pk) in papers else get_object_or_404(Paper) " * 8
+    option = Option("in_bulk", "views.py", 9, text.strip(), read=text.strip())
+    one = finding(advice=Advice(text.strip(), options=(option, option)))
+    shown = markdown.render(report(one), BASE).replace("\\", "")
+    assert shown.count(text.strip()) == 3
 
 
 def test_sql_cannot_end_its_block():

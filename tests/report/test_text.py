@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import os
 import unicodedata
+from itertools import takewhile
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nplusone_guard.analysis.findings import Advice, UnusedIgnore
+from nplusone_guard.analysis.findings import Advice, Option, UnusedIgnore
 from nplusone_guard.report import page, text
 from tests.report.factory import (
     UNUSED,
@@ -186,12 +187,80 @@ def test_what_can_be_saved_is_set_against_the_whole_scope():
     assert "  20 of 20 queries avoidable  " in shown(finding(), total=3)[0]
 
 
-def test_a_long_fix_takes_two_lines_and_is_cut_then():
-    advice = 'add .select_related("tenant__owner__address") where tenants.Tenant is loaded, '
-    assert shown(finding(advice=Advice(advice * 3)))[1:3] == [
-        '   fix     add .select_related("tenant__owner__address") where tenants.Tenant is loaded, add',
-        '           .select_related("tenant__owner__address") where tenants.Tenant is loaded, add .select_re…',
-    ]
+def fix_of(one, **options):
+    """The lines of the fix as one text, how many they are, and the labels of the rows below."""
+    rows = [(line[3:11].strip(), line[11:]) for line in shown(one, **options)[1:]]
+    fix = [text for _, text in takewhile(lambda row: row[0] in {"fix", ""}, rows)]
+    return " ".join(fix), len(fix), [label for label, _ in rows[len(fix) :]]
+
+
+def test_a_long_fix_is_told_whole():
+    advice = (
+        "put papers = Paper.objects.in_bulk(request.GET.getlist('id')) before the loop at "
+        "background_tasks/journal_wellness_tasks.py:60, and read papers[int(pk)] if int(pk) in papers"
+        " else get_object_or_404(Paper, pk=pk)"
+    )
+    for width in (60, 80, 100):
+        text, _, labels = fix_of(finding(advice=Advice(advice)), width=width)
+        assert text == advice
+        assert labels == ["query", "loop", "loaded"]
+    assert len(shown(finding(advice=Advice(advice)), width=80)) == 8
+
+
+def test_only_a_fix_that_is_no_edit_is_cut():
+    text, _, labels = fix_of(finding(advice=Advice("load it at once " * 999)), width=80)
+    assert text.endswith("…")
+    assert len(text) < 12 * 80
+    assert labels == ["query", "loop", "loaded"]
+
+
+APPENDED = {
+    "kind": "prefetch",
+    "file": "views.py",
+    "line": 8,
+    "expression": ".prefetch_related('x')",
+}
+
+
+def optional(text, why="", **facts):
+    """A finding with one option, whose sentence is ``why`` it is to be done, and ``text``."""
+    option = Option(**APPENDED | facts)
+    return finding("query-in-loop", advice=Advice(why + text, 1, 2, (option,)))
+
+
+LONG = "the rows are loaded again in every turn of the loop, " * 6
+
+
+def test_bare_code_is_told_where_the_sentence_is_long():
+    one = optional("add .prefetch_related('x') to the queryset at views.py:8", LONG)
+    assert fix_of(one)[0] == ".prefetch_related('x') at views.py:8"
+    two = optional(
+        "read a.all(), and write that at views.py:8", LONG, read="a.all()", expression="a.all()"
+    )
+    assert fix_of(two)[0] == "read a.all() at views.py:8"
+
+
+@pytest.mark.parametrize(
+    ("text", "facts"),
+    [
+        # Other rows to run over, another read, what is lost: no option says those.
+        (
+            "put rows = list(keys); x = f(rows) before the loop at views.py:8, loop over rows, and read x[pk]",
+            {"expression": "rows = list(keys)\nx = f(rows)", "read": "x[pk]"},
+        ),
+        ("add .prefetch_related('x') to y at views.py:8, and read a and b", {"read": "a"}),
+        ("add .prefetch_related('x') to y at views.py:8 (skips Entry.save())", {}),
+    ],
+)  # fmt: skip
+def test_a_long_sentence_that_says_more_than_its_code_is_told_whole(text, facts):
+    assert fix_of(optional(text, LONG, **facts))[0] == LONG + text
+
+
+def test_code_of_a_package_is_not_told_as_if_it_were_to_be_changed():
+    text = "add .prefetch_related('x') to the queryset at views.py:8"
+    one = optional(text, LONG)
+    packaged = dataclasses.replace(one, site=dataclasses.replace(one.site, package="shop"))
+    assert fix_of(packaged)[0] == LONG + text
 
 
 def test_the_other_statements_of_a_loop_come_last():
@@ -486,8 +555,9 @@ def test_no_line_is_too_wide_and_none_does_anything_to_a_terminal(one, width, en
 
 
 @given(FINDINGS, WIDTHS)
-def test_a_finding_takes_six_lines_at_most(one, width):
-    assert len(text.render_finding(one, width=width).split("\n")) <= 6
+def test_a_finding_takes_six_lines_at_most_if_its_fix_takes_two(one, width):
+    _, lines, _ = fix_of(one, width=width)
+    assert len(shown(one, width=width)) <= 6 + max(lines - 2, 0)
     assert "\n" not in text.render_finding(one, width=width, brief=True)
 
 
