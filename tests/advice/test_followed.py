@@ -10,6 +10,7 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
+from nplusone_guard.report.text import render_finding
 from tests.advice.following import followed
 
 pytestmark = pytest.mark.django_db
@@ -68,6 +69,24 @@ except ValueError:
     "object_or_404": """
 for pk in GET["ids"].split(","):
     told.append(get_object_or_404(Author, pk=pk).name)
+""",
+    "object_or_404_of_a_parameter": """
+def view(request):
+    for pk in request["ids"].split(","):
+        told.append(get_object_or_404(Author, pk=pk).name)
+
+
+def work():
+    view(GET)
+""",
+    "rows_of_a_list_that_is_unpacked": """
+def view(request, more):
+    for pk in [*request["ids"].split(","), *more]:
+        told.append(Entry.objects.filter(author_id=pk).count())
+
+
+def work():
+    view(GET, (str(key) for key in KEYS))
 """,
     "keys_twice": """
 for pk in GET["ids"].split(",") * 2:
@@ -469,9 +488,37 @@ def advice(tmp_path, monkeypatch, name, body):
 def test_words_name_the_keys_as_the_user_wrote_them(tmp_path, monkeypatch) -> None:
     told = advice(tmp_path, monkeypatch, "told_keys", FOLLOWED["get"])
     assert told.startswith(
-        'put authors = Author.objects.in_bulk([pk for pk in GET["ids"].split(",")]) before the loop'
+        'put authors = Author.objects.in_bulk(GET["ids"].split(",")) before the loop'
     )
     assert told.endswith("and read authors[int(pk)]")
+
+
+def test_words_say_again_what_a_method_gives_anew(tmp_path, monkeypatch) -> None:
+    text = source(FOLLOWED["object_or_404_of_a_parameter"])
+    line = 1 + text.split("\n").index('    for pk in request["ids"].split(","):')
+    before, _ = followed(tmp_path, monkeypatch, "told_again", text)
+    (found,) = before.findings
+    wanted = (
+        'put authors = Author.objects.in_bulk(request["ids"].split(",")) before the loop at '
+        f"told_again_0.py:{line}, and read (authors[int(pk)] if int(pk) in authors else "
+        "get_object_or_404(Author, pk=pk))"
+    )
+    assert found.advice.text == wanted
+    lines = render_finding(found, width=80).split("\n")
+    fix = [line[11:] for line in lines[1 : next(n for n, x in enumerate(lines) if "query  " in x)]]
+    assert " ".join(fix) == wanted
+
+
+def test_words_name_rows_that_may_be_used_up(tmp_path, monkeypatch) -> None:
+    told = advice(tmp_path, monkeypatch, "told_once", FOLLOWED["a_generator_of_a_caller"])
+    assert told.startswith("put rows = list(ids); authors = Author.objects.in_bulk(")
+    assert ", loop over rows, and read authors[" in told
+
+
+def test_words_name_what_a_handler_has_to_take(tmp_path, monkeypatch) -> None:
+    body = FOLLOWED["get_of_a_bad_key_that_is_passed_over"]
+    told = advice(tmp_path, monkeypatch, "told_caught", body)
+    assert told.endswith(", read authors[int(pk)], and catch KeyError")
 
 
 def test_words_name_rows_of_a_query_before_they_use_the_name(tmp_path, monkeypatch) -> None:

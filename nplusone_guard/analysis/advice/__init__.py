@@ -307,10 +307,9 @@ def _sentence(case: Case, told: _Told) -> str:
     if any(plan.also) and plan.place.startswith("to "):
         changed += map(one_line, plan.also)
     reads = " and ".join(one for one in changed if one not in text)
-    over = f"loop over {plan.over}" if plan.over else ""
-    last = f"read {reads}" if reads else over
-    text += f", {over}" if over and reads else ""
-    text += f", and {last}" if last else ""
+    more = {"loop over": plan.over, "read": reads, "catch": plan.catches}
+    *others, last = [f", {verb} {what}" for verb, what in more.items() if what] or [""]
+    text += "".join(others) + last.replace(", ", ", and ", 1)
     text = f"{double_quoted(plan.why)}: {text}" if plan.why else text
     return text + (f" (skips {option.loses})" if option.loses else "")
 

@@ -334,6 +334,8 @@ class Plan:
     also: tuple[str, ...] = ()
     #: Where ``expression`` goes: ``to the queryset at``, ``before the loop at`` …
     place: str = "to the queryset at"
+    #: What handlers of a missing row have to take besides: ``KeyError``.
+    catches: str = ""
     #: What the loop then runs over, where ``expression`` gives its rows a name.
     over: str = ""
 

@@ -110,7 +110,7 @@ class Lookup:
         key = self.keys[0][1]
         if self.many:
             return f"{{key {self.rows.clause} for key in {ast.unparse(key)}}}"
-        return f"[{ast.unparse(key)} {self.rows.clause}]"
+        return self.rows.each(key)
 
     @property
     def narrowed(self) -> str:
@@ -438,10 +438,12 @@ def _made(
 ) -> Plan:
     rows, query = lookup.rows, lookup.query
     statement, imports = f"{lookup.opening}{statement}", (*imports, *lookup.imports)
+    handlers: tuple[Step, ...] = ()
     if lookup.operation == "get" and not lookup.otherwise:
-        steps = (*steps, *caught(lookup.subject, query.spot, query.node, "KeyError"))
-    steps = (replace(query.where(), read), *steps)
-    return rows.before_loop(statement, read, steps, kind=kind, imports=imports)
+        handlers = caught(lookup.subject, query.spot, query.node, "KeyError")
+    steps = (replace(query.where(), read), *steps, *handlers)
+    catches = "KeyError" if handlers else ""
+    return rows.before_loop(statement, read, steps, kind=kind, imports=imports, catches=catches)
 
 
 _Shape = tuple[str, str]
@@ -567,8 +569,8 @@ def _everything(
     named = "" if field in {"pk", "id"} else f"field_name={quoted(field)}"
     statement = f"{name} = {ast.unparse(query.root)}{rest}.in_bulk({named})"
     read = f"{name}[{match.of(ast.unparse(found[0].value))}]"
-    steps = caught(subject, query.spot, query.node, "KeyError")
-    return [_whole(subject, spot, loop, query, statement, read, steps, match)]
+    handlers = caught(subject, query.spot, query.node, "KeyError")
+    return [_whole(subject, spot, loop, query, statement, read, handlers, match)]
 
 
 def _whole(
@@ -578,9 +580,12 @@ def _whole(
     query: Query,
     statement: str,
     read: str,
-    steps: tuple[Step, ...] = (),
+    handlers: tuple[Step, ...] = (),
     match: Match = PLAIN,
 ) -> Plan:
     statement = f"{match.statement}\n{statement}" if match.statement else statement
-    steps = (replace(query.where(), read), *steps)
-    return before_loop(spot, loop, statement, read, steps, kind="in_bulk", imports=match.imports)
+    steps = (replace(query.where(), read), *handlers)
+    catches, imports = "KeyError" if handlers else "", match.imports
+    return before_loop(
+        spot, loop, statement, read, steps, kind="in_bulk", imports=imports, catches=catches
+    )

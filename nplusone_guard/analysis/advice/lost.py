@@ -245,6 +245,7 @@ def read_in_python(ask: Ask, read: str, why: str) -> Plan:
         read=read,
         steps=(replace(query.where(), read), *handlers),
         costs=0,
+        catches="IndexError" if handlers else "",
         text=f"{why}: read {read}",
         place="",
     )

@@ -18,14 +18,14 @@ from nplusone_guard.analysis.findings import Step
 def eager(ask: Ask, read: str, argument: str = "", imports: tuple[str, ...] = ()) -> Plan:
     """The relation loaded with the parents, and ``read`` in the place of the query."""
     plan = relations.eager(ask.subject, ask.root, ask.accessor, argument)
-    steps: tuple[Step, ...] = (replace(ask.relative.query.where(), read),)
-    query = ast.unparse(ask.relative.query.node)
+    query = ask.relative.query
+    handlers: tuple[Step, ...] = ()
     if ask.operation == "get" and not ask.single:
-        steps = (
-            *steps,
-            *caught(ask.subject, ask.relative.query.spot, ask.relative.query.node, "IndexError"),
-        )
-    return changed(plan, read=read, steps=() if query == read else steps, imports=imports)
+        handlers = caught(ask.subject, query.spot, query.node, "IndexError")
+    steps: tuple[Step, ...] = (replace(query.where(), read), *handlers)
+    catches = "IndexError" if handlers else ""
+    same = ast.unparse(query.node) == read
+    return changed(plan, read=read, steps=() if same else steps, imports=imports, catches=catches)
 
 
 def plain(ask: Ask) -> Plan | None:

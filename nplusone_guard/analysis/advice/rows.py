@@ -5,13 +5,17 @@ from __future__ import annotations
 import ast
 import copy
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Plan, Subject, before, before_loop, replace
-from nplusone_guard.analysis.advice.functions import returned
+from nplusone_guard.analysis.advice.repeating import (
+    can_be_repeated,
+    can_be_written_twice,
+    is_collection,
+)
 from nplusone_guard.analysis.advice.trees import (
     COMPREHENSIONS,
     Bound,
@@ -29,14 +33,8 @@ from nplusone_guard.analysis.findings import Step
 _DEEPEST: Final = 5
 #: A name that differs from turn to turn, nobody knows how.
 _LOST: Final[Any] = object()
-#: What can be gone through only once.
-_ONCE: Final = (ast.GeneratorExp,)
-#: What can be gone through as often as one likes.
-_KEPT: Final = frozenset(
-    "split rsplit splitlines getlist findall readlines keys items range sorted list set tuple "
-    "dict frozenset deque sample fromkeys".split()
-)
-_ONE_SHOT: Final = frozenset("map filter zip iter enumerate reversed iterator aiterator".split())
+#: Where a statement before the loop names its rows.
+_BEFORE_ROWS: Final = r"(\bin |bulk\(|__in=)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +53,23 @@ class Rows:
     written: str = ""
     #: Whether words can say them twice: they come out of no query, and are not used up.
     repeats: bool = True
+    #: What each row is unpacked to, and the rows where Django takes them for keys as they are.
+    target: ast.expr | None = None
+    whole: str = ""
+
+    def each(self, key: ast.expr) -> str:
+        """``[entry.author_id for entry in entries]``; the rows themselves where they are keys."""
+        written = ast.unparse(key)
+        is_key = isinstance(self.target, ast.Name) and self.target.id == written
+        return self.whole if self.whole and is_key else f"[{written} {self.clause}]"
 
     def before_loop(self, statement: str, read: str, steps: Sequence[Step], **more: Any) -> Plan:
         """``statement``, which goes through the rows, before the loop."""
         told, over = statement, ""
         if self.named and self.repeats:
-            told = re.sub(rf"\bin {self.named}\b", lambda _: f"in {self.written}", statement)
+            told = re.sub(
+                rf"{_BEFORE_ROWS}{self.named}\b", lambda found: found[1] + self.written, statement
+            )
         elif self.named:
             told, over = f"{self._naming}\n{statement}", self.named
         plan = before_loop(
@@ -106,91 +115,20 @@ def _named(
 ) -> Rows:
     given, steps, name = ast.unparse(iterable), [], ""
     written = given
-    if not _again(spot, iterable):
+    if not can_be_repeated(spot, iterable):
         base, queryset = _base(spot, iterable)
         name = subject.fresh(_plural(subject, spot, base))
         subject.case.taken.add(name)
-        value = ast.unparse(base) if queryset else f"list({given})"
+        made = queryset or isinstance(base, (ast.List, ast.ListComp))
+        value = ast.unparse(base) if made else f"list({given})"
         steps = [before(spot, loop, f"{name} = {value}"), replace(spot, name, iterable)]
         given = name
     prefix = "async for" if is_async else "for"
     names = frozenset(name for name, _ in targets(target))
     clause = f"{prefix} {ast.unparse(target)} in {given}"
-    repeats = name != "" and _repeats(spot, iterable)
-    return Rows(spot, clause, tuple(steps), names, loop, name, written, repeats)
-
-
-#: Calls that give the same each time, and ask nobody.
-_ALIKE: Final = _KEPT | {"get", "strip", "str"}
-
-
-def _repeats(spot: Spot, iterable: ast.expr) -> bool:
-    """Whether an expression may be written twice: no query comes of it, nothing is used up."""
-    for one in ast.walk(iterable):
-        if isinstance(one, ast.Call) and called(one) not in _ALIKE:
-            return False
-        if isinstance(one, (ast.Await, ast.NamedExpr, ast.Yield)):
-            return False
-        if isinstance(one, ast.Name) and not _again(spot, one):
-            return False
-        if isinstance(one, ast.expr) and value_of(spot, one).kind in _FROM_QUERIES:
-            return False
-    return True
-
-
-_FROM_QUERIES: Final = frozenset("queryset related raw rows values dict object".split())
-
-
-def _again(spot: Spot, node: ast.expr) -> bool:
-    """Whether going through it twice is the same, and asks for nothing twice."""
-    if isinstance(node, ast.Name):
-        return _is_kept(spot, node)
-    if isinstance(node, ast.Call):
-        return isinstance(node.func, ast.Name) and node.func.id == "range"
-    if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
-        return not any(isinstance(one, ast.Starred) for one in node.elts)
-    return isinstance(node, ast.Dict)
-
-
-def _is_kept(spot: Spot, node: ast.AST, depth: int = 0) -> bool:
-    """Whether a value that was made once can be gone through twice: a file or generator cannot."""
-    if depth > _DEEPEST:
-        return False
-    if isinstance(node, ast.Name):
-        return _is_kept_name(spot, node, depth + 1)
-    if isinstance(node, ast.Call):
-        return _is_kept_call(spot, node, depth + 1)
-    parts: list[ast.expr] = []
-    if isinstance(node, ast.BinOp):
-        parts = [node.left, node.right]
-    elif isinstance(node, ast.BoolOp):
-        parts = node.values
-    elif isinstance(node, ast.IfExp):
-        parts = [node.body, node.orelse]
-    return not isinstance(node, _ONCE) and all(_is_kept(spot, one, depth + 1) for one in parts)
-
-
-def _is_kept_name(spot: Spot, node: ast.Name, depth: int) -> bool:
-    bound = binding_of(spot.tree, node.id, node)
-    if bound is None:
-        return not isinstance(spot.tree.global_value(node.id), Iterator)
-    if bound.how == "param":
-        given = given_by_caller(spot, bound.node, node.id)
-        return given is not None and _is_kept(given, given.node, depth)
-    if bound.how == "value":
-        values = possible_bindings(spot.tree, node.id, node)
-        return all(_is_kept(spot.at(one.value), one.value, depth) for one in values if one.value)
-    return bound.how != "with"
-
-
-def _is_kept_call(spot: Spot, node: ast.Call, depth: int) -> bool:
-    name, kind = called(node), value_of(spot, node).kind
-    if name in _ONE_SHOT:
-        return False
-    if name in _KEPT or kind in {"queryset", "related", "values", "raw", "dict", "rows"}:
-        return True
-    made = returned(spot, node)
-    return bool(made) and all(_is_kept(one, one.node, depth + 2) for one in made)
+    repeats = name != "" and can_be_written_twice(spot, iterable)
+    whole = given if not is_async and is_collection(spot, iterable) else ""
+    return Rows(spot, clause, tuple(steps), names, loop, name, written, repeats, target, whole)
 
 
 def _base(spot: Spot, node: ast.expr) -> tuple[ast.expr, bool]:

@@ -35,7 +35,7 @@ def _validating_once(write: Write) -> Plan | None:
     name = write.subject.fresh(f"taken_{field}s")
     base = f"{model.__name__}._base_manager"
     statement = (
-        f"{name} = set({base}.filter({field}__in=[{ast.unparse(key)} {rows.clause}])"
+        f"{name} = set({base}.filter({field}__in={rows.each(key)})"
         f".values_list({quoted(field)}, flat=True))"
     )
     one = write.subject.fresh(meta.snake(model.__name__))
