@@ -74,14 +74,19 @@ def _told(before: Any, after: Any) -> dict[str, list[str]]:
 
 
 def followed(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, source: str, size: int = 3
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    source: str,
+    size: int = 3,
+    rounds: int = ROUNDS,
 ) -> tuple[Shown, Shown | None]:
     """A module as it stands, and with all its advice followed; ``None`` where none has edits."""
     with transaction.atomic():
         populate(size)  # the first time makes keys, which later ones repeat
         transaction.set_rollback(True)
     first = last = shown(load(folder, f"{name}_0", source, monkeypatch), size)
-    for number in range(1, ROUNDS + 1):
+    for number in range(1, rounds + 1):
         options = [one for finding in last.findings for one in finding.advice.options if one.steps]
         if not options:
             return first, last if number > 1 else None

@@ -233,6 +233,9 @@ for author in list(Author.objects.order_by("pk")) * 2:
 """,
 }
 
+#: One row is missing, for which the query stays.
+ASKING_STILL = {"a_missing_row_whose_error_is_told"}
+
 #: A result that one statement would change, or a key that nobody can be sure of.
 WORDS = {
     "a_key_that_may_be_null": """
@@ -419,7 +422,9 @@ def test_advice_for_keys_of_another_type(name, tmp_path, monkeypatch) -> None:
     assert before.findings
     assert after is not None, before.findings[0].advice.text
     assert (after.result, after.stored) == (before.result, before.stored)
-    assert after.queries < before.queries
+    claimed = sum(one.advice.saves for one in before.findings)
+    assert before.queries - after.queries >= claimed - (name in ASKING_STILL)
+    assert claimed > 0
     assert not after.findings
 
 

@@ -24,6 +24,7 @@ MODULES = (
     "deferred",
     "querysets",
     "keys",
+    "nested",
     "raw",
     "writes",
     "shapes",

@@ -27,6 +27,7 @@ from nplusone_guard.analysis.advice.case import Parents as Parents
 from nplusone_guard.analysis.advice.case import Plan, Subject, append
 from nplusone_guard.analysis.advice.declared import OR_BY_OPTION
 from nplusone_guard.analysis.advice.feeds import Feed
+from nplusone_guard.analysis.advice.nesting import outermost, told_honestly
 from nplusone_guard.analysis.advice.wording import double_quoted, one_line
 from nplusone_guard.analysis.findings import Advice, Option, Step
 from nplusone_guard.capture.faults import contain
@@ -101,7 +102,7 @@ def _plans(subject: Subject) -> list[Plan]:
     for maker in _MAKERS.get(subject.candidate.rule, ()):
         plans = maker(subject)
         if plans:
-            return [_on_branches(plan, subject) for plan in plans]
+            return [told_honestly(_on_branches(plan, subject), subject) for plan in plans]
     return []
 
 
@@ -132,9 +133,14 @@ def _on_branches(plan: Plan, subject: Subject) -> Plan:
     return plan
 
 
+_by_keys: Final = outermost(keyed.plans)
+_by_raw_sql: Final = outermost(raw.plans)
+_once: Final = outermost(duplicates.plans, by_rows=False)
+
+
 def _with_or_before(subject: Subject) -> list[Plan]:
     """With the parents' rows, or by key in a query of their own before the loop."""
-    return [*queries.plans(subject), *keyed.plans(subject)]
+    return [*queries.plans(subject), *_by_keys(subject)]
 
 
 def _dumped(subject: Subject) -> list[Plan]:
@@ -150,21 +156,21 @@ def _walked(subject: Subject) -> list[Plan]:
 _Maker = Callable[[Subject], list[Plan]]
 
 _MAKERS: Final[dict[str, tuple[_Maker, ...]]] = {
-    "lazy-relation": (_walked, relations.plans, queries.plans, keyed.plans),
+    "lazy-relation": (_walked, relations.plans, queries.plans, _by_keys),
     "deferred-field": (relations.deferred,),
     "query-in-loop": (
         _dumped,
         rowwise.plans,
         _with_or_before,
-        raw.plans,
-        duplicates.plans,
+        _by_raw_sql,
+        _once,
         writes.plans,
     ),
-    "bypassed-prefetch": (bypassed.plans, queries.plans, keyed.plans),
+    "bypassed-prefetch": (bypassed.plans, queries.plans, _by_keys),
     "write-in-loop": (writes.plans,),
-    "raw-sql-in-loop": (raw.plans,),
+    "raw-sql-in-loop": (_by_raw_sql,),
     "recursive-query": (recursion.plans,),
-    "duplicate-query": (duplicates.plans, queries.plans, keyed.plans),
+    "duplicate-query": (_once, queries.plans, _by_keys),
 }
 
 
@@ -311,6 +317,7 @@ def _sentence(case: Case, told: _Told) -> str:
     *others, last = [f", {verb} {what}" for verb, what in more.items() if what] or [""]
     text += "".join(others) + last.replace(", ", ", and ", 1)
     text = f"{double_quoted(plan.why)}: {text}" if plan.why else text
+    text += f" ({plan.repeated})" if plan.repeated else ""
     return text + (f" (skips {option.loses})" if option.loses else "")
 
 

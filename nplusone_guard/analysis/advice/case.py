@@ -107,6 +107,16 @@ class Case:
             for relation, groups in relations.items()
         ]
 
+    def loops(self, spot: Spot) -> list[LoopNode]:
+        """The loops that a node stands in, the innermost first; not those around the scope."""
+        opened, root = self.scope.root_line, self.scope.root_code
+        mine = root is not None and root.co_filename == spot.tree.file
+        return [
+            one
+            for one in spot.tree.loops(spot.node)
+            if not mine or not one.lineno < opened <= (one.end_lineno or 0)
+        ]
+
     @property
     def total(self) -> int:
         """All queries of the finding."""
@@ -123,6 +133,8 @@ class Subject:
     taken: set[str] = field(default_factory=set)
     #: What the conversions of keys are called, by model and field.
     conversions: dict[tuple[Any, str], str] = field(default_factory=dict)
+    #: A loop around its own that advice is made for in its place.
+    around: LoopNode | None = None
 
     @property
     def group(self) -> Group:
@@ -153,7 +165,22 @@ class Subject:
 
     @cached_property
     def loop(self) -> LoopNode | ast.Call | None:
-        """The loop in the tree of its file."""
+        """The loop in the tree of its file, or the one around it that advice is made for."""
+        return self.around or self.own_loop
+
+    @cached_property
+    def nest(self) -> list[LoopNode]:
+        """The loop, and those inside it that lead to the query, the outermost first."""
+        spot, loop = (self.spot if self.local else self.loop_spot), self.loop
+        if spot is None or not isinstance(loop, LOOPS):
+            return []
+        found = list(spot.tree.loops(spot.node))
+        lead = next((number for number, one in enumerate(found) if one is loop), -1)
+        return [loop, *reversed(found[:lead])] if lead >= 0 else [loop]
+
+    @cached_property
+    def own_loop(self) -> LoopNode | ast.Call | None:
+        """The innermost loop that the query is sent in."""
         location = self.candidate.location
         place = location.loop_place
         if location.loop is None or place is None or place.spot is not None:
@@ -336,6 +363,8 @@ class Plan:
     place: str = "to the queryset at"
     #: What handlers of a missing row have to take besides: ``KeyError``.
     catches: str = ""
+    #: How often its statement runs, where not once: ``once for each turn of the loop at …``.
+    repeated: str = ""
     #: What the loop then runs over, where ``expression`` gives its rows a name.
     over: str = ""
 

@@ -144,9 +144,10 @@ class Lookup:
             match, (_, key) = self.matches[0], self.keys[0]
             lines += [
                 f"{self.valid} = []",
-                f"{self.rows.clause}:",
-                f"    with suppress({', '.join(self.errors)}):",
-                f"        {self.valid}.append({match.of(ast.unparse(key))})",
+                *self.rows.block(
+                    f"with suppress({', '.join(self.errors)}):",
+                    f"    {self.valid}.append({match.of(ast.unparse(key))})",
+                ),
             ]
         return "".join(f"{line}\n" for line in lines)
 

@@ -7,7 +7,8 @@ behind it are none for the reads in it.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 from nplusone_guard.analysis.advice.case import Subject
 from nplusone_guard.analysis.advice.trees import COMPREHENSIONS, FUNCTIONS, Spot, own_nodes
@@ -37,17 +38,40 @@ def is_read(subject: Subject, loop: ast.AST | None = None) -> bool:
 
 def _others(subject: Subject, around: ast.AST | None = None) -> Iterator[Group]:
     """The other statements that the loop sends, however often."""
-    mine = {id(group) for group in subject.candidate.groups}
     place, loop = subject.candidate.location.loop_place, around or subject.loop
     if place is None or loop is None:
         return
-    first = int(getattr(loop, "lineno", 0))
-    last = int(getattr(loop, "end_lineno", None) or first)
+    first, last = _lines(loop)
     if isinstance(loop, (ast.For, ast.AsyncFor, ast.While)):
         first = loop.body[0].lineno
+    yield from _between(subject, place.code.co_filename, first, last)
+
+
+def sent_from(subject: Subject, nodes: Iterable[ast.AST]) -> int:
+    """How often another statement was sent from the lines of expressions of the loop's file.
+
+    Of several statements that of which there were most counts.
+    """
+    place = subject.candidate.location.loop_place
+    file = place.code.co_filename if place is not None else ""
+    counts: Counter[tuple[int, str]] = Counter()
+    for number, node in enumerate(nodes):
+        for group in _between(subject, file, *_lines(node)):
+            counts[number, group.fingerprint.text] += group.count
+    return max(counts.values(), default=0)
+
+
+def _lines(node: ast.AST) -> tuple[int, int]:
+    first = int(getattr(node, "lineno", 0))
+    return first, int(getattr(node, "end_lineno", None) or first)
+
+
+def _between(subject: Subject, file: str, first: int, last: int) -> Iterator[Group]:
+    """The other statements that are sent from some lines of a file, or by what they call."""
+    mine = {id(group) for group in subject.candidate.groups}
     for group in subject.case.groups:
         if id(group) not in mine and any(
-            one.code is place.code and first <= position_of(one.code, one.lasti).line <= last
+            one.code.co_filename == file and first <= position_of(one.code, one.lasti).line <= last
             for one in group.path
         ):
             yield group
@@ -66,11 +90,11 @@ def _body(loop: ast.AST) -> Iterator[ast.AST]:
 
 def is_conditional(subject: Subject, spot: Spot, node: ast.AST) -> bool:
     """Whether some turns do not come to a node: a condition around it, a ``continue`` before it."""
-    below = node
+    below, inner = node, {id(one) for one in subject.nest[1:]}
     for one in spot.tree.above(node):
         if one is subject.loop:
             return _skips(one, node)
-        if not _leads_to(one, below):
+        if id(one) not in inner and not _leads_to(one, below):
             return True
         below = one
     return True

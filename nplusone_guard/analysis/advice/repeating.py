@@ -87,18 +87,44 @@ def _is_kept_call(spot: Spot, node: ast.Call, depth: int) -> bool:
 # -- written twice ---------------------------------------------------------------------
 
 
-def can_be_written_twice(spot: Spot, node: ast.expr) -> bool:
+def can_be_written_twice(spot: Spot, node: ast.expr, *, loaded: bool = False) -> bool:
     """Whether what is gone through is the same where it is written again.
 
-    No query comes of it, nothing is used up. A name that is gone through itself may be that of a
+    No query comes of it, which is known of related rows that are ``loaded``, and nothing is
+    used up. A name that is gone through itself may be that of a
     generator; one whose method gives a new list each time, or that holds the list, need not be
     looked at: ``request.GET["ids"].split(",")``.
     """
+    if loaded and isinstance(node, ast.Name):
+        return _is_kept(spot, node)
+    if loaded and _is_of_object(spot, node):
+        return True
     asks = any(
         isinstance(one, ast.expr) and value_of(spot, one).kind in _FROM_QUERIES
         for one in ast.walk(node)
     )
     return not asks and _runs_anew(spot, node)
+
+
+def _is_of_object(spot: Spot, node: ast.expr) -> bool:
+    """``author.entries.all()``, ``author.live_entries``, of an object that is at hand."""
+    owner = _without_all(node)
+    while isinstance(owner, ast.Attribute):
+        owner = owner.value
+    return isinstance(owner, ast.Name) and value_of(spot, owner).kind == "object"
+
+
+def is_related(spot: Spot, node: ast.expr) -> bool:
+    """``author.entries.all()``, which no object lacks."""
+    manager = _without_all(node)
+    plain = isinstance(manager, ast.Attribute) and isinstance(manager.value, ast.Name)
+    return plain and value_of(spot, manager).kind == "related"
+
+
+def _without_all(node: ast.expr) -> ast.expr:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return node.func.value if node.func.attr == "all" and not node.args else node
+    return node
 
 
 def _runs_anew(spot: Spot, node: ast.expr) -> bool:

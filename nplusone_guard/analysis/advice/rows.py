@@ -7,14 +7,16 @@ import copy
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import replace as replaced
+from typing import Any, Final, TypeAlias
 
-from nplusone_guard.analysis.advice import meta
+from nplusone_guard.analysis.advice import meanwhile, meta
 from nplusone_guard.analysis.advice.case import Plan, Subject, before, before_loop, replace
 from nplusone_guard.analysis.advice.repeating import (
     can_be_repeated,
     can_be_written_twice,
     is_collection,
+    is_related,
 )
 from nplusone_guard.analysis.advice.trees import (
     COMPREHENSIONS,
@@ -42,7 +44,8 @@ class Rows:
     """``for target in rows``, as it is written for the keys, and the edits that make it so."""
 
     spot: Spot
-    clause: str
+    #: One for each of nested loops, the outermost first.
+    clauses: tuple[str, ...]
     steps: tuple[Step, ...]
     #: The names that the clause binds.
     names: frozenset[str]
@@ -56,6 +59,16 @@ class Rows:
     #: What each row is unpacked to, and the rows where Django takes them for keys as they are.
     target: ast.expr | None = None
     whole: str = ""
+
+    @property
+    def clause(self) -> str:
+        """As a comprehension has it."""
+        return " ".join(self.clauses)
+
+    def block(self, *body: str) -> list[str]:
+        """The lines of a statement that does the same for each row."""
+        opening = [f"{'    ' * depth}{one}:" for depth, one in enumerate(self.clauses)]
+        return opening + ["    " * len(self.clauses) + line for line in body]
 
     def each(self, key: ast.expr) -> str:
         """``[entry.author_id for entry in entries]``; the rows themselves where they are keys."""
@@ -93,16 +106,74 @@ def rows_of(subject: Subject) -> Rows | None:
 
 
 def _rows_of(subject: Subject) -> Rows | None:
-    spot, loop = subject.loop_spot, subject.loop
-    if spot is None:
+    """The first of nested loops gets a name for its rows; those of the others come with them."""
+    spot, parts = subject.loop_spot, _parts(subject.nest)
+    if spot is None or not parts:
         return None
-    if isinstance(loop, (ast.For, ast.AsyncFor)):
-        return _named(subject, spot, loop, loop.target, loop.iter, isinstance(loop, ast.AsyncFor))
-    if isinstance(loop, COMPREHENSIONS) and len(loop.generators) == 1:
-        part = loop.generators[0]
-        if not part.ifs:
-            return _named(subject, spot, loop, part.target, part.iter, bool(part.is_async))
-    return None
+    loop, target, iterable, is_async = parts[0]
+    rows = _named(subject, spot, loop, target, iterable, is_async)
+    for part in parts[1:]:
+        inner = _inside(subject, rows, part)
+        if inner is None:
+            return None
+        rows = inner
+    return rows
+
+
+#: A loop, its variables, what it runs over, and whether in ``async``.
+_Part: TypeAlias = tuple[ForNode | ComprehensionNode, ast.expr, ast.expr, bool]
+
+
+def _parts(loops: Sequence[ast.AST]) -> list[_Part]:
+    """What nested loops run over; nothing where one of them is no ``for``, or picks its rows."""
+    found: list[_Part] = []
+    for loop in loops:
+        if isinstance(loop, (ast.For, ast.AsyncFor)):
+            found.append((loop, loop.target, loop.iter, isinstance(loop, ast.AsyncFor)))
+        elif isinstance(loop, COMPREHENSIONS) and not any(one.ifs for one in loop.generators):
+            found += [(loop, one.target, one.iter, bool(one.is_async)) for one in loop.generators]
+        else:
+            return []
+    return found
+
+
+def _inside(subject: Subject, rows: Rows, part: _Part) -> Rows | None:
+    """``rows`` with those of a loop inside; ``None`` where to go through these twice costs more."""
+    loop, target, iterable, is_async = part
+    spot, made = rows.spot, made_from(rows.spot.at(loop), iterable)
+    meant = inlined(spot, iterable, rows)
+    if meant is None or is_async or meanwhile.sent_from(subject, made) > 1:
+        return None
+    if not all(can_be_written_twice(spot, one, loaded=True) for one in made):
+        return None
+    skipped = loop is not rows.loop and meanwhile.is_conditional(subject, spot, loop)
+    if skipped and any(may_fail(spot, one) and not is_related(spot, one) for one in made):
+        return None
+    return replaced(
+        rows,
+        clauses=(*rows.clauses, f"for {ast.unparse(target)} in {ast.unparse(meant)}"),
+        names=rows.names | {name for name, _ in targets(target)},
+        target=None,
+        whole="",
+    )
+
+
+def made_from(loop: Spot, iterable: ast.expr | None = None) -> list[ast.expr]:
+    """What a loop runs over, with what the names in it are given by the loop around it."""
+    tree, iterable = loop.tree, iterable or getattr(loop.node, "iter", None)
+    around = next(tree.loops(loop.node), None)
+    made = [iterable] if iterable is not None else []
+    for one in made:  # which grows meanwhile
+        for name in (node for node in ast.walk(one) if isinstance(node, ast.Name)):
+            bound = binding_of(tree, name.id, name)
+            value = bound.value if bound is not None and bound.how == "value" else None
+            if (
+                value is not None
+                and any(one is around for one in tree.above(value))
+                and value not in made
+            ):
+                made.append(value)
+    return made
 
 
 def _named(
@@ -128,7 +199,7 @@ def _named(
     clause = f"{prefix} {ast.unparse(target)} in {given}"
     repeats = name != "" and can_be_written_twice(spot, iterable)
     whole = given if not is_async and is_collection(spot, iterable) else ""
-    return Rows(spot, clause, tuple(steps), names, loop, name, written, repeats, target, whole)
+    return Rows(spot, (clause,), tuple(steps), names, loop, name, written, repeats, target, whole)
 
 
 def _base(spot: Spot, node: ast.expr) -> tuple[ast.expr, bool]:

@@ -1,0 +1,111 @@
+"""Loops around a loop: one query before all of them; how often it is sent where that cannot be."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Final
+
+from nplusone_guard.analysis.advice import meanwhile
+from nplusone_guard.analysis.advice.case import Plan, Subject
+from nplusone_guard.analysis.advice.rows import made_from, rows_of
+from nplusone_guard.analysis.advice.trees import LOOPS, Spot
+
+Maker = Callable[[Subject], list[Plan]]
+
+_AROUND: Final = ("before the loop", "behind the loop")
+
+
+def outermost(maker: Maker, *, by_rows: bool = True) -> Maker:
+    """``maker`` of the outermost loop for which it has a plan.
+
+    Unless it does without them, the rows of all loops have to be known before the first one.
+    """
+
+    def widest(subject: Subject) -> list[Plan]:
+        for wider in _wider(subject):
+            plans = maker(wider) if not by_rows or rows_of(wider) is not None else []
+            if plans:
+                _take_over(subject, wider)
+                return plans
+        return maker(subject)
+
+    return widest
+
+
+def _wider(subject: Subject) -> Iterator[Subject]:
+    """The same in the terms of each loop around its own, the outermost first."""
+    spot, loop = subject.loop_spot, subject.loop
+    if spot is None or not subject.local or not isinstance(loop, LOOPS):
+        return
+    if subject.group.fingerprint.kind != "select":
+        return
+    for around in reversed(subject.case.loops(spot.at(loop))):
+        case = replace(subject.case, taken=set(subject.case.taken), rows=dict(subject.case.rows))
+        taken, conversions = set(subject.taken), dict(subject.conversions)
+        wider = Subject(case, subject.candidate, taken, conversions, around)
+        if not meanwhile.is_written(wider):
+            yield wider
+
+
+def _take_over(subject: Subject, wider: Subject) -> None:
+    """The names that the plan of another subject has given."""
+    subject.taken |= wider.taken
+    subject.conversions.update(wider.conversions)
+    subject.case.taken |= wider.case.taken
+    subject.case.rows.update(wider.case.rows)
+
+
+# -- what is left ----------------------------------------------------------------------
+
+
+def told_honestly(plan: Plan, subject: Subject) -> Plan:
+    """``plan`` with the queries that it leaves where its own loop stands in another."""
+    spot = subject.loop_spot
+    if not plan.place.startswith(_AROUND) or spot is None or plan.file != spot.tree.file:
+        return plan
+    loop = next((one for one in spot.tree.nodes_on(plan.line) if isinstance(one, LOOPS)), None)
+    around = _around(subject, spot, loop) if loop is not None else []
+    if loop is None or not around:
+        return plan
+    file, line = os.path.basename(around[0].tree.file), around[0].line
+    plan.costs = min(plan.costs * _turns(subject, spot.at(loop), around), subject.count)
+    plan.repeated = f"once for each turn of the loop at {file}:{line}"
+    return plan
+
+
+def _around(subject: Subject, spot: Spot, loop: ast.AST) -> list[Spot]:
+    """The loops that a loop stands in, the innermost first, with those that call its function."""
+    found = [spot.at(one) for one in subject.case.loops(spot.at(loop))]
+    below, caller = spot, spot.caller()
+    while caller is not None:
+        # Up to Python 3.11 a comprehension is called by the function that it stands in.
+        if not any(one is caller.node for one in [below.node, *below.tree.above(below.node)]):
+            found += [caller.at(one) for one in subject.case.loops(caller)]
+        below, caller = caller, caller.caller()
+    return [one for one in found if not isinstance(one.node, ast.While)]
+
+
+def _turns(subject: Subject, loop: Spot, around: list[Spot]) -> int:
+    """How often a loop was come to; where nothing tells, as often as the query was sent."""
+    times = 1
+    for one in around:
+        number = _length(one.node)
+        if number is None:
+            break
+        times *= number
+    else:
+        return times
+    return meanwhile.sent_from(subject, made_from(loop)) or subject.count
+
+
+def _length(loop: ast.AST) -> int | None:
+    """The turns of a loop over a literal."""
+    iterable = loop.iter if isinstance(loop, (ast.For, ast.AsyncFor)) else None
+    if not isinstance(iterable, (ast.List, ast.Tuple, ast.Set)):
+        return None
+    return (
+        None if any(isinstance(one, ast.Starred) for one in iterable.elts) else len(iterable.elts)
+    )

@@ -1,0 +1,88 @@
+"""Look-ups in a loop inside another, where one query before both does for all of them."""
+
+from django.db import connection
+from django.db.models import Count
+
+from tests.corpus.data import FIRST_KEY
+from tests.corpus.labels import healthy, loop
+from tests.corpus.models import Author, Chapter, Entry, Tag
+
+
+def twice(n):
+    return n * 2
+
+
+@loop("query-in-loop", turns=twice, origin="optional", assigned="optional")
+def count_per_row_of_each_row(n):
+    counts = []
+    for entry in Entry.objects.prefetch_related("chapter_set").order_by("pk"):  # origin
+        for chapter in entry.chapter_set.all():  # loop
+            counts.append(Tag.objects.filter(name=chapter.title).count())  # site
+    return counts
+
+
+@healthy(twin=count_per_row_of_each_row)
+def counts_before_both_loops(n):
+    entries = Entry.objects.prefetch_related("chapter_set").order_by("pk")
+    titles = [chapter.title for entry in entries for chapter in entry.chapter_set.all()]
+    named = Tag.objects.filter(name__in=titles).order_by().values_list("name")
+    counts = dict(named.annotate(Count("pk")))
+    return [
+        counts.get(chapter.title, 0) for entry in entries for chapter in entry.chapter_set.all()
+    ]
+
+
+@loop("query-in-loop", turns=twice, origin=False)
+def get_per_key_of_each_line(n):
+    names = []
+    for line in [f"{FIRST_KEY + i},{FIRST_KEY}" for i in range(n)]:
+        for pk in line.split(","):  # loop
+            names.append(Author.objects.get(pk=pk).name)  # site
+    return names
+
+
+@healthy(twin=get_per_key_of_each_line)
+def keys_of_all_lines_at_once(n):
+    lines = [f"{FIRST_KEY + i},{FIRST_KEY}" for i in range(n)]
+    authors = Author.objects.in_bulk(pk for line in lines for pk in line.split(","))
+    return [authors[int(pk)].name for line in lines for pk in line.split(",")]
+
+
+@loop("query-in-loop", turns=twice, origin="optional", assigned="optional")
+def exists_per_pair_of_two_loops(n):
+    found = []
+    for entry in Entry.objects.order_by("pk"):  # loop origin
+        for number in (1, 2):
+            found.append(Chapter.objects.filter(entry_id=entry.pk, number=number).exists())  # site
+    return found
+
+
+@healthy(twin=exists_per_pair_of_two_loops)
+def pairs_of_two_loops_at_once(n):
+    entries = list(Entry.objects.order_by("pk"))
+    wanted = Chapter.objects.filter(entry_id__in=[entry.pk for entry in entries])
+    known = set(wanted.values_list("entry_id", "number"))
+    return [(entry.pk, number) in known for entry in entries for number in (1, 2)]
+
+
+@loop("raw-sql-in-loop", turns=twice, origin=False)
+def cursor_per_row_of_each_row(n):
+    found = []
+    with connection.cursor() as cursor:
+        for entry in Entry.objects.prefetch_related("chapter_set").order_by("pk"):
+            for chapter in entry.chapter_set.all():  # loop
+                sql = "SELECT slug FROM corpus_entry WHERE id = %s"
+                cursor.execute(sql, [chapter.entry_id])  # site
+                found.append((chapter.title, cursor.fetchone()[0]))
+    return found
+
+
+@healthy(twin=cursor_per_row_of_each_row)
+def cursor_before_both_loops(n):
+    entries = Entry.objects.prefetch_related("chapter_set").order_by("pk")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id, slug FROM corpus_entry")
+        slugs = dict(cursor.fetchall())
+    return [
+        (chapter.title, slugs[entry.pk]) for entry in entries for chapter in entry.chapter_set.all()
+    ]
