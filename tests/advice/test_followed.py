@@ -16,7 +16,7 @@ from tests.advice.following import followed
 pytestmark = pytest.mark.django_db
 
 START = """
-import csv, json, re, uuid
+import csv, enum, json, re, uuid
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, models, transaction
 from django.http import QueryDict
@@ -107,6 +107,43 @@ def load(ids):
 
 def work():
     told.extend(load(**{"ids": [str(KEYS[0]), KEYS[1]]}))
+""",
+    "members_of_an_enum_that_are_text": """
+class Slug(str, enum.Enum):
+    FIRST = "a0"
+    SECOND = "a1"
+
+
+def load(slugs):
+    for slug in slugs:
+        told.append(Author.objects.get(slug=slug).name)
+        told.append(Entry.objects.filter(author__slug="a0", slug=slug.replace("a", "e")).count())
+
+
+def work():
+    load(**{"slugs": [Slug.FIRST, Slug.SECOND]})
+""",
+    "members_of_an_enum_of_numbers": """
+class Rating(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+def load(ratings):
+    return [Author.objects.filter(rating=rating).count() for rating in ratings]
+
+
+def work():
+    told.extend(load(**{"ratings": list(Rating)}))
+""",
+    "text_of_nobody_knows_what": """
+def load(slugs):
+    for slug in slugs:
+        told.append(Author.objects.filter(slug=slug).first())
+
+
+def work():
+    load(**{"slugs": ["a0", 7, None, KEYS[0], "a2"]})
 """,
     "uuids": """
 for key in [str(category.pk) for category in Category.objects.order_by("slug")]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -59,10 +59,10 @@ _BY_CALL: Final[dict[tuple[type | None, type], tuple[str, tuple[str, ...]]]] = {
     (str, Decimal): ("Decimal", ("from decimal import Decimal",)),
     (int, str): ("str", ()),
     (UUID, str): ("str", ()),
-    (None, str): ("str", ()),
 }
-#: Types of fields whose own conversion answers as the database does, whatever the key is.
-_BY_FIELD: Final = frozenset({int, float, Decimal, UUID, dt.date, bool})
+#: Types of fields whose own conversion answers as the database does, whatever the key is. That
+#: of text leaves a member of ``(str, Enum)`` as it is, of which ``str()`` makes ``Colour.RED``.
+_BY_FIELD: Final = frozenset({int, float, Decimal, UUID, dt.date, bool, str})
 _ERRORS: Final = ("TypeError", "ValueError", "ValidationError")
 
 
@@ -98,27 +98,32 @@ def _match(
     column: tuple[Any, Any, str],
     wanted: Kind,
 ) -> Match | None:
-    model, field, name = column
     if wanted.type is None:
         return None
-    if wanted.type is str and not is_exact(subject, field):
-        call, imports = _BY_CALL.get((given.type, str), ("", ()))
-        return Match(call, imports=imports, exact=False) if given.type is str or call else None
+    exact = wanted.type is not str or is_exact(subject, column[1])
     if given.type is wanted.type or (given.type, wanted.type) in _EQUAL:
-        return PLAIN
+        return Match(exact=exact)
     call, imports = _BY_CALL.get((given.type, wanted.type), ("", ()))
     caught = takes_invalid(subject, spot, node)
     if call and (not caught or call in {"int", "str"}):
         errors = () if call == "str" else ("ValueError",)
-        return Match(call, imports=imports, errors=errors, caught=caught)
+        return Match(call, imports=imports, errors=errors, caught=caught, exact=exact)
     if wanted.type not in _BY_FIELD:
         return None
+    return _by_field(subject, spot, column, Match(caught=caught, exact=exact))
+
+
+def _by_field(subject: Subject, spot: Spot, column: tuple[Any, Any, str], found: Match) -> Match:
+    """The key as the field itself hands it to the database."""
+    model, field, name = column
     if (model, name) not in subject.conversions:
         subject.conversions[model, name] = subject.fresh("to_key")
     to_key = subject.conversions[model, name]
     owner, imports = _owner(spot, model)
     statement = f"{to_key} = {owner}._meta.{_named(field, name)}.get_prep_value"
-    return Match(to_key, statement, imports, errors=_ERRORS, caught=caught)
+    # Whatever it is, there is a text for it.
+    errors = () if kind_of_field(field).type is str else _ERRORS
+    return replace(found, call=to_key, statement=statement, imports=imports, errors=errors)
 
 
 def _named(field: Any, name: str) -> str:
