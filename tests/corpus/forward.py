@@ -148,6 +148,24 @@ def forward_fk_of_rows_loaded_together(n):
 
 
 @loop("lazy-relation", relation="corpus.Entry.author")
+def forward_fk_of_an_assigned_key(n):
+    names = []
+    for entry in Entry.objects.select_related("author").order_by("pk"):  # loop origin
+        entry.author_id = entry.editor_id
+        names.append(entry.author.name)  # site
+    return names
+
+
+@healthy(twin=forward_fk_of_an_assigned_key)
+def forward_fk_of_an_assigned_object(n):
+    entries = list(Entry.objects.order_by("pk"))
+    authors = Author.objects.in_bulk([entry.editor_id for entry in entries])
+    for entry in entries:
+        entry.author = authors[entry.editor_id]
+    return [entry.author.name for entry in entries]
+
+
+@loop("lazy-relation", relation="corpus.Entry.author")
 def forward_fk_joined_to_another_relation(n):
     for entry in Entry.objects.select_related("editor"):  # loop origin
         entry.author.name  # site

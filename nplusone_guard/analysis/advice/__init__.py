@@ -15,6 +15,7 @@ from nplusone_guard.analysis.advice import (
     meanwhile,
     queries,
     raw,
+    reassigned,
     recursion,
     relations,
     rowwise,
@@ -156,7 +157,7 @@ def _walked(subject: Subject) -> list[Plan]:
 _Maker = Callable[[Subject], list[Plan]]
 
 _MAKERS: Final[dict[str, tuple[_Maker, ...]]] = {
-    "lazy-relation": (_walked, relations.plans, queries.plans, _by_keys),
+    "lazy-relation": (_walked, reassigned.plans, relations.plans, queries.plans, _by_keys),
     "deferred-field": (relations.deferred,),
     "query-in-loop": (
         _dumped,

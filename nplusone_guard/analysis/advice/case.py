@@ -83,6 +83,8 @@ class Case:
     groups: Sequence[Group] = ()
     #: The rows of its loops, by the loop's node, once they were asked for.
     rows: dict[int, Any] = field(default_factory=dict)
+    #: The plans for relations that the loop assigns, by the statement that does.
+    assigned: dict[int, Any] = field(default_factory=dict)
     #: The names that were given to rows.
     taken: set[str] = field(default_factory=set)
 

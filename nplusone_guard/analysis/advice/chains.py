@@ -149,6 +149,20 @@ def query_at(spot: Spot, operation: str, known: Known = NOTHING) -> Query | None
     return None
 
 
+def parent_spot(subject: Subject) -> Spot | None:
+    """The expression of the object that the relation is read on."""
+    spot, accessor = subject.spot, subject.facts.accessor
+    if spot is None:
+        return None
+    for node in ast.walk(spot.node):
+        if isinstance(node, ast.Attribute) and node.attr == accessor:
+            return spot.at(node.value)
+    query = query_at(spot, "filter")
+    if query is not None and query.value.parent is not None:
+        return spot.at(query.value.parent)
+    return None
+
+
 def _does(query: Query, operation: str) -> bool:
     terminal = query.terminal.name if query.terminal is not None else ""
     if operation in {"filter", "lazy", "prefetch"}:

@@ -119,7 +119,7 @@ def _by_field(subject: Subject, spot: Spot, column: tuple[Any, Any, str], found:
     if (model, name) not in subject.conversions:
         subject.conversions[model, name] = subject.fresh("to_key")
     to_key = subject.conversions[model, name]
-    owner, imports = _owner(spot, model)
+    owner, imports = owner_of(spot, model)
     statement = f"{to_key} = {owner}._meta.{_named(field, name)}.get_prep_value"
     # Whatever it is, there is a text for it.
     errors = () if kind_of_field(field).type is str else _ERRORS
@@ -132,7 +132,7 @@ def _named(field: Any, name: str) -> str:
     return f"get_field({quoted(field.name)})"
 
 
-def _owner(spot: Spot, model: Any) -> tuple[str, tuple[str, ...]]:
+def owner_of(spot: Spot, model: Any) -> tuple[str, tuple[str, ...]]:
     """The model as the file of the look-up can name it, and what that has to import."""
     name = str(model.__name__)
     known = spot.tree.global_value(name) is model

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Plan, Subject, before, replace
-from nplusone_guard.analysis.advice.chains import query_at
+from nplusone_guard.analysis.advice.chains import parent_spot
 from nplusone_guard.analysis.advice.declared import place_of
 from nplusone_guard.analysis.advice.feeds import Feed
 from nplusone_guard.analysis.advice.roots import Root, follow, root_of
@@ -80,20 +80,6 @@ def whole_iterator(feed: Feed) -> ast.Call | None:
     if not isinstance(call, ast.Call) or called(call) not in {"iterator", "aiterator"}:
         return None
     return None if call.args or call.keywords else call
-
-
-def parent_spot(subject: Subject) -> Spot | None:
-    """The expression of the object that the relation is read on."""
-    spot, accessor = subject.spot, subject.facts.accessor
-    if spot is None:
-        return None
-    for node in ast.walk(spot.node):
-        if isinstance(node, ast.Attribute) and node.attr == accessor:
-            return spot.at(node.value)
-    query = query_at(spot, "filter")
-    if query is not None and query.value.parent is not None:
-        return spot.at(query.value.parent)
-    return None
 
 
 def reading(subject: Subject) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nplusone_guard.analysis.advice import meta
+from nplusone_guard.analysis.advice.assignments import assigned
 from nplusone_guard.analysis.advice.case import Case, Parents, Subject, spot_of_group
 from nplusone_guard.analysis.advice.declared import CLASSES
 from nplusone_guard.analysis.advice.feeds import Feed, feeds
@@ -64,14 +65,19 @@ def root_of(subject: Subject, parent: Spot | None, parent_model: Any) -> Root | 
 
     ``parent`` is the expression of the object that the relation is read on.
     """
+    if assigned(subject, parent) is not None:
+        return None  # it came from elsewhere than the rows
     parents = _parents(subject)
     # What a framework hands to code of the user's was read by none of it.
     handed = parents is not None and _declared(parents.read) is not None
-    if parent is not None and not handed:
-        found = _by_source(parent, parent.node, (), 0)
-        if found is not None and _leads(found, parent_model):
-            return found
-    return _by_record(subject, parents, parent, parent_model)
+    found = root_by_source(parent, parent_model) if parent is not None and not handed else None
+    return found or _by_record(subject, parents, parent, parent_model)
+
+
+def root_by_source(parent: Spot, model: Any) -> Root | None:
+    """The root of what an expression yields, where the source shows it."""
+    found = _by_source(parent, parent.node, (), 0)
+    return found if found is not None and _leads(found, model) else None
 
 
 def _leads(root: Root, wanted: Any) -> bool:
