@@ -108,6 +108,26 @@ def load(ids):
 def work():
     told.extend(load(**{"ids": [str(KEYS[0]), KEYS[1]]}))
 """,
+    "a_function_of_ones_own_by_a_known_name": """
+def date(number):
+    return f"2024-01-0{number}"
+
+
+def work():
+    for number in range(1, 4):
+        told.append(Entry.objects.filter(created=date(number)).count())
+""",
+    "a_generator_of_ones_own_by_a_known_name": """
+def split(text):
+    for part in text.split(","):
+        yield part
+
+
+def work():
+    keys = split(GET["ids"])
+    for pk in keys:
+        told.append(Author.objects.get(pk=pk).name)
+""",
     "members_of_an_enum_that_are_text": """
 class Slug(str, enum.Enum):
     FIRST = "a0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import uuid
 from types import SimpleNamespace
 
 import pytest
@@ -20,7 +21,41 @@ from tests.corpus.models import Author, Entry
 LIST = ["1", "2"]
 
 
-def work(request, ids, number: int, many: list[int], **options):
+def count(rows):
+    return object()
+
+
+def title(row):
+    return object()
+
+
+def upper(text):
+    return text.upper()
+
+
+def split(text):
+    return object()
+
+
+class Parser:
+    def count(self): ...
+    def strip(self): ...
+    def split(self, text): ...
+
+
+class Reader(Parser):
+    pass
+
+
+PARSER = Parser()
+
+
+def work(request, ids, number: int, many: list[int], reader: Reader, format, **options):
+    import os.path
+    from os import getenv
+    from tests.advice.following import shown as slugify
+
+    parser = Parser()
     keys = []
     keys.append(request.GET["key"])
     empty = set()
@@ -66,6 +101,29 @@ KINDS = {
     "pk if number else amount": None,
     "amount or ''": str,
     "Entry.objects.count()": int,
+    "ids.count(7)": int,
+    "getenv('x')": str,
+    "os.getenv('x')": str,
+    "os.path.join('x', 'y')": str,
+    "uuid.uuid4()": "UUID",
+    "'-'.join(keys)": str,
+    "str.lower(amount)": None,
+    # The user's own, by names that others have as well.
+    "count(ids)": None,
+    "title(author)": None,
+    "upper('a')": str,
+    "split(amount)[0]": None,
+    "format(number)": None,
+    "slugify(amount)": None,
+    "author.title()": None,
+    "author.count()": None,
+    "PARSER.count()": None,
+    "parser.strip()": None,
+    "parser.split(amount)[0]": None,
+    "Parser().strip()": None,
+    "reader.count()": None,
+    "ids.hash()": None,
+    "nobody.knows.strip()": str,
 }
 
 ITEMS = {
@@ -75,6 +133,13 @@ ITEMS = {
     "ids": None,
     "many": int,
     "range(3)": int,
+    "split(amount)": None,
+    "parser.split(amount)": None,
+    "map(str, ids)": str,
+    "map(uuid.UUID, ids)": uuid.UUID,
+    "map(str.strip, ids)": str,
+    "map(title, ids)": None,
+    "map(count, ids)": None,
     "request.GET.getlist('x')": str,
     "amount.split(',')": str,
     "map(int, keys)": int,

@@ -16,6 +16,14 @@ from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from nplusone_guard.analysis.advice import meta
+from nplusone_guard.analysis.advice.callables import (
+    function_called,
+    is_method_of_text,
+    known_call,
+    method_called,
+    resolved,
+    type_called,
+)
 from nplusone_guard.analysis.advice.functions import returned
 from nplusone_guard.analysis.advice.trees import (
     COMPREHENSIONS,
@@ -51,21 +59,25 @@ NUMBER: Final = Kind(int)
 #: Types whose values are told apart; a date and time is a date, too, so it comes first.
 _TYPES: Final = (bool, int, float, Decimal, UUID, str, dt.datetime, dt.date, dt.time, dt.timedelta)
 
-#: What makes a value of a type, by the name that it is called by.
-_MAKERS: Final[dict[str, type]] = {
-    **dict.fromkeys("int len ord hash count".split(), int),
+#: Classes that make values of their own; a date and time may lack its zone.
+_CLASSES: Final = frozenset({bool, int, float, Decimal, UUID, str, dt.date, dt.timedelta})
+#: What functions make: builtins, and those of the standard library and Django.
+_FUNCTIONS: Final[dict[str, type]] = {
+    **dict.fromkeys("len ord hash".split(), int),
     **dict.fromkeys(
-        "str repr input format chr hex slugify getenv getpass force_str smart_str strip lstrip "
-        "rstrip lower upper title capitalize casefold swapcase zfill ljust rjust join removeprefix "
-        "removesuffix decode isoformat strftime".split(),
+        "repr input format chr hex slugify getenv getpass force_str smart_str join".split(), str
+    ),
+    **dict.fromkeys("uuid1 uuid3 uuid4 uuid5".split(), UUID),
+}
+#: What methods make of texts, dates and querysets.
+_METHODS: Final[dict[str, type]] = {
+    "count": int,
+    **dict.fromkeys(
+        "strip lstrip rstrip lower upper title capitalize casefold swapcase zfill ljust rjust "
+        "join format hex removeprefix removesuffix decode isoformat strftime".split(),
         str,
     ),
-    **dict.fromkeys("UUID uuid1 uuid3 uuid4 uuid5".split(), UUID),
     "date": dt.date,
-    "timedelta": dt.timedelta,
-    "Decimal": Decimal,
-    "float": float,
-    "bool": bool,
 }
 #: What hands on one of the values of what it is called on.
 _OF_TEXTS: Final = frozenset("get pop setdefault replace group".split())
@@ -226,16 +238,26 @@ def _attribute(spot: Spot, node: ast.Attribute, depth: int) -> Kind:
 
 
 def _call(spot: Spot, node: ast.Call, depth: int) -> Kind:
-    name, method = called(node), isinstance(node.func, ast.Attribute)
-    if name in _OF_TEXTS and method:
+    function, method = function_called(spot, node.func), method_called(spot, node.func)
+    if method in _OF_TEXTS:
         return _of_texts(spot, node, depth)
-    if name == "next" and node.args:
+    if function == "next" and node.args:
         return kind_of_items(spot, node.args[0], (), depth)
-    if name in {"min", "max", "choice", "popleft"}:
+    if function in {"min", "max", "choice"}:
         return kind_of_items(spot, node.args[0], (), depth) if len(node.args) == 1 else UNKNOWN
-    if name in _MAKERS:
-        return Kind(_MAKERS[name])
+    made = _made(spot, node.func)
+    if made is not None:
+        return Kind(made)
     return _all(kind_of(one, one.node, depth + 3) for one in returned(spot, node))
+
+
+def _made(spot: Spot, function: ast.expr) -> type | None:
+    """``int``, ``uuid.UUID``, ``slugify``, ``text.strip``: what calling it gives."""
+    made = type_called(spot, function)
+    if made is not None:
+        return made if made in _CLASSES else None
+    found = _FUNCTIONS.get(function_called(spot, function))
+    return found or _METHODS.get(method_called(spot, function))
 
 
 def _of_texts(spot: Spot, node: ast.Call, depth: int) -> Kind:
@@ -287,9 +309,10 @@ def _kind_at(spot: Spot, node: ast.AST, at: _At, depth: int) -> Kind:
         return _at_name(spot, node, at, depth + 1)
     if isinstance(node, ast.Dict):
         return _all(kind_of(spot, one, depth + 1) for one in node.values)
-    if isinstance(node, ast.Call) and called(node) not in {*_TEXTS, *_PASSING, "range", "next"}:
+    name = known_call(spot, node) if isinstance(node, ast.Call) else ""
+    if isinstance(node, ast.Call) and name not in {*_TEXTS, *_PASSING, "range", "next"}:
         return UNKNOWN
-    if isinstance(node, ast.Call) and called(node) == "next" and node.args:
+    if isinstance(node, ast.Call) and name == "next" and node.args:
         return kind_of_items(spot, node.args[0], (at,), depth + 1)
     return kind_of_items(spot, node, (), depth + 1)
 
@@ -447,7 +470,7 @@ def _items_of_mapping(spot: Spot, node: ast.Dict, path: Path, depth: int) -> Kin
 
 
 def _items_of_call(spot: Spot, node: ast.Call, path: Path, depth: int) -> Kind:
-    name = called(node)
+    name = known_call(spot, node)
     reader = _CALLS.get(name)
     if reader is not None and (node.args or name in _WITHOUT_ARGUMENTS):
         return reader(spot, node, path, depth)
@@ -485,8 +508,10 @@ def _zipped(spot: Spot, node: ast.Call, path: Path, depth: int) -> Kind:
 
 
 def _mapped(spot: Spot, node: ast.Call, path: Path, depth: int) -> Kind:
-    made = getattr(node.args[0], "id", getattr(node.args[0], "attr", ""))
-    return Kind(_MAKERS[made]) if made in _MAKERS and not path else UNKNOWN
+    found = resolved(spot, node.args[0])
+    method = node.args[0].attr if isinstance(node.args[0], ast.Attribute) else ""
+    made = _METHODS.get(method) if is_method_of_text(found) else _made(spot, node.args[0])
+    return Kind(made) if made is not None and not path else UNKNOWN
 
 
 def _filtered(spot: Spot, node: ast.Call, path: Path, depth: int) -> Kind:
@@ -560,7 +585,8 @@ def _items_of_comprehension(spot: Spot, node: Any, path: Path, depth: int) -> Ki
 
 
 def _items_of_attribute(spot: Spot, node: ast.Attribute, path: Path, depth: int) -> Kind:
-    return TEXT if node.attr in _HELD_TEXTS else UNKNOWN
+    own = value_of(spot, node.value).kind == "object"
+    return TEXT if node.attr in _HELD_TEXTS and not own else UNKNOWN
 
 
 def _items_of_subscript(spot: Spot, node: ast.Subscript, path: Path, depth: int) -> Kind:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from types import ModuleType
 from typing import Final
 
+from nplusone_guard.analysis.advice.callables import known_call
 from nplusone_guard.analysis.advice.functions import returned
 from nplusone_guard.analysis.advice.trees import COMPREHENSIONS, Spot, binding_of, possible_bindings
 from nplusone_guard.analysis.advice.values import called, given_by_caller, value_of
@@ -33,7 +34,7 @@ def can_be_repeated(spot: Spot, node: ast.AST) -> bool:
     if isinstance(node, ast.Name):
         return _is_kept(spot, node)
     if isinstance(node, ast.Call):
-        return isinstance(node.func, ast.Name) and node.func.id == "range"
+        return known_call(spot, node) == "range"
     if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
         return not any(isinstance(one, ast.Starred) for one in node.elts)
     return isinstance(node, ast.Dict)
@@ -75,8 +76,8 @@ def _is_kept_name(spot: Spot, node: ast.Name, depth: int) -> bool:
 
 
 def _is_kept_call(spot: Spot, node: ast.Call, depth: int) -> bool:
-    name, kind = called(node), value_of(spot, node).kind
-    if name in _ONE_SHOT:
+    name, kind = known_call(spot, node), value_of(spot, node).kind
+    if called(node) in _ONE_SHOT:
         return False
     if name in _KEPT or kind in {"queryset", "related", "values", "raw", "dict", "rows"}:
         return True
@@ -146,7 +147,7 @@ def _runs_anew(spot: Spot, node: ast.expr) -> bool:
 
 def _call_runs_anew(spot: Spot, node: ast.Call) -> bool:
     """``text.split(",")``, ``re.findall("[0-9]+", text)``, ``sorted(keys)``, ``range(n)``."""
-    name = called(node)
+    name = known_call(spot, node)
     if name in _COPIES:
         return all(_runs_anew(spot, one) for one in node.args) and _are_same(spot, _named(node))
     if name == "range" or (name == "findall" and isinstance(node.func, ast.Attribute)):
@@ -181,7 +182,7 @@ def _is_same_part(spot: Spot, node: ast.AST) -> bool:
 
 def _call_is_same(spot: Spot, node: ast.Call) -> bool:
     """``request.GET.get("ids", "")``, ``text.split(",")``; not ``queue.get()``."""
-    name, function = called(node), node.func
+    name, function = known_call(spot, node), node.func
     given = [*node.args, *_named(node)]
     if isinstance(function, ast.Name):
         return name == "str" and _are_same(spot, given)
@@ -220,7 +221,7 @@ def is_collection(spot: Spot, node: ast.AST, depth: int = 0) -> bool:
     if isinstance(node, ast.Name):
         return _is_collection_by_name(spot, node, depth + 1)
     if isinstance(node, ast.Call):
-        return called(node) in _KEPT and value_of(spot, node).kind == "unknown"
+        return known_call(spot, node) in _KEPT and value_of(spot, node).kind == "unknown"
     parts = _parts(node)
     if parts:
         return all(is_collection(spot, one, depth + 1) for one in parts)

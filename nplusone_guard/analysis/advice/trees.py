@@ -90,6 +90,11 @@ class Tree:
                 yield one
             below = one
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the module of the file is at hand, with what its names stand for."""
+        return module_of(self.file) is not None
+
     def global_value(self, name: str) -> object:
         """What a name of the module is bound to now; ``None`` where it is not."""
         module = module_of(self.file)
