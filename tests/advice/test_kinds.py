@@ -107,7 +107,7 @@ KINDS = {
     "os.path.join('x', 'y')": str,
     "uuid.uuid4()": "UUID",
     "'-'.join(keys)": str,
-    "str.lower(amount)": None,
+    "str.lower(amount)": str,
     # The user's own, by names that others have as well.
     "count(ids)": None,
     "title(author)": None,

@@ -56,9 +56,9 @@ def method_called(spot: Spot, node: ast.expr) -> str:
     return "" if isinstance(holder, (ModuleType, type)) else node.attr
 
 
-def is_method_of_text(value: object) -> bool:
+def is_method_of_text(spot: Spot, node: ast.expr) -> bool:
     """``str.strip``, as ``map()`` takes it."""
-    return getattr(value, "__objclass__", None) is str
+    return getattr(resolved(spot, node), "__objclass__", None) is str
 
 
 def resolved(spot: Spot, node: ast.AST) -> Any:

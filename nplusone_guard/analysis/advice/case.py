@@ -176,7 +176,9 @@ class Subject:
         spot, loop = (self.spot if self.local else self.loop_spot), self.loop
         if spot is None or not isinstance(loop, LOOPS):
             return []
-        found = list(spot.tree.loops(spot.node))
+        found, own = list(spot.tree.loops(spot.node)), self.own_loop
+        if not spot.exact and isinstance(own, COMPREHENSIONS):
+            found = [own, *spot.tree.loops(own)]  # inside of the statement that the spot is
         lead = next((number for number, one in enumerate(found) if one is loop), -1)
         return [loop, *reversed(found[:lead])] if lead >= 0 else [loop]
 

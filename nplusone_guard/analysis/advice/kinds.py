@@ -21,7 +21,6 @@ from nplusone_guard.analysis.advice.callables import (
     is_method_of_text,
     known_call,
     method_called,
-    resolved,
     type_called,
 )
 from nplusone_guard.analysis.advice.functions import returned
@@ -252,10 +251,12 @@ def _call(spot: Spot, node: ast.Call, depth: int) -> Kind:
 
 
 def _made(spot: Spot, function: ast.expr) -> type | None:
-    """``int``, ``uuid.UUID``, ``slugify``, ``text.strip``: what calling it gives."""
+    """``int``, ``uuid.UUID``, ``slugify``, ``text.strip``, ``str.strip``: what calling it gives."""
     made = type_called(spot, function)
     if made is not None:
         return made if made in _CLASSES else None
+    if isinstance(function, ast.Attribute) and is_method_of_text(spot, function):
+        return _METHODS.get(function.attr)
     found = _FUNCTIONS.get(function_called(spot, function))
     return found or _METHODS.get(method_called(spot, function))
 
@@ -508,9 +509,7 @@ def _zipped(spot: Spot, node: ast.Call, path: Path, depth: int) -> Kind:
 
 
 def _mapped(spot: Spot, node: ast.Call, path: Path, depth: int) -> Kind:
-    found = resolved(spot, node.args[0])
-    method = node.args[0].attr if isinstance(node.args[0], ast.Attribute) else ""
-    made = _METHODS.get(method) if is_method_of_text(found) else _made(spot, node.args[0])
+    made = _made(spot, node.args[0])
     return Kind(made) if made is not None and not path else UNKNOWN
 
 

@@ -38,7 +38,7 @@ def outermost(maker: Maker, *, by_rows: bool = True) -> Maker:
 def _wider(subject: Subject) -> Iterator[Subject]:
     """The same in the terms of each loop around its own, the outermost first."""
     spot, loop = subject.loop_spot, subject.loop
-    if spot is None or not subject.local or not isinstance(loop, LOOPS):
+    if spot is None or not isinstance(loop, LOOPS):
         return
     if subject.group.fingerprint.kind != "select":
         return
@@ -46,7 +46,7 @@ def _wider(subject: Subject) -> Iterator[Subject]:
         case = replace(subject.case, taken=set(subject.case.taken), rows=dict(subject.case.rows))
         taken, conversions = set(subject.taken), dict(subject.conversions)
         wider = Subject(case, subject.candidate, taken, conversions, around)
-        if not meanwhile.is_written(wider):
+        if wider.local and not meanwhile.is_written(wider):
             yield wider
 
 
