@@ -74,6 +74,29 @@ for entry in Entry.objects.prefetch_related("chapter_set").order_by("pk"):
 entries = Entry.objects.prefetch_related("chapter_set").order_by("pk")
 told.extend(Tag.objects.filter(name=c.title).count() for e in entries for c in e.chapter_set.all())
 """,
+    "a_value_of_the_outer_turn": """
+for entry in Entry.objects.prefetch_related("chapter_set").order_by("pk"):
+    factor = entry.rating + 1
+    for chapter in entry.chapter_set.all():
+        told.append(Author.objects.filter(rating=factor * chapter.number).count())
+""",
+    "rows_that_are_sorted": """
+for entry in Entry.objects.prefetch_related("chapter_set").order_by("pk"):
+    for number, chapter in enumerate(sorted(entry.chapter_set.all(), key=lambda c: -c.number)):
+        told.append((number, Tag.objects.filter(name=chapter.title).count()))
+""",
+    "lines_that_are_used_up": """
+for line in iter([GET["ids"], GET["ids"]]):
+    for pk in line.split(","):
+        told.append(Author.objects.get(pk=pk).name)
+""",
+    "a_loop_that_ends_early": """
+for entry in Entry.objects.prefetch_related("chapter_set").order_by("pk"):
+    for chapter in entry.chapter_set.all():
+        if not Tag.objects.filter(name=chapter.title).exists():
+            told.append(chapter.title)
+            break
+""",
     "turns_that_are_left_out": """
 for entry in Entry.objects.prefetch_related("chapter_set").order_by("pk"):
     if entry.rating == 1:
@@ -117,6 +140,40 @@ for author in Author.objects.order_by("pk"):
     lines = iter(GET["ids"].split(","))
     for pk in lines:
         told.append(Author.objects.filter(pk=pk).count())
+""",
+    "rows_that_the_outer_loop_adds": """
+pending = []
+for author in Author.objects.order_by("pk"):
+    pending.append(author.slug)
+    for slug in pending:
+        told.append(Entry.objects.filter(author__slug="a0", slug=slug.replace("a", "e")).count())
+""",
+    "rows_that_are_handed_to_a_function": """
+def fill(rows, number):
+    rows.append(number)
+
+
+def work():
+    numbers = list(range(2))
+    for author in Author.objects.order_by("pk"):
+        fill(numbers, author.rating)
+        for number in numbers:
+            told.append(Entry.objects.filter(rating=number).count())
+""",
+    "rows_that_may_fail": """
+for text in [GET["ids"], None, GET["ids"]]:
+    try:
+        for pk in text.split(","):
+            told.append(Author.objects.get(pk=pk).name)
+    except AttributeError:
+        told.append("none")
+""",
+    "a_loop_that_counts": """
+number = 0
+while number < 3:
+    for slug in GET.getlist("slug"):
+        told.append(Author.objects.filter(slug=slug, rating__gt=number).count())
+    number += 1
 """,
     "a_table_that_is_written_meanwhile": """
 for author in Author.objects.order_by("pk"):

@@ -45,6 +45,23 @@ for entry in Entry.objects.order_by("pk"):
     entry.blog_id = FIRST_KEY + entry.rating % 2
     told.append((entry.blog.name, entry.blog.owner.name))
 """,
+    "two_relations_to_one_model": """
+for entry in Entry.objects.order_by("pk"):
+    entry.author_id = entry.editor_id
+    entry.editor_id = FIRST_KEY
+    told.append((entry.author.name, entry.editor.name))
+""",
+    "in_a_list_of_ones_own": """
+for entry in list(Entry.objects.order_by("pk")):
+    entry.author_id = entry.editor_id
+    told.append(entry.author.country_id)
+    entry.save()
+""",
+    "on_the_way_to_it": """
+for entry in Entry.objects.select_related("blog").order_by("pk"):
+    entry.blog.owner_id = FIRST_KEY
+    told.append(entry.blog.owner.name)
+""",
     "a_new_object": """
 for key in range(FIRST_KEY, FIRST_KEY + 3):
     entry = Entry(author_id=key)

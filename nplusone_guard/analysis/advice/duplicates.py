@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from typing import Final
 
 from nplusone_guard.analysis.advice import meanwhile, meta
 from nplusone_guard.analysis.advice.case import Plan, Subject, before, before_loop, replace
@@ -64,17 +63,11 @@ def _changes(spot: Spot, node: ast.Attribute | ast.Subscript, names: set[str]) -
         return True
     call = spot.tree.parents.get(node)
     method = node.attr if isinstance(node, ast.Attribute) and isinstance(call, ast.Call) else ""
-    return method in _CHANGING
+    return method in meanwhile.CHANGING
 
 
 def _name_of(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else ""
-
-
-_CHANGING: Final = frozenset(
-    "append extend insert pop popitem remove clear sort reverse add discard update setdefault "
-    "difference_update intersection_update symmetric_difference_update".split()
-)
 
 
 def _asks_otherwise(subject: Subject) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from nplusone_guard.analysis.advice.case import Subject
 from nplusone_guard.analysis.advice.trees import COMPREHENSIONS, FUNCTIONS, Spot, own_nodes
@@ -122,6 +123,42 @@ def _skips(loop: ast.AST, node: ast.AST) -> bool:
         isinstance(one, (ast.Continue, ast.Break, ast.Return, ast.Raise)) and one.lineno < place
         for one in own_nodes(loop)
     ) or any(isinstance(one, (ast.Break, ast.Return)) for one in own_nodes(loop))
+
+
+def is_changed(loop: ast.AST, node: ast.expr) -> bool:
+    """Whether a loop changes what an expression goes through, or hands it to who might."""
+    text = ast.unparse(node)
+    return any(
+        text == one or text.startswith((f"{one}.", f"{one}["))
+        for part in own_nodes(loop)
+        for one in _changed(part)
+    )
+
+
+def _changed(node: ast.AST) -> Iterator[str]:
+    """``rows`` of ``rows.append(…)``, ``rows[0] = …``, ``del rows[0]``, ``rows += …``, ``f(rows)``."""
+    if isinstance(node, ast.Call):
+        if isinstance(node.func, ast.Attribute) and node.func.attr in CHANGING:
+            yield ast.unparse(node.func.value)
+        if not (isinstance(node.func, ast.Name) and node.func.id in _LOOKING):
+            yield from (one.id for one in node.args if isinstance(one, ast.Name))
+    elif isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+        yield ast.unparse(node.value)
+    elif isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+        yield ast.unparse(node)
+    elif isinstance(node, ast.AugAssign):
+        yield ast.unparse(node.target)
+
+
+#: Methods that change what they are called on.
+CHANGING: Final = frozenset(
+    "append extend insert pop popitem remove clear sort reverse add discard update setdefault set "
+    "difference_update intersection_update symmetric_difference_update appendleft popleft".split()
+)
+#: Functions that only look at what they are given.
+_LOOKING: Final = frozenset(
+    "len list tuple set sorted enumerate zip reversed sum min max any all str repr print".split()
+)
 
 
 def is_tried(subject: Subject, call: ast.AST, spot: Spot | None = None) -> bool:

@@ -77,15 +77,19 @@ def told_honestly(plan: Plan, subject: Subject) -> Plan:
 
 
 def _around(subject: Subject, spot: Spot, loop: ast.AST) -> list[Spot]:
-    """The loops that a loop stands in, the innermost first, with those that call its function."""
+    """The loops that a loop stands in, the innermost first, with those that call its function.
+
+    A ``while`` that calls it may as well be one that tries again.
+    """
     found = [spot.at(one) for one in subject.case.loops(spot.at(loop))]
     below, caller = spot, spot.caller()
     while caller is not None:
         # Up to Python 3.11 a comprehension is called by the function that it stands in.
         if not any(one is caller.node for one in [below.node, *below.tree.above(below.node)]):
-            found += [caller.at(one) for one in subject.case.loops(caller)]
+            loops = subject.case.loops(caller)
+            found += [caller.at(one) for one in loops if not isinstance(one, ast.While)]
         below, caller = caller, caller.caller()
-    return [one for one in found if not isinstance(one.node, ast.While)]
+    return found
 
 
 def _turns(subject: Subject, loop: Spot, around: list[Spot]) -> int:

@@ -15,6 +15,7 @@ from nplusone_guard.analysis.advice.assignments import Assigned, assigned
 from nplusone_guard.analysis.advice.case import Plan, Subject, after
 from nplusone_guard.analysis.advice.chains import parent_spot
 from nplusone_guard.analysis.advice.matching import PLAIN, match, owner_of
+from nplusone_guard.analysis.advice.nesting import told_honestly
 from nplusone_guard.analysis.advice.relations import eager, quoted
 from nplusone_guard.analysis.advice.roots import root_by_source
 from nplusone_guard.analysis.advice.rows import inlined, may_fail, rows_of
@@ -71,6 +72,7 @@ def _made(subject: Subject, found: Assigned) -> Plan | None:
     if key is None or not alike or (skipped and may_fail(spot, found.value)):
         return None
     name = subject.fresh(meta.plural(target))
+    subject.case.taken.add(name)  # two relations may lead to one model
     model, imports = owner_of(spot, target)
     field = "" if column.primary_key else f", field_name={quoted(column.name)}"
     loaded = f"{model}.{meta.manager_name(target)}{_loading(subject, found, target)}"
@@ -79,6 +81,9 @@ def _made(subject: Subject, found: Assigned) -> Plan | None:
     new = f"if {attribute} in {name}:\n    {found.relation} = {name}[{attribute}]"
     steps = [after(spot, found.statement, new)]
     plan = rows.before_loop(statement, "", steps, kind="in_bulk", imports=imports)
+    plan = told_honestly(plan, subject)
+    # Other branches may assign it on another line.
+    plan.costs += subject.count - subject.group.count
     written = f"put {one_line(plan.expression)} {plan.place} {_at(subject, plan.line)}"
     over = f", loop over {plan.over}" if plan.over else ""
     line = found.statement.lineno

@@ -18,6 +18,7 @@ _KEPT: Final = frozenset(
     "split rsplit splitlines getlist findall readlines keys items range sorted list set tuple "
     "dict frozenset deque sample fromkeys".split()
 )
+_LISTS: Final = frozenset("list sorted split rsplit splitlines getlist findall readlines".split())
 _ONE_SHOT: Final = frozenset("map filter zip iter enumerate reversed iterator aiterator".split())
 #: Methods that give the same each time, and use nothing up.
 _SAME: Final = frozenset(
@@ -26,6 +27,7 @@ _SAME: Final = frozenset(
 )
 #: Functions that do, if what they go through does.
 _COPIES: Final = frozenset("list set tuple dict frozenset sorted deque fromkeys".split())
+_PAIRS: Final = frozenset({"enumerate", "zip", "reversed"})
 _FROM_QUERIES: Final = frozenset("queryset related raw rows values dict object".split())
 
 
@@ -100,6 +102,9 @@ def can_be_written_twice(spot: Spot, node: ast.expr, *, loaded: bool = False) ->
         return _is_kept(spot, node)
     if loaded and _is_of_object(spot, node):
         return True
+    if loaded and isinstance(node, ast.Call) and known_call(spot, node) in _COPIES | _PAIRS:
+        given = all(can_be_written_twice(spot, one, loaded=True) for one in node.args)
+        return given and _are_same(spot, _named(node))
     asks = any(
         isinstance(one, ast.expr) and value_of(spot, one).kind in _FROM_QUERIES
         for one in ast.walk(node)
@@ -209,6 +214,13 @@ def _holds_no_iterator(spot: Spot, node: ast.expr) -> bool:
         or (isinstance(one, ast.Call) and called(one) in _ONE_SHOT)
         for one in (ast.walk(held) if held is not None else ())
     )
+
+
+def makes_list(spot: Spot, node: ast.AST) -> bool:
+    """Whether it is a new list each time, which needs no copy to be kept."""
+    if isinstance(node, ast.Call):
+        return known_call(spot, node) in _LISTS
+    return isinstance(node, (ast.List, ast.ListComp))
 
 
 # -- as it is --------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from nplusone_guard.analysis.advice.repeating import (
     can_be_written_twice,
     is_collection,
     is_related,
+    makes_list,
 )
 from nplusone_guard.analysis.advice.trees import (
     COMPREHENSIONS,
@@ -146,7 +147,11 @@ def _inside(subject: Subject, rows: Rows, part: _Part) -> Rows | None:
         return None
     if not all(can_be_written_twice(spot, one, loaded=True) for one in made):
         return None
-    skipped = loop is not rows.loop and meanwhile.is_conditional(subject, spot, loop)
+    if any(meanwhile.is_changed(rows.loop, one) for one in made):
+        return None
+    skipped = loop is not rows.loop and (
+        meanwhile.is_conditional(subject, spot, loop) or meanwhile.is_tried(subject, loop, spot)
+    )
     if skipped and any(may_fail(spot, one) and not is_related(spot, one) for one in made):
         return None
     return replaced(
@@ -190,7 +195,7 @@ def _named(
         base, queryset = _base(spot, iterable)
         name = subject.fresh(_plural(subject, spot, base))
         subject.case.taken.add(name)
-        made = queryset or isinstance(base, (ast.List, ast.ListComp))
+        made = queryset or makes_list(spot, base)
         value = ast.unparse(base) if made else f"list({given})"
         steps = [before(spot, loop, f"{name} = {value}"), replace(spot, name, iterable)]
         given = name
