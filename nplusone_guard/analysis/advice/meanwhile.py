@@ -127,27 +127,32 @@ def _skips(loop: ast.AST, node: ast.AST) -> bool:
 
 def is_changed(loop: ast.AST, node: ast.expr) -> bool:
     """Whether a loop changes what an expression goes through, or hands it to who might."""
-    text = ast.unparse(node)
-    return any(
-        text == one or text.startswith((f"{one}.", f"{one}["))
-        for part in own_nodes(loop)
-        for one in _changed(part)
+    text, parts = ast.unparse(node), list(own_nodes(loop))
+    changed = {one for part in parts for one in _changed(part)}
+    handed = {one.id for part in parts for one in _handed(part)}
+    return any(text == one or text.startswith((f"{one}.", f"{one}[")) for one in changed) or any(
+        text == one or text.startswith(f"{one}[") for one in handed
     )
 
 
 def _changed(node: ast.AST) -> Iterator[str]:
-    """``rows`` of ``rows.append(…)``, ``rows[0] = …``, ``del rows[0]``, ``rows += …``, ``f(rows)``."""
+    """``rows`` of ``rows.append(…)``, ``rows[0] = …``, ``del rows[0]``, ``rows += …``."""
     if isinstance(node, ast.Call):
         if isinstance(node.func, ast.Attribute) and node.func.attr in CHANGING:
             yield ast.unparse(node.func.value)
-        if not (isinstance(node.func, ast.Name) and node.func.id in _LOOKING):
-            yield from (one.id for one in node.args if isinstance(one, ast.Name))
     elif isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
         yield ast.unparse(node.value)
     elif isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
         yield ast.unparse(node)
     elif isinstance(node, ast.AugAssign):
         yield ast.unparse(node.target)
+
+
+def _handed(node: ast.AST) -> list[ast.Name]:
+    """``fill(rows)``."""
+    given = node.args if isinstance(node, ast.Call) else []
+    looking = isinstance(node, ast.Call) and getattr(node.func, "id", "") in _LOOKING
+    return [one for one in given if isinstance(one, ast.Name) and not looking]
 
 
 #: Methods that change what they are called on.

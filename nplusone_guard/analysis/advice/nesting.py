@@ -11,7 +11,7 @@ from typing import Final
 from nplusone_guard.analysis.advice import meanwhile
 from nplusone_guard.analysis.advice.case import Plan, Subject
 from nplusone_guard.analysis.advice.rows import made_from, rows_of
-from nplusone_guard.analysis.advice.trees import LOOPS, Spot
+from nplusone_guard.analysis.advice.trees import LOOPS, Spot, binding_of
 
 Maker = Callable[[Subject], list[Plan]]
 
@@ -102,7 +102,18 @@ def _turns(subject: Subject, loop: Spot, around: list[Spot]) -> int:
         times *= number
     else:
         return times
-    return meanwhile.sent_from(subject, made_from(loop)) or subject.count
+    asked = meanwhile.sent_from(subject, made_from(loop)) if _is_made_anew(loop) else 0
+    return asked or subject.count
+
+
+def _is_made_anew(loop: Spot) -> bool:
+    """Whether a loop runs over rows of its own each time it is come to."""
+    tree, iterable = loop.tree, getattr(loop.node, "iter", None)
+    if not isinstance(iterable, ast.Name):
+        return iterable is not None
+    bound, around = binding_of(tree, iterable.id, iterable), next(tree.loops(loop.node), None)
+    value = bound.value if bound is not None and bound.how == "value" else None
+    return value is not None and any(one is around for one in tree.above(value))
 
 
 def _length(loop: ast.AST) -> int | None:

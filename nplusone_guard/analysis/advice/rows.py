@@ -164,19 +164,16 @@ def _inside(subject: Subject, rows: Rows, part: _Part) -> Rows | None:
 
 
 def made_from(loop: Spot, iterable: ast.expr | None = None) -> list[ast.expr]:
-    """What a loop runs over, with what the names in it are given by the loop around it."""
+    """What a loop runs over, with what the names in it are given by the loops around it."""
     tree, iterable = loop.tree, iterable or getattr(loop.node, "iter", None)
-    around = next(tree.loops(loop.node), None)
+    around = {id(one) for one in tree.loops(loop.node)}
     made = [iterable] if iterable is not None else []
     for one in made:  # which grows meanwhile
         for name in (node for node in ast.walk(one) if isinstance(node, ast.Name)):
             bound = binding_of(tree, name.id, name)
             value = bound.value if bound is not None and bound.how == "value" else None
-            if (
-                value is not None
-                and any(one is around for one in tree.above(value))
-                and value not in made
-            ):
+            inside = value is not None and around & {id(above) for above in tree.above(value)}
+            if value is not None and inside and value not in made:
                 made.append(value)
     return made
 
