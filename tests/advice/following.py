@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +13,7 @@ import pytest
 from django.apps import apps
 from django.db import transaction
 
+from nplusone_guard.analysis.findings import Step
 from nplusone_guard.guard import watch
 from tests.advice.applying import plain
 from tests.advice.editing import edited
@@ -93,3 +95,29 @@ def followed(
         source = edited(source, options[0].steps, options[0].imports)
         last = shown(load(folder, f"{name}_{number}", source, monkeypatch), size)
     return first, last
+
+
+def said(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, source: str, size: int = 3
+) -> tuple[Shown, Shown | None]:
+    """A module as it stands, and changed as the sentence of its first finding says.
+
+    ``None`` where that puts nothing before a loop.
+    """
+    before, _ = followed(folder, monkeypatch, f"{name}_before", source, size, rounds=0)
+    advice = before.findings[0].advice
+    option = advice.options[0] if advice.options else None
+    if option is None or f"before the loop at {name}_before_0.py:{option.line}" not in advice.text:
+        return before, None
+    changed = edited(source, _in_words(option, advice.text), option.imports)
+    return before, shown(load(folder, f"{name}_after", changed, monkeypatch), size)
+
+
+def _in_words(option: Any, text: str) -> list[Step]:
+    """The edits of an option as its sentence tells them: what it says to write, and no more."""
+    over = re.search(r", (?:and )?loop over (\w+)", text)
+    inserted = [one for one in option.steps if one.action == "insert-before"]
+    named = {one.new.partition(" = ")[0] for one in inserted} - {over[1] if over else ""}
+    told = Step("insert-before", option.file, option.line, "", option.expression)
+    kept = [one for one in option.steps if one not in inserted and one.new not in named]
+    return [told, *kept]

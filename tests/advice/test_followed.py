@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 
 from nplusone_guard.report.text import render_finding
-from tests.advice.following import followed
+from tests.advice.following import followed, said
 
 pytestmark = pytest.mark.django_db
 
@@ -107,6 +107,11 @@ def load(ids):
 
 def work():
     told.extend(load(**{"ids": [str(KEYS[0]), KEYS[1]]}))
+""",
+    "two_look_ups_of_one_model": """
+for slug in GET.getlist("slug"):
+    told.append(Author.objects.get(slug=slug).name)
+    told.append(Author.objects.filter(rating__gt=1, slug=slug).first())
 """,
     "a_function_of_ones_own_by_a_known_name": """
 def date(number):
@@ -491,6 +496,16 @@ def test_words_where_one_query_is_not_the_same(name, tmp_path, monkeypatch) -> N
     assert before.findings
     assert before.findings[0].advice.text
     assert after is None
+
+
+@pytest.mark.parametrize("name", FOLLOWED)
+def test_the_sentence_alone_leads_to_the_same(name, tmp_path, monkeypatch) -> None:
+    before, after = said(tmp_path, monkeypatch, f"said_{name}", source(FOLLOWED[name]))
+    if after is None:
+        pytest.skip("nothing goes before the loop")
+    assert (after.result, after.stored) == (before.result, before.stored)
+    claimed = before.findings[0].advice.saves
+    assert before.queries - after.queries >= claimed - (name in ASKING_STILL)
 
 
 # --- collations ---------------------------------------------------------------------------

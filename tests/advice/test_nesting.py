@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.advice.following import followed
+from tests.advice.following import followed, said
 from tests.advice.test_followed import source
 
 pytestmark = pytest.mark.django_db
@@ -228,6 +228,15 @@ def test_followed_they_are_no_loop_of_any_size(name, tmp_path, monkeypatch) -> N
     assert few is not None
     assert more is not None
     assert few.queries == more.queries
+
+
+@pytest.mark.parametrize("name", [*BEFORE_ALL, *IN_EACH_TURN])
+def test_the_sentence_alone_leads_to_the_same(name, tmp_path, monkeypatch) -> None:
+    text = source((BEFORE_ALL | IN_EACH_TURN)[name])
+    before, after = said(tmp_path, monkeypatch, f"said_{name}", text)
+    if after is None:
+        pytest.skip("nothing goes before the loop")
+    assert (after.result, after.stored) == (before.result, before.stored)
 
 
 @pytest.mark.parametrize("name", IN_EACH_TURN)

@@ -192,7 +192,8 @@ def _merged(case: Case, chosen: Sequence[tuple[Subject, Plan]]) -> _Told | None:
     )
     covered = sum(subject.count for subject, _ in chosen)
     saves = covered - sum(plan.costs for _, plan in chosen)
-    expression = calls or main.expression
+    beside = [pair for pair in chosen if _goes_beside(pair[1], main)]
+    expression = calls or _statements([plan for _, plan in beside]) or main.expression
     option = Option(
         kind=main.kind,
         file=main.file,
@@ -205,7 +206,27 @@ def _merged(case: Case, chosen: Sequence[tuple[Subject, Plan]]) -> _Told | None:
         of=case.total,
         loses=main.loses,
     )
-    return option, replace(main, also=_other_reads(chosen))
+    told = replace(main, also=_other_reads(beside or chosen))
+    for _, plan in beside:
+        told.over, told.catches = told.over or plan.over, told.catches or plan.catches
+    return option, told
+
+
+def _goes_beside(plan: Plan, main: Plan) -> bool:
+    """Whether what a plan writes goes before the same loop."""
+    places = {(one.place, one.file, one.line) for one in (plan, main)}
+    alike = len(places) == 1 and not plan.text and not main.text
+    return alike and main.place.startswith("before the loop")
+
+
+def _statements(plans: Sequence[Plan]) -> str:
+    """What several plans write before one loop, whose rows get their name once."""
+    told: list[str] = []
+    for plan in plans:
+        naming, _, rest = plan.expression.partition("\n")
+        named = plan.over and any(one.startswith(f"{naming}\n") for one in told)
+        told.append(rest if named else plan.expression)
+    return "\n".join(dict.fromkeys(told))
 
 
 def _conflict(steps: Sequence[Step]) -> bool:
@@ -311,7 +332,7 @@ def _sentence(case: Case, told: _Told) -> str:
     else:
         text = f"put {expression} {plan.place} {where}"
     changed = [read] if read and _changes(case, option) else []
-    if any(plan.also) and plan.place.startswith("to "):
+    if plan.place.startswith(("to ", "before the loop")):
         changed += map(one_line, plan.also)
     reads = " and ".join(one for one in changed if one not in text)
     more = {"loop over": plan.over, "read": reads, "catch": plan.catches}

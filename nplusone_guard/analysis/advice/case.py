@@ -87,6 +87,8 @@ class Case:
     assigned: dict[int, Any] = field(default_factory=dict)
     #: The names that were given to rows.
     taken: set[str] = field(default_factory=set)
+    #: Names that stand alone, by the candidate that they were given to.
+    given: dict[str, Candidate] = field(default_factory=dict)
 
     @cached_property
     def subjects(self) -> list[Subject]:
@@ -258,13 +260,20 @@ class Subject:
         found = self.targets
         return found[0] if len(found) == 1 else "obj"
 
-    def fresh(self, wanted: str) -> str:
-        """A name for a new variable before the loop."""
-        spot = self.loop_spot or self.spot
+    def fresh(self, wanted: str, *, alone: bool = False) -> str:
+        """A name for a new variable before the loop.
+
+        Several statements of one write share the names of its plan; one that stands ``alone``
+        is given to no other candidate.
+        """
+        spot, given = self.loop_spot or self.spot, self.case.given
         if spot is None:
             return wanted
-        name = fresh(spot.tree, spot.node, wanted, self.taken | self.case.taken)
+        others = {name for name, one in given.items() if alone and one is not self.candidate}
+        name = fresh(spot.tree, spot.node, wanted, self.taken | self.case.taken | others)
         self.taken.add(name)
+        if alone:
+            given.setdefault(name, self.candidate)
         return name
 
 

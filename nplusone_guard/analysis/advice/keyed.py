@@ -162,7 +162,7 @@ class Lookup:
         return tuple(more)
 
     def named(self, wanted: str) -> str:
-        return self.subject.fresh(wanted)
+        return self.subject.fresh(wanted, alone=True)
 
 
 def _besides(query: Query, dropped: list[Condition]) -> tuple[Link, ...]:
@@ -239,7 +239,7 @@ def _lookup(
     if lookup.errors:
         if lookup.many or len(keys) > 1 or _would_rebind(rows):
             return None
-        lookup.valid = subject.fresh("keys")
+        lookup.valid = subject.fresh("keys", alone=True)
     return lookup
 
 
@@ -306,7 +306,7 @@ def _contained(subject: Subject, query: Query) -> list[Plan]:
         subject.varies(value) for link in query.body for value in link.values
     ):
         return []
-    name = subject.fresh(f"those_{meta.plural(query.model)}")
+    name = subject.fresh(f"those_{meta.plural(query.model)}", alone=True)
     rows = ast.unparse(query.root) + "".join(link.text for link in query.body)
     statement = f"{name} = set({rows})"
     read = f"{ast.unparse(terminal.args[0])} in {name}"
@@ -537,7 +537,7 @@ def _all_known(subject: Subject, query: Query) -> list[Plan]:
     match = _matched(subject, query, found[0])
     if match is None or not match.exact:
         return []
-    name = subject.fresh(f"known_{_plural(field)}")
+    name = subject.fresh(f"known_{_plural(field)}", alone=True)
     values = "".join(link.text for link in rest)
     statement = (
         f"{name} = set({ast.unparse(query.root)}{values}.values_list({quoted(field)}, flat=True))"
@@ -562,7 +562,7 @@ def _everything(
     match = _matched(subject, query, found[0])
     if match is None or not match.exact:
         return []
-    name = subject.fresh(f"{meta.plural(query.model)}_by_{field}")
+    name = subject.fresh(f"{meta.plural(query.model)}_by_{field}", alone=True)
     links = _besides(query, found)
     if any(subject.varies(value) for link in links for value in link.values):
         return []

@@ -117,7 +117,7 @@ def _by_field(subject: Subject, spot: Spot, column: tuple[Any, Any, str], found:
     """The key as the field itself hands it to the database."""
     model, field, name = column
     if (model, name) not in subject.conversions:
-        subject.conversions[model, name] = subject.fresh("to_key")
+        subject.conversions[model, name] = subject.fresh("to_key", alone=True)
     to_key = subject.conversions[model, name]
     owner, imports = owner_of(spot, model)
     statement = f"{to_key} = {owner}._meta.{_named(field, name)}.get_prep_value"

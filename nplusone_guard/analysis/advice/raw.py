@@ -222,8 +222,8 @@ def _raw(subject: Subject, keyed: Keyed, rows: Rows, keys: str) -> Plan | None:
         return None
     if not keyed.select.gives(keyed.name) or not keyed.select.takes_a_column:
         return None
-    name = subject.fresh(f"{meta.plural(model)}_by_{keyed.name}")
-    keys_name = subject.fresh("keys")
+    name = subject.fresh(f"{meta.plural(model)}_by_{keyed.name}", alone=True)
+    keys_name = subject.fresh("keys", alone=True)
     row = meta.snake(model.__name__)
     sent = f"{keyed.text(keys_name)}, {keyed.params(keys_name)}"
     text = (
@@ -257,7 +257,10 @@ def _selected(subject: Subject, keyed: Keyed, rows: Rows, keys: str) -> Plan | N
         return None
     if not _only_fetched(statement, around, cursor, fetches):
         return None
-    name, keys_name = subject.fresh(f"rows_by_{keyed.name}"), subject.fresh("keys")
+    name, keys_name = (
+        subject.fresh(f"rows_by_{keyed.name}", alone=True),
+        subject.fresh("keys", alone=True),
+    )
     at = keyed.select.behind_select
     tail = f"{keyed.tail} GROUP BY {column}" if missing else keyed.tail
     sql = keyed.text(keys_name, f"{keyed.head[:at]} {column},{keyed.head[at:]}", tail)
@@ -274,7 +277,7 @@ def _selected(subject: Subject, keyed: Keyed, rows: Rows, keys: str) -> Plan | N
     # ``IN ()`` is no SQL everywhere: without keys nothing is asked.
     inner = "\n".join(f"    {line}" for line in inner.split("\n"))
     text = f"{keys_name} = {keys}\n{name} = {{}}\nif {keys_name}:\n{inner}"
-    found = subject.fresh("found")
+    found = subject.fresh("found", alone=True)
     read = f"{found} = {name}.get({ast.unparse(keyed.key)}, {_rows_of(missing)})"
     steps = [Step("replace", statement.spot.tree.file, call.lineno, ast.unparse(call), read)]
     steps += [replace(statement.spot, _fetched(fetch, found), fetch) for fetch in fetches]

@@ -71,8 +71,7 @@ def _made(subject: Subject, found: Assigned) -> Plan | None:
     skipped = meanwhile.is_conditional(subject, spot, found.statement)
     if key is None or not alike or (skipped and may_fail(spot, found.value)):
         return None
-    name = subject.fresh(meta.plural(target))
-    subject.case.taken.add(name)  # two relations may lead to one model
+    name = subject.fresh(meta.plural(target), alone=True)
     model, imports = owner_of(spot, target)
     field = "" if column.primary_key else f", field_name={quoted(column.name)}"
     loaded = f"{model}.{meta.manager_name(target)}{_loading(subject, found, target)}"
