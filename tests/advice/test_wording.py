@@ -40,5 +40,14 @@ def test_several_statements_are_told_in_one_line():
     )
 
 
+def test_a_statement_behind_a_block_is_told_from_its_body():
+    code = (
+        "keys = []\nfor pk in pks:\n    with suppress(X):\n        keys.append(pk)\nrows = f(keys)"
+    )
+    assert one_line(code) == (
+        "keys = []; for pk in pks: with suppress(X): keys.append(pk); then rows = f(keys)"
+    )
+
+
 def test_a_call_over_several_lines_stays_a_call():
     assert one_line("f(\n    [a],\n    b=True,\n)") == "f([a], b=True)"

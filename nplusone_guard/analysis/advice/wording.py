@@ -22,7 +22,11 @@ def _requoted(match: re.Match[str]) -> str:
 
 
 def one_line(code: str) -> str:
-    """Several statements as one line of text."""
-    lines = [line.strip() for line in code.split("\n")]
-    text = "; ".join(filter(None, lines))
+    """Several statements as one line of text; what comes behind a block is told from its body."""
+    text, depth = "", 0
+    for line in filter(str.strip, code.split("\n")):
+        told, inner = line.strip(), len(line) - len(line.lstrip())
+        behind = inner < depth and told[0] not in ")]}"
+        text += ("; then " if behind else "; " if text else "") + told
+        depth = inner
     return re.sub(r"([:(\[{,]); ", r"\1 ", text).replace("( ", "(").replace(", )", ")")
