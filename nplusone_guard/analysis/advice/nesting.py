@@ -11,7 +11,8 @@ from typing import Final
 from nplusone_guard.analysis.advice import meanwhile
 from nplusone_guard.analysis.advice.case import Plan, Subject
 from nplusone_guard.analysis.advice.rows import made_from, rows_of
-from nplusone_guard.analysis.advice.trees import LOOPS, Spot, binding_of
+from nplusone_guard.analysis.advice.trees import LOOPS, Spot, binding_of, spot_of
+from nplusone_guard.analysis.turns import has_loop
 
 Maker = Callable[[Subject], list[Plan]]
 
@@ -82,14 +83,21 @@ def _around(subject: Subject, spot: Spot, loop: ast.AST) -> list[Spot]:
     A ``while`` that calls it may as well be one that tries again.
     """
     found = [spot.at(one) for one in subject.case.loops(spot.at(loop))]
-    below, caller = spot, spot.caller()
-    while caller is not None:
-        # Up to Python 3.11 a comprehension is called by the function that it stands in.
-        if not any(one is caller.node for one in [below.node, *below.tree.above(below.node)]):
+    below: Spot | None = spot
+    for number, (code, _) in enumerate(spot.callers):
+        # The source of most callers need not be read.
+        caller = spot_of(spot.callers[number:]) if has_loop(code) else None
+        if caller is not None and not _stands_in(below, caller.node):
             loops = subject.case.loops(caller)
             found += [caller.at(one) for one in loops if not isinstance(one, ast.While)]
-        below, caller = caller, caller.caller()
+        below = caller
     return found
+
+
+def _stands_in(below: Spot | None, node: ast.AST) -> bool:
+    """Whether a call is that of a comprehension by the function around it, up to Python 3.11."""
+    nodes = [below.node, *below.tree.above(below.node)] if below is not None else []
+    return any(one is node for one in nodes)
 
 
 def _turns(subject: Subject, loop: Spot, around: list[Spot]) -> int:
