@@ -20,12 +20,15 @@ from nplusone_guard.policy import RULES
 from nplusone_guard.report import places, records
 from nplusone_guard.report.session import SessionFinding
 
-SCHEMA_VERSION: Final = 1
+#: The first held ids that were made of the text of a statement; they are known as well.
+SCHEMA_VERSION: Final = 2
 
 #: What an update does with new findings and with stale entries.
 UpdateMode = Literal["all", "new-only", "prune"]
 UPDATE_MODES: Final[tuple[UpdateMode, ...]] = ("all", "new-only", "prune")
 
+#: After every day.
+_NEVER: Final = "~"
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -68,8 +71,11 @@ class Baseline:
         return any(entry.id == finding_id for entry in self.entries)
 
     def entry_of(self, finding: Finding) -> Entry | None:
-        """The entry that ``finding`` is known by: its own, or one of the whole loop."""
-        return _by_id(self.entries).get(finding.id)
+        """The entry that ``finding`` is known by: its own, or one of the whole loop.
+
+        Of several, which earlier releases told apart, the one that expires first.
+        """
+        return _first_to_expire(_met((finding.id, *finding.former_ids), _by_id(self.entries)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,8 @@ class Comparison:
     expired: tuple[tuple[SessionFinding, Entry], ...] = ()
     #: Entries that nothing was found for; empty after a run that did not collect everything.
     stale: tuple[Entry, ...] = ()
+    #: Entries that go by an id of an earlier release, which an update renews.
+    outdated: tuple[Entry, ...] = ()
 
     def fails(self, *, strict: bool = False) -> bool:
         """Whether a finding is new or expired or, where ``strict``, an entry is stale."""
@@ -103,14 +111,16 @@ def compare(
     not have been reached. An expired entry that nothing was found for is stale.
     """
     entries = _by_id(baseline)
-    found = list(findings)
-    met = [(each, entries[each.finding.id]) for each in found if each.finding.id in entries]
-    reached = {entry.id for _, entry in met}
+    found = [(each, _met(each.names, entries)) for each in findings]
+    met = [(each, entry) for each, all_of in found if (entry := _first_to_expire(all_of))]
+    reached = {entry.id for _, all_of in found for entry in all_of}
+    former = {name for each, _ in found for name in each.finding.former_ids}
     return Comparison(
-        new=tuple(each for each in found if each.finding.id not in entries),
+        new=tuple(each for each, all_of in found if not all_of),
         known=tuple(each for each, entry in met if not entry.expired(today)),
         expired=tuple((each, entry) for each, entry in met if entry.expired(today)),
         stale=tuple(each for each in baseline if each.id not in reached) if complete else (),
+        outdated=tuple(each for each in baseline if each.id in former),
     )
 
 
@@ -119,6 +129,15 @@ def _by_id(entries: Iterable[Entry]) -> dict[str, Entry]:
     entries = list(entries)
     others = {name: entry for entry in entries for name in entry.also}
     return others | {entry.id: entry for entry in entries}
+
+
+def _met(names: Iterable[str], known: Mapping[str, Entry]) -> list[Entry]:
+    """The entries of a finding, that of its own id first."""
+    return list({known[name].id: known[name] for name in names if name in known}.values())
+
+
+def _first_to_expire(entries: Iterable[Entry]) -> Entry | None:
+    return min(entries, key=lambda entry: entry.until or _NEVER, default=None)
 
 
 def update(
@@ -134,35 +153,72 @@ def update(
     ``new-only`` drops nothing and ``prune`` adds nothing. Entries that stay keep what
     people wrote in them, also a last day that has passed: whoever wants it moved moves
     it. The entry of a loop that is mended in part goes by what is left. After a run that
-    did not collect everything no entry is dropped.
+    did not collect everything no entry is dropped. Ids of earlier releases are renewed.
     """
-    found, known = list(findings), _by_id(baseline)
+    found = list(findings)
+    baseline = _united(baseline, found)
+    known = _by_id(baseline)
     met: dict[str, list[SessionFinding]] = {entry.id: [] for entry in baseline}
     for each in found:
-        if each.finding.id in known:
-            met[known[each.finding.id].id].append(each)
+        for entry in _met(each.names, known)[:1]:
+            met[entry.id].append(each)
     drops = complete and mode != "new-only"
     kept = [
         _renewed(entry, met[entry.id], mode, base_dir, drops=drops) if met[entry.id] else entry
         for entry in baseline
         if met[entry.id] or not drops
     ]
-    new = [each for each in found if each.finding.id not in known] if mode != "prune" else []
+    new = [each for each in found if not _met(each.names, known)] if mode != "prune" else []
     return _sorted([*kept, *(_entry([each], base_dir) for each in new)])
+
+
+def _united(baseline: Baseline, found: Iterable[SessionFinding]) -> Baseline:
+    """``baseline`` with one entry for what earlier releases told apart and is one by now."""
+    entries = {entry.id: entry for entry in baseline}
+    for each in found:
+        first, *others = [name for name in each.names if name in entries] or [""]
+        for other in others:
+            entries[first] = _both(entries[first], entries.pop(other))
+    return Baseline(tuple(entries.values()))
+
+
+def _both(one: Entry, other: Entry) -> Entry:
+    """Both as one that says all that people wrote, and expires when the first of them does."""
+    reasons = dict.fromkeys(entry.reason for entry in (one, other) if entry.reason)
+    until = min(entry.until or _NEVER for entry in (one, other))
+    also = {*one.also, *other.also} - {one.id, other.id}
+    return replace(
+        one,
+        reason="; ".join(reasons),
+        until="" if until == _NEVER else until,
+        also=tuple(sorted(also)),
+    )
 
 
 def _renewed(
     entry: Entry, met: list[SessionFinding], mode: UpdateMode, base_dir: str, *, drops: bool
 ) -> Entry:
     """``entry`` as what was ``met`` of its loop is known by."""
-    whole = any(each.finding.id == entry.id for each in met)
-    now = _entry(sorted(met, key=lambda each: each.finding.id != entry.id), base_dir)
-    also = {*now.also} if drops else {*now.also, *entry.also}
+    whole = any(entry.id in each.names for each in met)
+    now = _entry(sorted(met, key=lambda each: entry.id not in each.names), base_dir)
+    former = {name: other for each in met for name, other in _former_ids(each)}
+    also = {name for each in met for name in each.ids}
     if mode == "prune":
-        also &= {*entry.also}
-    if drops and not whole:
+        also = {name for name in also if not {*entry.also}.isdisjoint((name, *former[name]))}
+    if not drops:
+        also |= {*entry.also} - {other for others in former.values() for other in others}
+    if whole:
+        entry = replace(entry, id=now.id)
+    elif drops:
         entry = replace(now, test=entry.test, reason=entry.reason, until=entry.until)
     return replace(entry, also=tuple(sorted(also - {entry.id})))
+
+
+def _former_ids(found: SessionFinding) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """What earlier releases called the finding and each of its parts."""
+    finding = found.finding
+    yield from ((each.id, each.former_ids) for each in finding.statements)
+    yield finding.id, finding.former_ids
 
 
 def _entry(found: list[SessionFinding], base_dir: str) -> Entry:

@@ -359,17 +359,17 @@ def match(
     site: Site,
     loop: Site | None,
     relation: str,
-    finding_id: str,
+    ids: Collection[str],
     entry: IgnoreEntry | ignore,
     *,
     base_dir: str | None = None,
 ) -> bool:
-    """Whether every criterion that ``entry`` gives fits."""
+    """Whether every criterion that ``entry`` gives fits; ``ids`` are those of the finding."""
     if isinstance(entry, ignore):
         entry = entry.entry
     return (
         entry.rule in (None, rule)
-        and entry.finding in (None, finding_id)
+        and (entry.finding is None or entry.finding in ids)
         and (entry.field is None or _same_field(relation, entry.field))
         and (entry.path is None or _on_path(entry.path, site, loop, base_dir))
     )
@@ -398,7 +398,7 @@ def find_ignore(
     site: Site,
     loop: Site | None,
     relation: str,
-    finding_id: str,
+    ids: Collection[str],
     active: Iterable[object],
     policy: Policy,
 ) -> tuple[str, object] | None:
@@ -410,7 +410,7 @@ def find_ignore(
     comment = _comment_on(rule, site, loop)
     if comment is not None:
         return f"comment: {comment.reason}", comment
-    facts = (rule, site, loop, relation, finding_id)
+    facts = (rule, site, loop, relation, ids)
     for block in reversed(tuple(active)):
         if isinstance(block, ignore) and match(*facts, block, base_dir=policy.base_dir):
             _note_use(block)

@@ -120,6 +120,90 @@ def test_an_update_that_drops_nothing_drops_no_part(mode, complete):
     assert update(WHOLE, loop("c"), mode, base_dir="/work", complete=complete) == WHOLE
 
 
+# --- ids of earlier releases ----------------------------------------------------------------
+
+
+def renamed(name, *former, **facts):
+    """A finding that earlier releases called otherwise."""
+    return found(name, former_ids=former, **facts)
+
+
+def test_what_an_earlier_release_has_written_is_known():
+    old = Baseline((entry("old"), entry("of another")))
+    outcome = compare(old, renamed("now", "old"), today=TODAY, complete=True)
+    assert (ids(outcome.known), ids(outcome.new)) == (["now"], [])
+    assert (ids(outcome.outdated), ids(outcome.stale)) == (["old"], ["of another"])
+    assert old.entry_of(renamed("now", "old")[0].finding) == entry("old")
+    # An id of today is nobody's former one.
+    assert (
+        compare(
+            Baseline((entry("now"),)), renamed("now", "old"), today=TODAY, complete=True
+        ).outdated
+        == ()
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "complete"), [("all", True), ("all", False), ("new-only", True), ("prune", True)]
+)
+def test_an_update_renews_ids_and_keeps_what_people_wrote(mode, complete):
+    old = Baseline((entry("old", reason="legacy", until="2030-01-01", test="test_a"),))
+    updated = update(old, renamed("now", "old"), mode, base_dir="/work", complete=complete)
+    assert list(updated) == [replace(old.entries[0], id="now")]
+
+
+BOTH = Baseline(
+    (
+        entry("one", reason="legacy", until="2030-01-01"),
+        entry("other", reason="slow page", until="2029-01-01", also=("one", "part")),
+    )
+)
+
+
+@pytest.mark.parametrize("former", [("one", "other"), ("other", "one")])
+def test_two_that_are_one_by_now_are_both_known_and_become_one(former):
+    now = renamed("now", *former)
+    outcome = compare(BOTH, now, today=TODAY, complete=True)
+    assert (ids(outcome.known), outcome.stale) == (["now"], ())
+    (left,) = update(BOTH, now, "new-only", base_dir="/work", complete=True)
+    assert (left.id, left.until, left.also) == ("now", "2029-01-01", ("part",))
+    assert set(left.reason.split("; ")) == {"legacy", "slow page"}
+
+
+def test_of_two_that_are_one_by_now_the_first_to_expire_counts():
+    day = datetime.date(2029, 6, 1)
+    outcome = compare(BOTH, renamed("now", "one", "other"), today=day, complete=True)
+    assert [(one.finding.id, entry.id) for one, entry in outcome.expired] == [("now", "other")]
+
+
+def former_loop(*names):
+    """A loop whose statements earlier releases called by the same letters in upper case."""
+    statements = [statement(id=name, former_ids=(name.upper(),)) for name in names]
+    one = finding("lazy-relation", *statements, id=names[0], former_ids=(names[0].upper(),))
+    return session_of(report(one, name="tests/test_a.py::test_a")).findings
+
+
+FORMER = Baseline((entry("A", also=("B", "C"), reason="legacy"),))
+
+
+@pytest.mark.parametrize(
+    ("mode", "left", "after"),
+    [
+        ("all", "abc", ("a", ("b", "c"))),
+        ("prune", "abc", ("a", ("b", "c"))),
+        ("prune", "bc", ("b", ("c",))),
+        ("new-only", "bc", ("A", ("b", "c"))),
+        # What is new in the loop is not added, nor is what was mended forgotten.
+        ("prune", "abd", ("a", ("b",))),
+        ("new-only", "ab", ("a", ("C", "b"))),
+    ],
+)
+def test_the_parts_of_a_loop_are_renewed_with_it(mode, left, after):
+    assert not compare(FORMER, former_loop(*left), today=TODAY, complete=True).fails(strict=True)
+    (entry,) = update(FORMER, former_loop(*left), mode, base_dir="/work", complete=True)
+    assert (entry.id, entry.also, entry.reason) == (*after, "legacy")
+
+
 # --- updating -------------------------------------------------------------------------------
 
 OLD = Baseline((entry("gone"), entry("known", reason="legacy", until="2020-01-01")))
@@ -215,7 +299,7 @@ def test_the_file_has_one_finding_a_line_sorted_by_place():
     )
     assert dumps(Baseline(entries)) == textwrap.dedent("""\
         {
-          "schema_version": 1,
+          "schema_version": 2,
           "findings": [
             {"id": "c", "rule": "lazy-relation", "file": "a.py", "function": "index"},
             {"id": "a", "rule": "lazy-relation", "file": "b.py", "function": "a"},
@@ -224,7 +308,7 @@ def test_the_file_has_one_finding_a_line_sorted_by_place():
           ]
         }
     """)
-    assert dumps(Baseline()) == '{\n  "schema_version": 1,\n  "findings": []\n}\n'
+    assert dumps(Baseline()) == '{\n  "schema_version": 2,\n  "findings": []\n}\n'
 
 
 ENTRIES = st.builds(
@@ -289,9 +373,9 @@ def edited(**facts):
             f'/findings/0/rule is "lazy"; allowed: {", ".join(RULES)}',
         ),
         (
-            '{"schema_version": 2}',
+            '{"schema_version": 3}',
             (
-                "/schema_version is 2, but this release of nplusone-guard reads version 1; "
+                "/schema_version is 3, but this release of nplusone-guard reads version 2; "
                 "read it with a newer release"
             ),
         ),
@@ -299,7 +383,7 @@ def edited(**facts):
             edited(until="2027-01-31").replace('"id"', '"until": "2028-01-31", "id"'),
             'the key "until" stands twice; allowed: once in an object',
         ),
-        ("{}", "/schema_version is missing; allowed: 1"),
+        ("{}", "/schema_version is missing; allowed: 2"),
         ('{"schema_version": 1}', "/findings is missing; allowed: a list"),
         (
             '{"schema_version": 1, "findings": [], "finding": []}',

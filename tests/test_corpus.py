@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nplusone_guard.guard import watch
-from tests.corpus import checking
+from tests import settings
+from tests.corpus import checking, ids
 from tests.corpus.labels import Pattern, lines, patterns
 
 SIZES = (2, 5, 20)
@@ -54,6 +55,16 @@ def test_labels_are_true(pattern: Pattern) -> None:
         assert checking.most_common(more) >= 2
     if pattern.expected and pattern.plain:
         assert not checking.untrue_lines(pattern, few, more)
+
+
+@pytest.mark.database
+@pytest.mark.skipif(settings.TEST_DB == "sqlite", reason="what the others are held to")
+@pytest.mark.django_db(databases=["default", "other"])
+def test_findings_go_by_the_same_ids_on_every_engine() -> None:
+    here, there = ids.ids(), ids.ids_on_sqlite()
+    assert len(here) >= 110
+    other = {name: (here[name], there[name]) for name in here if here[name] != there[name]}
+    assert not other
 
 
 def test_every_loop_has_a_healthy_twin_below_it() -> None:

@@ -291,6 +291,7 @@ MATCHES = [
     ({"rule": "lazy-relation"}, True),
     ({"rule": "query-in-loop"}, False),
     ({"finding": "abc"}, True),
+    ({"finding": "old"}, True),  # what an earlier release called it
     ({"finding": "abd"}, False),
     ({"field": "shop.Book.author"}, True),
     ({"field": "shop.Book.*"}, True),
@@ -313,14 +314,14 @@ MATCHES = [
 def test_all_given_criteria_must_match(criteria, expected):
     entry = IgnoreEntry("because", **criteria)
     loop = site("/srv/app/shop/loops.py")
-    facts = ("lazy-relation", site(), loop, "shop.Book.author", "abc")
+    facts = ("lazy-relation", site(), loop, "shop.Book.author", ("abc", "old"))
     assert match(*facts, entry, base_dir="/srv/app") is expected
     assert match(*facts, entry, base_dir="/srv/app/") is expected
 
 
 def test_paths_are_relative_to_the_working_directory_by_default():
     inside = site(os.path.join(os.getcwd(), "shop", "views.py"))
-    assert match("lazy-relation", inside, None, "", "", IgnoreEntry("x", path="shop/views.py"))
+    assert match("lazy-relation", inside, None, "", (), IgnoreEntry("x", path="shop/views.py"))
 
 
 def test_a_comment_goes_before_a_block_before_the_settings(source):
@@ -333,20 +334,20 @@ def test_a_comment_goes_before_a_block_before_the_settings(source):
 
     def found(line, loop=None, active=()):
         loop = site(path, loop) if loop else None
-        return find_ignore("lazy-relation", site(path, line), loop, "", "", active, policy)
+        return find_ignore("lazy-relation", site(path, line), loop, "", (), active, policy)
 
     assert found(1, active=(outer,)) == ("comment: why not", comment_for(path, 1))
     assert found(2, loop=3, active=(outer,)) == ("comment: up", comment_for(path, 3))
     assert found(2, active=(outer, inner, other)) == ("ignore(): inner", inner)
     assert found(2, active=(outer, other)) == ("ignore(): outer", outer)
     assert found(2, active=(other,)) == ("settings: old shop", policy.ignores[0])
-    assert find_ignore("query-in-loop", site(path, 2), None, "", "", (), policy) is None
+    assert find_ignore("query-in-loop", site(path, 2), None, "", (), (), policy) is None
 
 
 def test_a_broken_comment_leaves_it_to_the_others(source):
     path = source("a()  # nplusone: ignore\n")
     policy = Policy(ignores=(IgnoreEntry("old shop", path=path),))
-    found = find_ignore("lazy-relation", site(path, 1), None, "", "", (), policy)
+    found = find_ignore("lazy-relation", site(path, 1), None, "", (), (), policy)
     assert found == ("settings: old shop", policy.ignores[0])
 
 
@@ -389,7 +390,7 @@ def test_entries_of_the_settings_are_counted_over_the_whole_process():
     policy = Policy(
         ignores=(IgnoreEntry("a", rule="lazy-relation"), IgnoreEntry("b", finding="abc"))
     )
-    find_ignore("lazy-relation", site(), None, "", "", (), policy)
+    find_ignore("lazy-relation", site(), None, "", (), (), policy)
     (found,) = unused_settings_ignores(policy)
     assert (found.where, found.text) == ("settings", "id='abc', reason='b'")
 

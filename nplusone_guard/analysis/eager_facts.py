@@ -25,7 +25,7 @@ def _fact(load: Load, scope: Scope) -> EagerLoad | None:
     shape = f"{load.method} {load.model} {load.lookup}"
     name = identity(RULE, shape, site, None, scope.policy.base_dir)
     relation = f"{load.model}.{load.lookup}"
-    if ignores.find_ignore(RULE, site, None, relation, name, (), scope.policy) is not None:
+    if ignores.find_ignore(RULE, site, None, relation, (name,), (), scope.policy) is not None:
         return None
     exempt = scope.policy.exempt
     if exempt is not None and exempt.why(scope, "", None, [site]):

@@ -52,6 +52,8 @@ class Statement:
     relation: str = ""
     #: The id of the finding once this statement is all that is left of its loop.
     id: str = ""
+    #: What earlier releases called that.
+    former_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +144,12 @@ class Finding:
     #: ``app.Model.field`` where the finding is about one relation or field.
     relation: str
     advice: Advice
-    #: Stable over edits above the line and over growth of the data.
+    #: Stable over edits above the line and over growth of the data; alike on all engines.
     id: str
     #: All the sites of a ``duplicate-query`` outside a loop; else empty.
     also_at: tuple[Site, ...] = ()
+    #: Ids that earlier releases gave it: baselines and ignores may still name them.
+    former_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

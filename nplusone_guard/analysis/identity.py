@@ -1,12 +1,42 @@
-"""What a finding goes by in baselines: the same after edits above it, and with more data."""
+"""What a finding goes by in baselines.
+
+It is the same after edits above it, with more data, and on every database engine.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
+from typing import NamedTuple
 
 from nplusone_guard.analysis.findings import Site
+from nplusone_guard.analysis.portable import portable
 from nplusone_guard.capture import codes
+
+
+class Names(NamedTuple):
+    """What one finding goes by."""
+
+    id: str
+    #: Ids that earlier releases gave it, so that what people have written down holds.
+    former: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return (self.id, *self.former)
+
+
+def names_of(
+    rule: str, shape: str, site: Site, loop: Site | None, base_dir: str | None, *, by_hand: bool
+) -> Names:
+    """The names of a finding whose statement has the ``shape`` of a fingerprint.
+
+    A statement that was written ``by_hand`` is told by its text, for only the ORM's can be
+    told by what they ask for.
+    """
+    name = identity(rule, shape if by_hand else portable(shape), site, loop, base_dir)
+    former = identity(rule, shape, site, loop, base_dir)
+    return Names(name, () if former == name else (former,))
 
 
 def identity(rule: str, shape: str, site: Site, loop: Site | None, base_dir: str | None) -> str:

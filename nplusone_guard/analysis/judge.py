@@ -18,7 +18,7 @@ from nplusone_guard.analysis.findings import (
     Statement,
     Verdicts,
 )
-from nplusone_guard.analysis.identity import identity
+from nplusone_guard.analysis.identity import Names, names_of
 from nplusone_guard.analysis.location import Location, call_site, exclusive, locate
 from nplusone_guard.analysis.merging import worst_first
 from nplusone_guard.analysis.suspects import DUPLICATES, Suspects
@@ -62,6 +62,7 @@ class Judge:
         self.used_ignores: list[object] = []
         self.reached: list[Site] = []
         self._locations: dict[int, Location] = {}
+        self._names: dict[object, Names] = {}
 
     def verdicts(self) -> Verdicts:
         """Everything the rules make of the scope, worst finding first."""
@@ -170,9 +171,9 @@ class Judge:
 
     def _ignored(self, group: Group, location: Location, rule: str) -> bool:
         relation = rules.facts_of(group).relation
-        name = self._identity(rule, group.fingerprint.text, location)
+        ids = self._names_of(rule, group, location).all
         found = ignores.find_ignore(
-            rule, location.site, location.loop, relation, name, group.ignores, self.policy
+            rule, location.site, location.loop, relation, ids, group.ignores, self.policy
         )
         if found is None:
             return False
@@ -201,6 +202,7 @@ class Judge:
 
         parents = origin.parents_of(self.scope, group, location)
         statements = tuple(map(self._statement, candidates))
+        names = self._names_of(rule, group, location)
         return Finding(
             rule=rule,
             severity=rules.severity_of(rule, group),
@@ -215,8 +217,9 @@ class Judge:
             origin=parents.origin if parents is not None else None,
             relation=main.relation,
             advice=self._advice(candidates, main, parents),
-            id=self._identity(rule, group.fingerprint.text, location),
+            id=names.id,
             also_at=self._sites(main.groups),
+            former_ids=names.former,
         )
 
     def _advice(
@@ -248,6 +251,7 @@ class Judge:
     def _statement(self, candidate: Candidate) -> Statement:
         group, groups = candidate.group, candidate.groups
         facts = rules.facts_of(group)
+        names = self._names_of(candidate.rule, group, candidate.location)
         return Statement(
             rule=candidate.rule,
             headline=group.fingerprint.headline,
@@ -261,7 +265,8 @@ class Judge:
             operation=facts.operation,
             model=facts.model,
             relation=facts.relation,
-            id=self._identity(candidate.rule, group.fingerprint.text, candidate.location),
+            id=names.id,
+            former_ids=names.former,
         )
 
     def _sites(self, groups: list[Group]) -> tuple[Site, ...]:
@@ -269,9 +274,19 @@ class Judge:
         sites = tuple(dict.fromkeys(self.location(group).site for group in groups))
         return sites if len(sites) > 1 else ()
 
-    def _identity(self, rule: str, shape: str, location: Location) -> str:
-        base_dir = self.policy.base_dir
-        return identity(rule, shape, location.site, location.loop, base_dir)
+    def _names_of(self, rule: str, group: Group, location: Location) -> Names:
+        key = (rule, id(group), location.loop)
+        known = self._names.get(key)
+        if known is None:
+            known = self._names[key] = names_of(
+                rule,
+                group.fingerprint.text,
+                location.site,
+                location.loop,
+                self.policy.base_dir,
+                by_hand=rules.facts_of(group).operation in rules.BY_HAND,
+            )
+        return known
 
     # --- duplicates ---------------------------------------------------------------------
 
@@ -303,6 +318,7 @@ class Judge:
         if self._exempt(candidate, location, times, main.fingerprint.headline):
             return None
         statement = self._statement(candidate)
+        names = self._names_of("duplicate-query", main, location)
         return Finding(
             rule="duplicate-query",
             severity=rules.severity_of("duplicate-query", main),
@@ -317,8 +333,9 @@ class Judge:
             origin=None,
             relation="",
             advice=self._advice([candidate], candidate, None),
-            id=self._identity("duplicate-query", main.fingerprint.text, location),
+            id=names.id,
             also_at=self._sites(groups),
+            former_ids=names.former,
         )
 
     def _shape(self, group: Group) -> Shape:

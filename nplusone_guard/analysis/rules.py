@@ -17,6 +17,9 @@ WRITE_OPERATIONS: Final = frozenset(
     "bulk_create bulk_update".split()
 )
 
+#: Operations whose SQL is the user's own.
+BY_HAND: Final = frozenset({"sql", "raw"})
+
 #: Operations that load one object, whatever their LIMIT.
 _ONE_ROW: Final = frozenset(
     {"get", "lazy", "deferred", "refresh_from_db", "get_or_create", "update_or_create"}

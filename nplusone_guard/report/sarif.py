@@ -25,7 +25,8 @@ SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 #: Stands for the repository, wherever it is checked out.
 ROOT: Final = "%SRCROOT%"
 #: Names what identifies a result; the version grows with how a finding's id is made.
-FINGERPRINT: Final = "nplusoneGuard/v1"
+FINGERPRINT: Final = "nplusoneGuard/v2"
+FORMER_FINGERPRINT: Final = "nplusoneGuard/v1"
 #: Scopes that a result names.
 MAX_SCOPES: Final = 20
 
@@ -86,10 +87,18 @@ def _result(entry: SessionFinding, base_dir: str) -> dict[str, Any]:
             {"id": number, **_location(site, base_dir), "message": {"text": _text(what)}}
             for number, (site, what) in enumerate(others, start=1)
         ],
-        "partialFingerprints": {FINGERPRINT: _plain(finding.id)},
+        "partialFingerprints": _fingerprints(finding),
         "occurrenceCount": max(len(entry.sightings), 1),
         "properties": _properties(entry, base_dir),
     }
+
+
+def _fingerprints(finding: Finding) -> dict[str, str]:
+    """The id, and for results of earlier releases what they called it."""
+    named = {FINGERPRINT: _plain(finding.id)}
+    if finding.former_ids:
+        named[FORMER_FINGERPRINT] = _plain(finding.former_ids[0])
+    return named
 
 
 def _rule_index(rule: str) -> Mapping[str, int]:

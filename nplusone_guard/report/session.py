@@ -82,6 +82,11 @@ class SessionFinding:
         return frozenset({self.finding.id, *filter(None, parts)})
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Its own id, and those that earlier releases gave it."""
+        return (self.finding.id, *self.finding.former_ids)
+
+    @property
     def saves(self) -> int:
         """Queries that the fix saves, in all these scopes together."""
         return sum(sighting.saves for sighting in self.sightings)
@@ -357,12 +362,14 @@ def _one(entries: list[SessionFinding]) -> SessionFinding:
         key=lambda sighting: sighting.scope,
         rank=lambda sighting: sighting.count,
     )
-    return SessionFinding(replace(worst, also_at=also), sightings)
+    # Statements that engines or earlier releases told apart may be one by now.
+    former = tuple(sorted({name for finding in findings for name in finding.former_ids}))
+    return SessionFinding(replace(worst, also_at=also, former_ids=former), sightings)
 
 
 def _severity(finding: Finding) -> tuple[bool, int, int, str]:
-    # What was joined before must weigh the same: also_at is what joining adds to.
-    alone = replace(finding, also_at=())
+    # What was joined before must weigh the same: these are what joining adds to.
+    alone = replace(finding, also_at=(), former_ids=())
     return finding.severity == "error", finding.advice.saves, finding.count, repr(alone)
 
 
@@ -408,12 +415,13 @@ class SessionDiff:
 def diff(old: SessionReport, new: SessionReport) -> SessionDiff:
     """The findings that came, went and stayed, by id, each list worst first.
 
-    A loop of several statements stays while one of them is left, whichever names it then.
+    A loop of several statements stays while one of them is left, whichever names it then,
+    and so does one that an earlier release has named.
     """
     before = {name for entry in old for name in entry.ids}
-    after = {entry.finding.id for entry in new}
+    after = {name for entry in new for name in entry.names}
     return SessionDiff(
-        new=tuple(entry for entry in new if entry.finding.id not in before),
+        new=tuple(entry for entry in new if before.isdisjoint(entry.names)),
         gone=tuple(entry for entry in old if entry.ids.isdisjoint(after)),
-        kept=tuple(entry for entry in new if entry.finding.id in before),
+        kept=tuple(entry for entry in new if not before.isdisjoint(entry.names)),
     )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 #: Stale entries that are named without ``-v``.
 MAX_STALE: Final = 20
-#: Columns of a line on the budgets.
+#: Columns of a line on what an update changes.
 MAX_LINE: Final = 80
 
 
@@ -180,6 +180,7 @@ class Outcome:
             yield from self._expired()
             if not self.update:
                 yield from self._stale(strict, verbose)
+                yield from _renewable(len(self.compared.outdated))
         if self.update != "all":
             yield from (f" over budget  {each}" for each in self.over)
         if not self.update:
@@ -211,8 +212,7 @@ class Outcome:
             does = facts[0][0] if len(facts) == 1 else "records all"
             told = f" budgets: {', '.join(fact for _, fact in facts)}"
             remedy = f"--nplusone-update-baseline {does}"
-            line = f"{told}; {remedy}"
-            yield from [line] if len(line) <= MAX_LINE else [told, f"   {remedy}"]
+            yield from _in_width(told, remedy)
 
     def _expired(self) -> Iterator[str]:
         for _, entry in self.compared.expired if self.compared is not None else ():
@@ -228,6 +228,20 @@ class Outcome:
         if self.stale:
             fails = ", which fails" if strict else ""
             yield f"   no longer found{fails}; --nplusone-update-baseline=prune removes them"
+
+
+def _renewable(count: int) -> Iterator[str]:
+    if count:
+        goes = "goes by an id" if count == 1 else "go by ids"
+        told = f"   {count:,} {goes} of an earlier release"
+        yield from _in_width(told, f"--nplusone-update-baseline renews {_them(count)}")
+
+
+def _in_width(told: str, remedy: str) -> Iterator[str]:
+    """Both on one line, or the remedy on a line below."""
+    line = f"{told}; {remedy}"
+    indent = len(told) - len(told.lstrip()) + 2
+    yield from [line] if len(line) <= MAX_LINE else [told, f"{' ' * indent}{remedy}"]
 
 
 def _them(count: int) -> str:

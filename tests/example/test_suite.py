@@ -10,11 +10,11 @@ import sys
 
 import pytest
 
-from tests.example.conftest import EXAMPLE, ROOT
+from tests.example.conftest import EXAMPLE, ROOT, new_database
 from tests.pytest_plugin.conftest import PLUGIN, is_installed
 
 
-def suite(*arguments, database, **environment):
+def suite(*arguments, url, **environment):
     """Run pytest in the example's folder, with the plugin, on a database of its own."""
     kept = {
         name: value
@@ -28,7 +28,7 @@ def suite(*arguments, database, **environment):
         env={
             **kept,
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "pytest_plugin")]),
-            "DATABASE_URL": f"sqlite:///{database}",
+            "DATABASE_URL": url,
             "COLUMNS": "100",
             **environment,
         },
@@ -40,8 +40,10 @@ def suite(*arguments, database, **environment):
     )
 
 
+@pytest.mark.database
 def test_as_it_is_it_passes_with_one_known_finding_and_one_ignored(tmp_path):
-    done = suite(database=tmp_path / "suite.sqlite3")
+    """On every engine, with one baseline."""
+    done = suite("--nplusone-strict", url=new_database(tmp_path, "suite"))
     assert done.returncode == 0, done.stdout
     assert "baseline nplusone-baseline.json: 1 known, 0 new" in done.stdout
     assert re.search(r"^ cleared: .*\b1 ignored", done.stdout, re.MULTILINE)
@@ -56,7 +58,9 @@ def test_the_known_finding_has_a_reason():
 @pytest.mark.parametrize("variant", ["claimed", "before"])
 def test_with_the_old_code_back_in_it_fails_and_names_the_loop(tmp_path, variant):
     done = suite(
-        "tests/test_wellness.py", database=tmp_path / "suite.sqlite3", WELLNESS_VARIANT=variant
+        "tests/test_wellness.py",
+        url=f"sqlite:///{tmp_path / 'suite.sqlite3'}",
+        WELLNESS_VARIANT=variant,
     )
     assert done.returncode == 1, done.stdout
     queries = {"before": 4, "claimed": 5}[variant]

@@ -24,7 +24,7 @@ MODULES = {
 #: As ``--nplusone-update-baseline`` writes it of these modules.
 BASELINE = """\
 {
-  "schema_version": 1,
+  "schema_version": 2,
   "findings": [
     {"id": "00d75d7a6ec5", "rule": "lazy-relation", "file": "shelf/reports.py", \
 "function": "names", "test": "test_names.py::test_names"},

@@ -25,7 +25,7 @@ FILES = "\n    nplusone_baseline = known.json\n    nplusone_budgets = queries.js
 
 KNOWN = """\
 {
-  "schema_version": 1,
+  "schema_version": 2,
   "findings": [
     {"id": "ID", "rule": "lazy-relation", "file": "shelf/views.py", "function": "books", \
 "test": "test_shelf.py::test_loop"}
@@ -104,6 +104,35 @@ def test_known_findings_and_counts_pass_and_others_fail(suite):
     assert told(result, "test_new").startswith("4 queries in 0 ms, 1 query")
     assert last_lines(result, 1) == [" baseline known.json: 1 known, 1 new"]
     suite.run(GROWN, "--nplusone=fail", "--nplusone-allow=+1").assert_outcomes(passed=2, failed=1)
+
+
+def test_ids_of_an_earlier_release_are_known_and_renewed(suite):
+    suite.run(SOURCE, "--nplusone-update-baseline", "--nplusone-report=all.json")
+    path = suite.pytester.path / "known.json"
+    now = path.read_text()
+    (entry,) = json.loads((suite.pytester.path / "all.json").read_text())["findings"]
+    (former,) = entry["finding"]["former_ids"]
+    assert former == "b523c8e027eb"  # before ids were made for all engines
+    old = now.replace(entry["finding"]["id"], former).replace(
+        '"schema_version": 2', '"schema_version": 1'
+    )
+    path.write_text(old.replace('"test":', '"reason": "legacy", "test":'))
+
+    result = suite.run(SOURCE, "--nplusone=fail", "--nplusone-strict")
+    assert (result.ret, last_lines(result, 2)) == (
+        0,
+        [
+            " baseline known.json: 1 known, 0 new",
+            "   1 goes by an id of an earlier release; --nplusone-update-baseline renews it",
+        ],
+    )
+    suite.run(SOURCE, "--nplusone-update-baseline=prune")
+    renewed = json.loads(path.read_text())
+    (known,) = renewed["findings"]
+    assert (renewed["schema_version"], known.pop("reason")) == (2, "legacy")
+    assert [known] == json.loads(now)["findings"]
+    result = suite.run(SOURCE, "--nplusone=fail", "--nplusone-strict")
+    assert (result.ret, last_lines(result, 1)) == (0, [" baseline known.json: 1 known, 0 new"])
 
 
 def test_what_is_gone_is_stale_and_what_has_expired_fails(suite):

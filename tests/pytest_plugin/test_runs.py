@@ -28,7 +28,7 @@ SOURCE = """
 #: Nothing of the suite has anything to do with these.
 STALE = """\
 {
-  "schema_version": 1,
+  "schema_version": 2,
   "findings": [
     {"id": "0123456789ab", "rule": "lazy-relation", "file": "shelf/old.py", "function": "old", \
 "test": "test_shelf.py::test_count"}

@@ -30,7 +30,7 @@ OLD = {
     "test": "test_pages.py::test_page",
 }
 VIEW = {
-    "id": "b523c8e027eb",
+    "id": "036130434a88",
     "rule": "lazy-relation",
     "file": "shelf/views.py",
     "function": "books",
@@ -90,7 +90,7 @@ def test_records_reports_annotations_and_junit(whole, monkeypatch):
     assert left.files["step.md"].count("## nplusone-guard\n") == 1
     assert left.properties["test_reports::test_names"] == {
         "nplusone_queries": "4",
-        "nplusone_findings": "00d75d7a6ec5",
+        "nplusone_findings": "08db6771cde9",
     }
     assert set(left.failures) == {
         "TestClass.test_too_many",
@@ -164,7 +164,7 @@ def write_records(whole) -> dict[str, str]:
     entries = ",\n".join(f"    {json.dumps(each)}" for each in (OLD, VIEW))
     counts = '    "test_reports.py::test_count": 1,\n    "test_reports.py::test_names": 9'
     records = {
-        "known.json": f'{{\n  "schema_version": 1,\n  "findings": [\n{entries}\n  ]\n}}\n',
+        "known.json": f'{{\n  "schema_version": 2,\n  "findings": [\n{entries}\n  ]\n}}\n',
         "queries.json": f'{{\n  "schema_version": 1,\n  "queries": {{\n{counts}\n  }}\n}}\n',
     }
     whole.write(**records)

@@ -101,9 +101,14 @@ def test_a_result_has_rule_level_message_and_place():
 
 
 def test_the_fingerprint_is_the_id_whatever_the_line():
-    assert result_of(finding())["partialFingerprints"] == {"nplusoneGuard/v1": "3f9c2a1b7d04"}
+    assert result_of(finding())["partialFingerprints"] == {"nplusoneGuard/v2": "3f9c2a1b7d04"}
     moved = result_of(finding(site=site(99)))
-    assert moved["partialFingerprints"] == {"nplusoneGuard/v1": "3f9c2a1b7d04"}
+    assert moved["partialFingerprints"] == {"nplusoneGuard/v2": "3f9c2a1b7d04"}
+
+
+def test_results_of_earlier_releases_are_found_again_by_what_these_called_them():
+    named = result_of(finding(former_ids=("9cd97483bce1",)))["partialFingerprints"]
+    assert named == {"nplusoneGuard/v1": "9cd97483bce1", "nplusoneGuard/v2": "3f9c2a1b7d04"}
 
 
 def test_loop_and_origin_are_related_locations():
