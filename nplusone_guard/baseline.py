@@ -10,7 +10,7 @@ import datetime
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -90,6 +90,8 @@ class Comparison:
     expired: tuple[tuple[SessionFinding, Entry], ...] = ()
     #: Entries that nothing was found for; empty after a run that did not collect everything.
     stale: tuple[Entry, ...] = ()
+    #: Entries that would be, had their test not failed or been skipped.
+    unproven: tuple[Entry, ...] = ()
     #: Entries that go by an id of an earlier release, which an update renews.
     outdated: tuple[Entry, ...] = ()
 
@@ -104,22 +106,26 @@ def compare(
     *,
     today: datetime.date,
     complete: bool,
+    unproven: Collection[str] = (),
 ) -> Comparison:
     """Hold ``findings`` against ``baseline``.
 
     ``complete`` says that everything ran: else nothing is called stale, for it may only
-    not have been reached. An expired entry that nothing was found for is stale.
+    not have been reached. Nor is what an ``unproven`` test was the first to meet, one that
+    failed or was skipped. An expired entry that nothing was found for is stale.
     """
     entries = _by_id(baseline)
     found = [(each, _met(each.names, entries)) for each in findings]
     met = [(each, entry) for each, all_of in found if (entry := _first_to_expire(all_of))]
     reached = {entry.id for _, all_of in found for entry in all_of}
     former = {name for each, _ in found for name in each.finding.former_ids}
+    gone = [each for each in baseline if each.id not in reached] if complete else []
     return Comparison(
         new=tuple(each for each, all_of in found if not all_of),
         known=tuple(each for each, entry in met if not entry.expired(today)),
         expired=tuple((each, entry) for each, entry in met if entry.expired(today)),
-        stale=tuple(each for each in baseline if each.id not in reached) if complete else (),
+        stale=tuple(each for each in gone if each.test not in unproven),
+        unproven=tuple(each for each in gone if each.test in unproven),
         outdated=tuple(each for each in baseline if each.id in former),
     )
 

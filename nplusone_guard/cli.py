@@ -10,17 +10,17 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from nplusone_guard.exceptions import ConfigError
 from nplusone_guard.files import read_text, write_text
-from nplusone_guard.report import github, gitlab, markdown, records, sarif, summary
+from nplusone_guard.report import github, gitlab, markdown, records, sarif, shards, summary
 from nplusone_guard.report.columns import ERRORS
 from nplusone_guard.report.session import SessionDiff, SessionReport, complete, diff, session_of
 
 OK: Final = 0
-#: ``diff --fail`` found a new finding of severity ``error``.
+#: ``diff --fail`` or ``merge --baseline`` found what may not be.
 FAILED: Final = 1
 #: A wrong option or file; argparse ends with the same status.
 USAGE: Final = 2
@@ -29,12 +29,13 @@ _EXIT_CODES = """\
 exit codes:
   0  done
   1  diff --fail: there are new findings of severity "error"
-  2  wrong options, or a file that cannot be read or written
+     merge --baseline: findings are new or expired, or (--strict) entries stale
+  2  wrong options, or a file that is missing or cannot be read or written
 """
 
 _EXAMPLES = """\
 examples:
-  nplusone-guard merge shard-*.json -o all.json
+  nplusone-guard merge shard-*.json --expect 4 -o all.json
   nplusone-guard diff main.json all.json --fail
   nplusone-guard render all.json --markdown -o summary.md
 
@@ -61,9 +62,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _merge(options: argparse.Namespace) -> int:
-    session = _joined(options.files)
+    if options.strict and not options.baseline:
+        raise ConfigError("--strict needs a file: --baseline FILE")
+    reports = _load_all(options.files)
+    shards.check(reports, options.expect)
+    session = _together(reports, options.expect)
+    # What is wrong in the baseline is told before anything is written.
+    status = _hold(options, session, reports) if options.baseline else OK
     _put(options, session.to_json(indent=2) + "\n")
-    return OK
+    return status
+
+
+def _hold(
+    options: argparse.Namespace, session: SessionReport, reports: Mapping[str, SessionReport]
+) -> int:
+    """Hold the suite against a baseline, as a run of all its tests does."""
+    import datetime
+
+    from nplusone_guard import baseline, standing
+
+    unjudged = standing.why_unjudged(reports, session, options.expect)
+    compared = baseline.compare(
+        baseline.load(options.baseline),
+        session.judged,
+        today=datetime.date.today(),  # noqa: DTZ011 - people write days of their own calendar
+        complete=not unjudged,
+        unproven=session.suite.unproven if session.suite is not None else (),
+    )
+    name = os.path.basename(options.baseline)
+    for line in standing.lines(compared, name, strict=options.strict):
+        sys.stderr.write(f"{line}\n")
+    if unjudged:
+        sys.stderr.write(f"   stale entries are not judged: {unjudged}\n")
+    return FAILED if compared.fails(strict=options.strict) else OK
 
 
 def _diff(options: argparse.Namespace) -> int:
@@ -114,10 +145,29 @@ _FORMATS: Final[dict[str, Callable[[SessionReport, argparse.Namespace], str]]] =
 
 
 def _joined(paths: Sequence[str]) -> SessionReport:
+    """The reports as one, with a word on the parts of the suite that are not there."""
+    reports = _load_all(paths)
+    session = _together(reports)
+    absent = shards.missing(shards.shards_of(session))
+    if absent and len(reports) > 1:
+        sys.stderr.write(f"nplusone-guard: warning: missing shards: {', '.join(absent)}\n")
+    return session
+
+
+def _load_all(paths: Sequence[str]) -> dict[str, SessionReport]:
+    """The reports by the names of their files, each once."""
+    return {path: _load(path) for path in dict.fromkeys(paths)}
+
+
+def _together(reports: Mapping[str, SessionReport], expected: int | None = None) -> SessionReport:
     """The parts of a suite together; what only the whole can tell, no single part does."""
-    session = session_of(*map(_load, paths))
-    alone = len(paths) == 1 and session.coverage != "whole"
-    return session if alone else complete(session)
+    session = session_of(*reports.values())
+    numbers = shards.shards_of(session)
+    if numbers:
+        whole = not shards.missing(numbers)
+    else:
+        whole = len(reports) > 1 or expected == 1 or session.coverage == "whole"
+    return complete(session) if whole else session
 
 
 def _load(path: str) -> SessionReport:
@@ -183,6 +233,12 @@ class _Version(argparse.Action):
         parser.exit()
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of reports")
+    return int(text)
+
+
 _Commands = argparse._SubParsersAction  # noqa: SLF001 - the only name argparse has for it
 
 
@@ -195,9 +251,21 @@ def _add_merge(commands: _Commands[argparse.ArgumentParser]) -> None:
         "Each finding is kept once, as it was at its worst, with all scopes that reach it. A scope "
         "that is in several files counts once, so shards may overlap. What only a whole suite can "
         "tell, such as an ignore without use, is told of several files, unless one of the runs "
-        "broke off.",
+        "broke off. A part that is missing is an error: runs with --nplusone-shard=K/N number "
+        "their reports, and of others --expect says how many there are.",
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="reports or sessions in JSON")
+    parser.add_argument(
+        "--expect", metavar="N", type=_count, help="fail unless there are N reports"
+    )
+    parser.add_argument(
+        "--baseline",
+        metavar="FILE",
+        help="hold the findings against FILE, and tell which of its entries no part has met",
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="with --baseline: fail for these as well"
+    )
 
 
 def _add_diff(commands: _Commands[argparse.ArgumentParser]) -> None:

@@ -7,12 +7,13 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
-from nplusone_guard import cli
-from nplusone_guard.report.session import SessionReport, session_of
+from nplusone_guard import baseline, cli
+from nplusone_guard.baseline import Baseline, Entry
+from nplusone_guard.report.session import SessionReport, Suite, session_of
 from tests.report.factory import finding, report, statement, wellness
 
 
@@ -67,6 +68,109 @@ def test_merging_again_changes_nothing(run, tmp_path):
     once = (tmp_path / "all.json").read_text()
     run("merge", "b.json", "all.json", "a.json", "-o", "all.json")
     assert (tmp_path / "all.json").read_text() == once
+
+
+def suite(name, *, shards=(), coverage="part", **facts):
+    one = report(finding(id=name), name=f"test_{name}", kind="test")
+    known = Suite(judged=(name,), shards=tuple(shards), **facts)
+    return replace(session_of(one), coverage=coverage, suite=known)
+
+
+@pytest.fixture
+def parts(run, tmp_path):
+    """Runs the program beside parts of a suite: two of three, and two without a number."""
+    sessions = {
+        "1": suite("a", shards=["1/3"]),
+        "3": suite("c", shards=["3/3"]),
+        "of-4": suite("d", shards=["4/4"]),
+        "plain": suite("p"),
+        "other": suite("o"),
+    }
+    for name, session in sessions.items():
+        (tmp_path / f"{name}.json").write_text(session.to_json())
+    known = [Entry(name, "bypassed-prefetch", "a.py", "f") for name in ("a", "p", "gone")]
+    baseline.save(tmp_path / "known.json", Baseline(tuple(known)))
+    return run
+
+
+MISSING = [
+    (("1.json", "3.json"), "1 shard is missing, 2/3; there: 1.json (1/3), 3.json (3/3)"),
+    (("1.json",), "2 shards are missing, 2/3, 3/3; there: 1.json (1/3)"),
+    (("1.json", "1.json"), "2 shards are missing, 2/3, 3/3; there: 1.json (1/3)"),
+    (("1.json", "plain.json"), "2 shards are missing, 2/3, 3/3; there: 1.json (1/3)"),
+    (("1.json", "of-4.json"), "not parts of one whole: 1.json (1/3), of-4.json (4/4)"),
+    (
+        ("1.json", "--expect=4"),
+        "4 reports are expected, but there are others: 1.json (1/3)",
+    ),
+    (
+        ("plain.json", "other.json", "--expect=3"),
+        "3 reports are expected, but there are 2: plain.json, other.json",
+    ),
+    (
+        ("plain.json", "plain.json", "--expect=2"),
+        "2 reports are expected, but there is 1: plain.json",
+    ),
+    (
+        ("plain.json", "other.json", "--expect=1"),
+        "1 report is expected, but there are 2: plain.json, other.json",
+    ),
+    (("plain.json", "--strict"), "--strict needs a file: --baseline FILE"),
+    (
+        ("plain.json", "--baseline=no.json"),
+        "no.json cannot be read: No such file or directory",
+    ),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), MISSING)
+def test_parts_that_are_missing_are_one_clear_error(parts, tmp_path, arguments, message):
+    done = parts("merge", *arguments, "-o", "all.json")
+    assert done == Done(2, "", f"nplusone-guard: error: {message}\n")
+    assert not (tmp_path / "all.json").exists()
+
+
+@pytest.mark.parametrize("expected", ["0", "-1", "two", ""])
+def test_a_number_of_reports_is_a_number(parts, expected):
+    done = parts("merge", "plain.json", f"--expect={expected}")
+    assert (done.code, done.out) == (2, "")
+    assert f"argument --expect: {expected!r} is no number of reports" in done.err
+
+
+def test_render_shows_the_parts_that_are_there(parts):
+    done = parts("render", "1.json", "3.json", "--json")
+    assert done.err == "nplusone-guard: warning: missing shards: 2/3\n"
+    assert SessionReport.from_json(done.out).coverage == "part"
+
+
+COUNTS = " baseline known.json: 1 known, 1 new"
+STALE = (
+    "   stale  bypassed-prefetch  a.py f  [a]",
+    "   stale  bypassed-prefetch  a.py f  [gone]",
+    "   no longer found; --nplusone-update-baseline=prune removes them",
+)
+
+
+NOT_JUDGED = "   stale entries are not judged: "
+HELD = [
+    (
+        ("plain.json", "other.json"),
+        [COUNTS, f"{NOT_JUDGED}--expect N says how many reports there are"],
+    ),
+    (("plain.json", "other.json", "--expect=2"), [f"{COUNTS}, 2 stale", *STALE]),
+    (
+        ("plain.json", "a.json", "--expect=2"),
+        [" baseline known.json: 1 known, 0 new", f"{NOT_JUDGED}not of a run of tests: a.json"],
+    ),
+    (("plain.json", "--expect=1"), [" baseline known.json: 1 known, 0 new, 2 stale", *STALE]),
+]
+
+
+@pytest.mark.parametrize(("arguments", "told"), HELD)
+def test_stale_entries_take_all_parts_of_a_suite(parts, arguments, told):
+    done = parts("merge", *arguments, "--baseline", "known.json", "-o", "all.json")
+    assert (done.out, done.err.splitlines()) == ("", told)
+    assert done.code == (1 if "1 new" in done.err else 0)
 
 
 # --- diff -----------------------------------------------------------------------------------

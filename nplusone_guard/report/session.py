@@ -98,6 +98,19 @@ class SessionFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class Suite:
+    """What the run of a test suite, or of a part of it, knows beside what its scopes did."""
+
+    #: Ids of the findings that a baseline holds, but for what only the whole tells; others
+    #: are not judged.
+    judged: tuple[str, ...] = ()
+    #: Tests that failed or were skipped, so that what they do is not known.
+    unproven: tuple[str, ...] = ()
+    #: Which parts of the suite these are: ``2/3``; empty where nobody has said.
+    shards: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SessionReport:
     """What happened in many scopes. A collection of distinct findings, worst first."""
 
@@ -113,6 +126,8 @@ class SessionReport:
     eager_loads: tuple[EagerLoad, ...] = ()
     #: How much of the suite it is; ``broken``: a part of which not all has run.
     coverage: Coverage = "whole"
+    #: ``None`` where it is no run of a test suite.
+    suite: Suite | None = None
 
     def __len__(self) -> int:
         return len(self.findings)
@@ -147,6 +162,12 @@ class SessionReport:
         """How many distinct repetitions were cleared, by reason, the most frequent first."""
         reasons = Counter(each.reason for each in self.cleared)
         return dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
+
+    @property
+    def judged(self) -> tuple[SessionFinding, ...]:
+        """The findings that a baseline holds, where this is a run of tests."""
+        ids = self.suite.judged if self.suite is not None else ()
+        return tuple(each for each in self if each.finding.id in ids or each.finding.rule == UNUSED)
 
     @property
     def idle_ignores(self) -> tuple[UnusedIgnore, ...]:
@@ -304,6 +325,18 @@ def _joined(*sessions: SessionReport) -> SessionReport:
         coverage=max(
             (session.coverage for session in sessions), key=_LEAST_LAST.index, default="whole"
         ),
+        suite=_suite(each.suite for each in sessions),
+    )
+
+
+def _suite(found: Iterable[Suite | None]) -> Suite | None:
+    suites = [each for each in found if each is not None]
+    if not suites:
+        return None
+    return Suite(
+        judged=_union(name for each in suites for name in each.judged),
+        unproven=_union(name for each in suites for name in each.unproven),
+        shards=_union(name for each in suites for name in each.shards),
     )
 
 
@@ -381,7 +414,10 @@ def _place(site: Site) -> tuple[str, int, str]:
 
 
 def complete(session: SessionReport) -> SessionReport:
-    """``session`` as all parts of a suite together; it stays as it is where one is broken."""
+    """``session`` as all parts of a suite together; it stays as it is where one is broken.
+
+    Whether one is missing others have to know.
+    """
     if session.coverage == "broken":
         return session
     return settled(replace(session, coverage="whole"))

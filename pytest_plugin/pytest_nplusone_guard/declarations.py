@@ -18,7 +18,7 @@ UPDATES: Final = ("all", "new-only", "prune")
 #: How ``NPLUSONE_GUARD`` names the mode for pytest.
 SETTING_KEY: Final = "PYTEST"
 #: Options that have no effect while nothing is watched.
-DEPENDENT: Final = ("baseline", "strict", "budgets", "allow", "report")
+DEPENDENT: Final = ("baseline", "strict", "budgets", "allow", "report", "shard")
 #: How many tests were not selected.
 deselected_key: Final = pytest.StashKey[int]()
 
@@ -77,6 +77,12 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="FILE",
         action="append",
         help="Write a report: FILE.json, .md, .sarif, or .gitlab.json. May be repeated.",
+    )
+    group.addoption(
+        "--nplusone-shard",
+        metavar="K/N",
+        help="This run is part K of N of the suite: its report says so, and `nplusone-guard "
+        "merge` misses the parts that are not there.",
     )
     parser.addini("nplusone", f"As --nplusone: {_ALLOWED}.", default="")
     parser.addini("nplusone_baseline", "As --nplusone-baseline.", default="")

@@ -255,17 +255,20 @@ class Suite:
     def _finish(self, session: pytest.Session, ratchet: Ratchet) -> None:
         from nplusone_guard.analysis.findings import UnusedIgnore
         from nplusone_guard.exceptions import ConfigError
-        from nplusone_guard.report.session import Gathering, SessionReport, settled
+        from nplusone_guard.report.session import Gathering, SessionReport, Suite, settled
         from pytest_nplusone_guard import outputs
 
         tests = {entry.test for entry in ratchet.findings or ()} | {*(ratchet.queries or ())}
         reached = coverage(self.config, self.collected, self.ran, tests)
+        reached = "part" if reached == "whole" and self.options.is_part else reached
         complete = reached == "whole"
         gathering = self._gathering or Gathering()
         idle = self.collected.idle if self.collected.processes else self._idle_ignores()
         ignores = tuple(UnusedIgnore(*each) for each in idle or ())
         gathering.add(SessionReport(unused_ignores=ignores))
-        found = replace(gathering.session(), coverage=reached)
+        shards = (self.options.shard,) if self.options.shard else ()
+        suite = Suite(tuple(sorted(self.judged)), tuple(sorted(self.ran.unproven)), shards)
+        found = replace(gathering.session(), coverage=reached, suite=suite)
         # What nobody reads, or nothing ignores, only all tests together can tell.
         self.session = settled(found) if complete else found
         unread = unused_loads(self.session)

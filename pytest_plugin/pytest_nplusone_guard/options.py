@@ -36,6 +36,8 @@ class Options(NamedTuple):
     budgets: str = ""
     allow: str = ""
     reports: tuple[str, ...] = ()
+    #: Which part of the suite this run is: ``2/3``.
+    shard: str = ""
     #: What is stated in the ini file, and where: ``{"baseline": "tox.ini: nplusone_baseline"}``.
     places: Mapping[str, str] = MappingProxyType({})
 
@@ -43,6 +45,11 @@ class Options(NamedTuple):
     def barred(self) -> bool:
         """Whether somebody said ``off``, so that no marker switches anything on."""
         return self.mode == "off" and bool(self.source)
+
+    @property
+    def is_part(self) -> bool:
+        """Whether other runs have tests that this one has not."""
+        return bool(self.shard) and not self.shard.endswith("/1")
 
     def place_of(self, name: str) -> str:
         """What messages call the place that states an option."""
@@ -70,6 +77,7 @@ def read_options(config: pytest.Config) -> Options:
         budgets=_path(config, "budgets"),
         allow=config.getoption("--nplusone-allow") or str(config.getini("nplusone_allow")),
         reports=_reports(config),
+        shard=_shard(config),
         places={name: place for name in IN_INI if (place := _place_in_ini(config, name))},
     )
     _check_files(config, options)
@@ -130,6 +138,18 @@ def _path(config: pytest.Config, name: str) -> str:
         return os.path.join(config.invocation_params.dir, stated)
     stated = str(config.getini(f"nplusone_{name}"))
     return os.path.join(config.rootpath, stated) if stated else ""
+
+
+def _shard(config: pytest.Config) -> str:
+    stated: str = config.getoption("--nplusone-shard") or ""
+    if stated:
+        from nplusone_guard.report import shards
+
+        try:
+            shards.parse(stated)
+        except ValueError as error:
+            raise pytest.UsageError(f"--nplusone-shard is {stated!r}. Allowed: {error}.") from None
+    return stated
 
 
 def _reports(config: pytest.Config) -> tuple[str, ...]:

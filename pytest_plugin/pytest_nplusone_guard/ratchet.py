@@ -9,7 +9,7 @@ import datetime
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
     from nplusone_guard.analysis.findings import Finding
     from nplusone_guard.report.session import SessionFinding, SessionReport
     from pytest_nplusone_guard.options import Options
-
-#: Stale entries that are named without ``-v``.
-MAX_STALE: Final = 20
-#: Columns of a line on what an update changes.
-MAX_LINE: Final = 80
 
 
 @dataclass(slots=True)
@@ -75,9 +70,13 @@ class Ratchet:
             from nplusone_guard import baseline
 
             outcome.name = os.path.basename(self.options.baseline)
-            compared = baseline.compare(self.findings, found, today=self.today, complete=complete)
-            outcome.compared = compared
-            outcome.stale = [each for each in compared.stale if each.test not in tests.unproven]
+            outcome.compared = baseline.compare(
+                self.findings,
+                found,
+                today=self.today,
+                complete=complete,
+                unproven=tests.unproven,
+            )
             if self.options.update:
                 self._update_findings(found, outcome, complete)
         if self.queries is not None:
@@ -93,8 +92,7 @@ class Ratchet:
         mode = cast("baseline.UpdateMode", self.options.update)
         new = baseline.update(old, found, mode, base_dir=self.base_dir, complete=complete)
         # What only was not proven to be gone stays.
-        stale = outcome.compared.stale if outcome.compared is not None else ()
-        kept = [each for each in stale if each not in outcome.stale]
+        kept = outcome.compared.unproven if outcome.compared is not None else ()
         new = baseline.Baseline((*new, *kept))
         baseline.save(self.options.baseline, new)
         outcome.written.append(f"{outcome.name}: {len(new):,} finding{'s' * (len(new) != 1)}")
@@ -150,7 +148,6 @@ class Outcome:
     update: str = ""
     name: str = ""
     compared: baseline.Comparison | None = None
-    stale: list[baseline.Entry] = field(default_factory=list)
     #: Tests that sent fewer queries than recorded.
     lower: int = 0
     #: Tests without a record, and records of tests that are gone.
@@ -159,6 +156,11 @@ class Outcome:
     #: Tests that sent more than recorded, in words; where tests fail, they have told it.
     over: list[str] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
+
+    @property
+    def stale(self) -> tuple[baseline.Entry, ...]:
+        """Entries that nothing was found for."""
+        return self.compared.stale if self.compared is not None else ()
 
     @property
     def known(self) -> frozenset[str]:
@@ -176,11 +178,15 @@ class Outcome:
     def lines(self, *, strict: bool, verbose: bool) -> Iterator[str]:
         """The outcome in words."""
         if self.compared is not None:
-            yield f" baseline {self.name}: {', '.join(self._counts())}"
-            yield from self._expired()
-            if not self.update:
-                yield from self._stale(strict, verbose)
-                yield from _renewable(len(self.compared.outdated))
+            from nplusone_guard import standing
+
+            yield from standing.lines(
+                self.compared,
+                self.name,
+                strict=strict,
+                verbose=verbose,
+                updated=bool(self.update),
+            )
         if self.update != "all":
             yield from (f" over budget  {each}" for each in self.over)
         if not self.update:
@@ -188,73 +194,28 @@ class Outcome:
         for written in self.written:
             yield f" written {written}"
 
-    def _counts(self) -> Iterator[str]:
-        compared = self.compared
-        assert compared is not None
-        yield f"{len(compared.known):,} known"
-        yield f"{len(compared.new):,} new"
-        if compared.expired:
-            yield f"{len(compared.expired):,} expired"
-        if self.stale:
-            yield f"{len(self.stale):,} stale"
-
     def _outdated(self) -> Iterator[str]:
         """What an update of the budgets would change; nothing of it fails."""
+        from nplusone_guard import standing
+
         lower = f"{self.lower:,} test{'s' * (self.lower > 1)} below the record"
         facts = [("tightens it", lower)] if self.lower else []
         facts += (
-            [(f"adds {_them(self.unrecorded)}", f"{self.unrecorded:,} new")]
+            [(f"adds {standing.them(self.unrecorded)}", f"{self.unrecorded:,} new")]
             if self.unrecorded
             else []
         )
-        facts += [(f"drops {_them(self.gone)}", f"{self.gone:,} gone")] if self.gone else []
+        facts += [(f"drops {standing.them(self.gone)}", f"{self.gone:,} gone")] if self.gone else []
         if facts:
             does = facts[0][0] if len(facts) == 1 else "records all"
             told = f" budgets: {', '.join(fact for _, fact in facts)}"
             remedy = f"--nplusone-update-baseline {does}"
-            yield from _in_width(told, remedy)
-
-    def _expired(self) -> Iterator[str]:
-        for _, entry in self.compared.expired if self.compared is not None else ():
-            yield f"   expired {entry.until}  {_told(entry)}"
-
-    def _stale(self, strict: bool, verbose: bool) -> Iterator[str]:
-        shown = self.stale if verbose else self.stale[:MAX_STALE]
-        for entry in shown:
-            yield f"   stale  {_told(entry)}"
-        more = len(self.stale) - len(shown)
-        if more:
-            yield f"   and {more:,} more"
-        if self.stale:
-            fails = ", which fails" if strict else ""
-            yield f"   no longer found{fails}; --nplusone-update-baseline=prune removes them"
-
-
-def _renewable(count: int) -> Iterator[str]:
-    if count:
-        goes = "goes by an id" if count == 1 else "go by ids"
-        told = f"   {count:,} {goes} of an earlier release"
-        yield from _in_width(told, f"--nplusone-update-baseline renews {_them(count)}")
-
-
-def _in_width(told: str, remedy: str) -> Iterator[str]:
-    """Both on one line, or the remedy on a line below."""
-    line = f"{told}; {remedy}"
-    indent = len(told) - len(told.lstrip()) + 2
-    yield from [line] if len(line) <= MAX_LINE else [told, f"{' ' * indent}{remedy}"]
-
-
-def _them(count: int) -> str:
-    return "it" if count == 1 else "them"
+            yield from standing.in_width(told, remedy)
 
 
 def _excess(count: int, recorded: int, limit: int, path: str) -> str:
     allowed = f", {limit:,} allowed" if limit > recorded else ""
     return f"{count:,} queries, {recorded:,} recorded in {os.path.basename(path)}{allowed}"
-
-
-def _told(entry: baseline.Entry) -> str:
-    return f"{entry.rule}  {entry.file} {entry.function}  [{entry.id}]"
 
 
 def load(options: Options, base_dir: str) -> Ratchet:

@@ -63,7 +63,11 @@ FILES = {
         ("not JSON: Expecting property name enclosed in double quotes: line 2 column 1 (char 2)"),
     ),
     "other JSON": (BASELINE, "[1]", "the document is [1]; allowed: an object"),
-    "newer": (BASELINE, '{"schema_version": 99, "findings": []}', NEWER),
+    "newer": (
+        BASELINE,
+        '{"schema_version": 99, "findings": []}',
+        NEWER.replace("version 1", "version 2"),
+    ),
     "unknown rule": (
         BASELINE,
         json.dumps({"schema_version": 1, "findings": [{**ENTRY, "rule": "lazy"}]}),
@@ -163,7 +167,7 @@ def test_a_run_that_is_killed_while_it_writes_leaves_the_old_baseline(pytester, 
     assert result.ret == -signal.SIGKILL
     assert path.read_text() == old
     (other,) = pytester.path.glob(".nplusone-*.tmp")
-    assert json.loads(other.read_text()) == {"schema_version": 1, "findings": []}
+    assert json.loads(other.read_text()) == {"schema_version": 2, "findings": []}
 
 
 # ── options ─────────────────────────────────────────────────────────────────────────

@@ -26,9 +26,9 @@ BASELINE = """\
 {
   "schema_version": 2,
   "findings": [
-    {"id": "00d75d7a6ec5", "rule": "lazy-relation", "file": "shelf/reports.py", \
+    {"id": "08db6771cde9", "rule": "lazy-relation", "file": "shelf/reports.py", \
 "function": "names", "test": "test_names.py::test_names"},
-    {"id": "b523c8e027eb", "rule": "lazy-relation", "file": "shelf/views.py", \
+    {"id": "036130434a88", "rule": "lazy-relation", "file": "shelf/views.py", \
 "function": "books", "test": "test_page.py::test_page"}
   ]
 }
@@ -123,6 +123,16 @@ def test_the_jobs_of_shards(project, monkeypatch):
     for command in commands(jobs["nplusone"]):
         sh(project, command)
     assert len(findings(project / "all.json")) == 2
+    # What no part has met any more is stale, which fails.
+    gone = '"id": "0123456789ab", "rule": "lazy-relation", "file": "a.py", "function": "f"'
+    (project / "nplusone-baseline.json").write_text(
+        BASELINE.replace("    {", f"    {{{gone}}},\n    {{", 1)
+    )
+    _, merge = commands(jobs["nplusone"])
+    sh(project, merge, cli.FAILED)
+    (project / "shard-2.json").unlink()
+    sh(project, merge, cli.USAGE)
+    (project / "shard-2.json").write_text((project / "all.json").read_text("utf-8"))
     assert "2 tests: 8 queries in " in (project / "step.md").read_text("utf-8")
 
     (compare,) = re.findall(r"^\$ (.*)$", PAGE, re.MULTILINE)

@@ -167,6 +167,7 @@ def test_the_version_and_the_kind_come_first():
         "internal_errors",
         "eager_loads",
         "coverage",
+        "suite",
     ]
     assert (document["schema_version"], document["kind"]) == (1, "session")
 
