@@ -186,6 +186,31 @@ def test_failures_without_a_fixture_are_as_wide_as_the_terminal(sample, monkeypa
     assert "loop    shelf/views.py:6  for author in Author.objects.f…\n" in own
 
 
+def test_what_a_test_imports_in_its_body_fits_where_the_app_is_installed(sample, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    with (sample.pytester.path / "settings.py").open("a") as settings:
+        settings.write("\nINSTALLED_APPS += ['nplusone_guard']\n")
+    sample.write(**{"shelf/views.py": NARROW_VIEW})
+    result = sample.run(
+        """
+        import pytest
+        from shelf.data import make_books
+
+        @pytest.mark.django_db
+        def test_block(client):
+            from nplusone_guard import assert_max_queries
+
+            make_books(3)
+            with assert_max_queries(2):
+                client.get("/books/")
+        """
+    )
+    told = failure(section(result, "test_block"))
+    assert (
+        'E          query   shelf/views.py:7  names.append(f"{author.name}: {Book.object…\n' in told
+    )
+
+
 def test_v_shows_all_of_a_failure_without_a_fixture(sample):
     result = sample.run(MIXIN, "-v", "-k", "block")
     text = failure(section(result, "TestOfDjango.test_block"))
