@@ -9,7 +9,6 @@ RETURNING, locks, casts, functions and signs that are not spelled alike are left
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -22,8 +21,11 @@ _TOKEN: Final = re.compile(
     re.VERBOSE,
 )
 _QUOTED: Final = re.compile(r'"([^"]*)"|`([^`]*)`')
+#: How MariaDB reads a whole column of JSON.
+_UNQUOTED: Final = re.compile(r"JSON_UNQUOTE\((`[^`]*`(?:\.`[^`]*`)*)\)")
 
 _VERBS: Final = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
+_CHANGES: Final = frozenset({"UPDATE", "DELETE"})
 #: The clause that begins with a word.
 _CLAUSES: Final = {
     **{word: word for word in ("SELECT", "INTO", "SET", "VALUES", "WHERE", "HAVING", "ORDER")},
@@ -36,6 +38,9 @@ _WORDS: Final = {
     **{word: word for word in ("COUNT", "SUM", "AVG", "MIN", "MAX", "EXISTS", "DISTINCT")},
     **{word: word for word in ("DESC", "OVER", "LIKE", "BETWEEN", "<", ">", "<=", ">=")},
     **dict.fromkeys(("REGEXP", "REGEXP_LIKE", "~", "~*", "!~", "!~*"), "REGEXP"),
+    # SQLite gives the same name to functions of several values.
+    "LEAST": "MIN",
+    "GREATEST": "MAX",
 }
 #: The same of what is about the statement, or stands where engines put it.
 _ANYWHERE: Final = {
@@ -52,7 +57,9 @@ def portable(shape: str) -> str:
     Only what Django's ORM writes is understood: it quotes every name. Equal for one ORM
     call on all engines, and different for calls that name other tables or columns.
     """
-    return " ".join(sorted(set(_Reading(shape).facts())))
+    reading = _Reading(_UNQUOTED.sub(r"\1", shape))
+    reading.read()
+    return " ".join(sorted(reading.facts()))
 
 
 class _Reading:
@@ -60,6 +67,7 @@ class _Reading:
 
     def __init__(self, shape: str) -> None:
         self.tokens = list(_TOKEN.finditer(shape))
+        self.kept: list[str] = []
         self.statement = ""
         self.clause = ""
         #: Nothing is kept of a clause that is left out, nor of what is inside it.
@@ -67,10 +75,18 @@ class _Reading:
         #: Whether FROM begins a clause here; in ``EXTRACT(YEAR FROM …)`` it does not.
         self.selects = False
         self.outer: list[tuple[str, bool, bool]] = []
+        #: What comes now every engine says in its own way.
+        self.is_over = False
+        #: Of what changes rows: how much is kept before its WHERE, and whether other rows
+        #: than the table's own are asked.
+        self.condition_at = 0
+        self.asks_others = False
 
-    def facts(self) -> Iterator[str]:
+    def read(self) -> None:
         for index, token in enumerate(self.tokens):
             text = token[0]
+            if self.is_over:
+                break
             if text == "(":
                 self.outer.append((self.clause, self.silent, self.selects))
                 self.selects = False
@@ -78,28 +94,60 @@ class _Reading:
                 if self.outer:
                     self.clause, self.silent, self.selects = self.outer.pop()
             elif token.lastgroup == "name":
-                if not self.silent:
-                    yield f"{self.clause}:{_last_part(text)}"
+                self._name(text, index)
             elif token.lastgroup != "cast":
-                yield from self._word(text.upper(), index)
+                self._word(text.upper(), index)
 
-    def _word(self, word: str, index: int) -> Iterator[str]:
+    def facts(self) -> set[str]:
+        """What was kept, without the rows that a change asks for by way of others.
+
+        Engines do so by a subquery, by a join, or by a query before, whose keys they list.
+        """
+        condition = set(self.kept[self.condition_at :]) if self.condition_at else set()
+        by_keys = len(condition) == 2 and "WHERE:IN" in condition
+        if self.condition_at and (self.asks_others or by_keys):
+            return set(self.kept[: self.condition_at])
+        return set(self.kept)
+
+    @property
+    def _changes(self) -> bool:
+        return self.statement in _CHANGES and not self.outer
+
+    def _name(self, name: str, index: int) -> None:
+        if self.silent or self.clause == "DELETE" or self._is_alias(index):
+            return
+        self.kept.append(f"{self.clause}:{_last_part(name)}")
+        if self._changes and self.clause == "FROM":
+            self.silent = True  # what is joined to it
+
+    def _is_alias(self, index: int) -> bool:
+        """Whether it is another name for a table: engines and releases number them."""
+        before = self.tokens[index - 1] if index else None
+        return (
+            self.clause == "FROM"
+            and before is not None
+            and (before.lastgroup == "name" or before[0] == ")")
+        )
+
+    def _word(self, word: str, index: int) -> None:
         before, after = self._text(index - 1), self._text(index + 1)
         if word in _VERBS and not (word == "UPDATE" and self.statement):
-            yield from self._verb(word)
+            self._verb(word)
         elif word == "ON" and after in {"CONFLICT", "DUPLICATE"}:
-            self.silent = True
-            yield "CONFLICT"
+            self.kept.append("CONFLICT")
+            self.is_over = True
         elif word in _LEFT_OUT or word in _CLAUSES:
             self._begin(word, before)
         elif not self.silent:
-            yield from self._kept(word, index, before, after)
+            self._keep(word, index, after)
 
-    def _verb(self, word: str) -> Iterator[str]:
+    def _verb(self, word: str) -> None:
         self.selects = True
         if not self.statement:
             self.statement = word
-            yield word
+            self.kept.append(word)
+        elif self.condition_at:
+            self.asks_others = True
         self.clause = "FROM" if word == "UPDATE" else word
 
     def _begin(self, word: str, before: str) -> None:
@@ -110,33 +158,37 @@ class _Reading:
             return
         if word == "WHERE" and before == "(":
             return
+        if self._changes and word == "JOIN":
+            self.asks_others = True
+            return
+        if self._changes and word == "WHERE":
+            self.condition_at = len(self.kept)
         # MySQL alone orders what it changes.
-        orders = word == "ORDER" and not self.outer and self.statement in {"UPDATE", "DELETE"}
-        self.silent = word in _LEFT_OUT or orders
+        self.silent = word in _LEFT_OUT or (self._changes and word == "ORDER")
         self.clause = _CLAUSES.get(word, "")
 
-    def _kept(self, word: str, index: int, before: str, after: str) -> Iterator[str]:
+    def _keep(self, word: str, index: int, after: str) -> None:
         if word in _ANYWHERE:
-            yield _ANYWHERE[word]
+            self.kept.append(_ANYWHERE[word])
         elif word in _WORDS:
-            yield f"{self.clause}:{_WORDS[word]}"
+            self.kept.append(f"{self.clause}:{_WORDS[word]}")
         elif word == "NOT":
             # Of a flag engines say ``NOT "done"`` or ``done = False``.
             if after in {"(", "EXISTS"}:
-                yield f"{self.clause}:NOT"
+                self.kept.append(f"{self.clause}:NOT")
         elif word in {"IS", "IN"}:
             # A condition on a name. Of a function, as for JSON, it is one engine's way, and so
             # is ``ORDER BY "c" IS NULL``.
             if self.clause != "ORDER" and index and self.tokens[index - 1].lastgroup == "name":
-                yield f"{self.clause}:{word}"
+                self.kept.append(f"{self.clause}:{word}")
         elif word == "=" and after == "UPPER":
-            yield f"{self.clause}:LIKE"
+            self.kept.append(f"{self.clause}:LIKE")
 
     def _text(self, index: int) -> str:
         return self.tokens[index][0].upper() if 0 <= index < len(self.tokens) else ""
 
 
 def _last_part(name: str) -> str:
-    """The column of ``"t"."c"``: aliases of tables are numbered as an engine needs them."""
+    """The column of ``"t"."c"``: its table may go by an alias."""
     *_, last = _QUOTED.finditer(name)
     return last[1] or last[2] or ""

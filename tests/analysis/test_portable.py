@@ -15,10 +15,12 @@ from django.db.models import (
     Case,
     Count,
     Exists,
+    ExpressionWrapper,
     F,
     Max,
     OuterRef,
     Q,
+    StdDev,
     Subquery,
     Sum,
     Value,
@@ -31,15 +33,24 @@ from django.db.models.functions import (
     Coalesce,
     Concat,
     ExtractYear,
+    Greatest,
+    Least,
     Length,
     Lower,
     Now,
     Rank,
     Substr,
+    TruncHour,
     TruncMonth,
+    Upper,
 )
 from django.db.utils import load_backend
+from django.test.utils import isolate_apps
+from hypothesis import given
+from hypothesis import strategies as st
 
+from nplusone_guard.analysis.findings import Site
+from nplusone_guard.analysis.identity import Names, identity, names_of
 from nplusone_guard.analysis.portable import portable
 from nplusone_guard.capture.fingerprint import fingerprint
 from tests import databases
@@ -91,7 +102,7 @@ def engines():
 
 
 def told(query, engine):
-    made = query.get_compiler(connection=engine).as_sql()
+    made = query.clone().get_compiler(connection=engine).as_sql()
     text, _ = made[0] if isinstance(made, list) else made
     return portable(fingerprint(text, engine.vendor).text)
 
@@ -224,11 +235,98 @@ ALIKE = {
     "united in order": Entry.objects.values("slug").union(Note.objects.values("slug")),
     "divided": Membership.objects.filter(since__gt=F("since") / 2 % 3),
     "several rows": inserted(Note(slug="x"), Note(slug="y")),
+    "changed by others": updated(
+        Entry.objects.filter(pk__in=Chapter.objects.values("entry")), rating=1
+    ),
+    "changed to another": updated(
+        Entry.objects.filter(author=1),
+        headline=Subquery(Author.objects.filter(pk=OuterRef("author")).values("name")[:1]),
+    ),
     "deleted by others": deleted(Chapter.objects.filter(entry__in=Entry.objects.filter(blog=1))),
+    "deleted by itself": deleted(Entry.objects.filter(pk__in=Entry.objects.filter(rating=1))),
+    "deleted by a join": deleted(Chapter.objects.filter(entry__author__name="x")),
+    "deleted by a relation": deleted(Entry.objects.filter(tags__name="x")),
+    "deleted but some": deleted(Entry.objects.exclude(tags__name="x")),
+    "deleted in order": deleted(Note.objects.order_by("slug")),
 }
 
+with isolate_apps("tests.corpus"):
 
-@pytest.mark.parametrize("call", [*CALLS.values(), *ALIKE.values()], ids=[*CALLS, *ALIKE])
+    class Reading(models.Model):
+        """A field of each kind that engines treat apart."""
+
+        data = models.JSONField(null=True)
+        at = models.DateTimeField(null=True)
+        day = models.DateField()
+        lasts = models.DurationField()
+        price = models.DecimalField(max_digits=9, decimal_places=2)
+        share = models.FloatField()
+        good = models.BooleanField()
+        sure = models.BooleanField(null=True)
+        key = models.UUIDField()
+        address = models.GenericIPAddressField()
+        text = models.TextField()
+        count = models.IntegerField()
+
+        class Meta:
+            app_label = "corpus"
+
+
+READINGS = Reading.objects
+NO_NOTE = Exists(Note.objects.filter(done=True))
+FIELDS = {
+    "a key of JSON": READINGS.filter(data__a=1),
+    "a path of JSON": READINGS.filter(data__a__b__0="x"),
+    "no key of JSON": READINGS.exclude(data__a=1),
+    "has a key": READINGS.filter(data__has_key="a"),
+    "has any key": READINGS.filter(data__has_any_keys=["a", "b"]),
+    "lacks a key": READINGS.filter(data__a__isnull=True),
+    "more of a key": READINGS.filter(data__a__gt=1),
+    "like a key": READINGS.filter(data__a__icontains="x"),
+    "one of a key": READINGS.filter(data__a__in=[1, 2]),
+    "by a key in order": READINGS.order_by("data__a"),
+    "JSON": READINGS.filter(data={"a": 1}),
+    "JSON, written": updated(READINGS.filter(count=1), data={"a": 1}, at=Now(), good=True),
+    "a day": READINGS.filter(at__date__in=[DAY]),
+    "days": READINGS.filter(at__date__range=(DAY, DAY)),
+    "a quarter": READINGS.filter(at__quarter=2),
+    "after a year": READINGS.filter(at__year__gt=2026),
+    "hours": READINGS.values(n=TruncHour("at")).annotate(m=Count("pk")).order_by("n"),
+    "moments": READINGS.datetimes("at", "day"),
+    "later by": READINGS.filter(at__gt=F("at") + F("lasts")),
+    "ago": READINGS.filter(at__lt=Now() - timedelta(days=1)),
+    "longer": READINGS.filter(lasts__gt=timedelta(1)),
+    "all of it": READINGS.values("count").annotate(n=Sum("lasts"), m=Avg("price")),
+    "dearer": READINGS.filter(price__gte=F("count") * 2),
+    "a power": READINGS.annotate(n=F("count") ** 2 % 3),
+    "bits": READINGS.annotate(n=F("count").bitxor(2)),
+    "greatest": READINGS.annotate(n=Greatest("count", "count"), m=Least("day", "day")),
+    "spread": READINGS.values("count").annotate(n=StdDev("share")),
+    "a flag of another": READINGS.filter(good=F("sure")),
+    "not sure": READINGS.exclude(sure=True),
+    "one of the flags": READINGS.filter(good__in=[True]),
+    "if there is none": READINGS.annotate(n=NO_NOTE).filter(n=False).order_by("n"),
+    "if greater": READINGS.annotate(
+        n=ExpressionWrapper(Q(count__gt=2), output_field=models.BooleanField())
+    ).filter(n=True),
+    "in cases": READINGS.order_by(Case(When(good=True, then=0), default=1)),
+    "counted in cases": READINGS.values("count").annotate(n=Count(Case(When(good=True, then=1)))),
+    "summed where": READINGS.values("count").annotate(n=Sum("share", filter=Q(good=True))),
+    "numbered": READINGS.annotate(
+        n=Window(Rank(), partition_by=["count"], order_by=F("at").desc())
+    ).filter(n__lte=2),
+    "a part of a UUID": READINGS.filter(key__icontains="ab"),
+    "an address": READINGS.filter(address__startswith="127"),
+    "digits": READINGS.filter(count__contains=1),
+    "the same text": READINGS.filter(text__iexact=F("text")),
+    "in upper case": READINGS.annotate(n=Upper("text")).filter(n="X"),
+    "cast to a day": READINGS.annotate(n=Cast("at", models.DateField())),
+    "some of them": READINGS.filter(pk__in=READINGS.order_by("-count").values("pk")[:3]),
+}
+EVERY = CALLS | ALIKE | FIELDS
+
+
+@pytest.mark.parametrize("call", EVERY.values(), ids=EVERY)
 def test_a_call_is_told_alike_on_every_engine(engines, call):
     found = {name: told(selected(call), engine) for name, engine in engines.items()}
     assert len(set(found.values())) == 1, found
@@ -239,3 +337,42 @@ def test_other_calls_are_told_apart():
     for name, call in CALLS.items():
         other = known.setdefault(told(selected(call), connection), name)
         assert other == name
+
+
+@given(st.text(alphabet='"`()=<>~? .,;:', max_size=60) | st.text())
+def test_any_text_can_be_told(text):
+    assert isinstance(portable(text), str)
+
+
+def test_what_is_written_by_hand_goes_by_its_text():
+    place = Site("/srv/shop/views.py", 7, "index")
+    facts = ("raw-sql-in-loop", "SELECT a FROM t WHERE b = ?", place, None, "/srv")
+    names = names_of(*facts, by_hand=True)
+    assert names == Names(identity(*facts))
+    (former,) = names_of(*facts, by_hand=False).former
+    assert former == names.id
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ('SELECT "a" FROM "t" GROUP BY "a", (SELECT "b" FROM "u")', "FROM:t SELECT SELECT:a"),
+        ('SELECT "a" FROM "t" FOR UPDATE OF "t"', "FROM:t SELECT SELECT:a"),
+        ('SELECT EXTRACT(? FROM "a") FROM "t"', "FROM:t SELECT SELECT:a"),
+        ('SELECT "a"::"citext" FROM "t" "T3"', "FROM:t SELECT SELECT:a"),
+        ('INSERT INTO "t" ("a") VALUES (?) RETURNING "t"."id"', "INSERT INTO:a INTO:t"),
+        (
+            'INSERT INTO "t" ("a") VALUES (?) ON CONFLICT("a") DO UPDATE SET "b" = EXCLUDED."b"',
+            "CONFLICT INSERT INTO:a INTO:t",
+        ),
+        (
+            "INSERT INTO `t` (`a`) VALUES (?) ON DUPLICATE KEY UPDATE `b` = VALUES(`b`)",
+            "CONFLICT INSERT INTO:a INTO:t",
+        ),
+        ('UPDATE "t" SET "a" = ? WHERE "t"."b" = ?', "FROM:t SET:a UPDATE WHERE:b"),
+        ('UPDATE "t" SET "a" = ? WHERE "t"."id" IN (?)', "FROM:t SET:a UPDATE"),
+        ('DELETE FROM "t" WHERE "t"."b" < ?', "DELETE FROM:t WHERE:< WHERE:b"),
+    ],
+)
+def test_what_is_kept(shape, expected):
+    assert portable(shape) == expected
