@@ -86,5 +86,5 @@ def test_a_retry_in_a_worker_is_no_second_sighting(sample, monkeypatch):
     }
     assert left.properties["test_reports::test_flaky"] == {
         "nplusone_queries": "4",
-        "nplusone_findings": "00d75d7a6ec5",
+        "nplusone_findings": "08db6771cde9",
     }
