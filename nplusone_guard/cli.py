@@ -173,7 +173,9 @@ def _together(reports: Mapping[str, SessionReport], expected: int | None = None)
 def _load(path: str) -> SessionReport:
     text = _standard_input() if path == "-" else read_text(path)
     with records.naming("standard input" if path == "-" else path):
-        return SessionReport.read(text)
+        session = SessionReport.read(text)
+        shards.check_numbers(session)
+        return session
 
 
 def _standard_input() -> str:

@@ -267,6 +267,7 @@ NEWER = (
     "/schema_version is 9, but this release of nplusone-guard reads version 1; "
     "read it with a newer release"
 )
+NUMBER = "K/N, the number of this shard and how many there are: 1/4"
 WRONG = {
     "text.json": ("<html>", "not JSON: Expecting value: line 1 column 1 (char 0)"),
     "list.json": ("[]", "the document is []; allowed: an object"),
@@ -275,6 +276,10 @@ WRONG = {
     "session.json": (
         '{"schema_version": 1, "kind": "session", "scopes": 1}',
         "/scopes is 1; allowed: a list",
+    ),
+    "shard.json": (
+        '{"schema_version": 1, "kind": "session", "suite": {"shards": ["1/2", "3/2"]}}',
+        f'/suite/shards/1 is "3/2"; allowed: {NUMBER}',
     ),
 }
 

@@ -7,17 +7,33 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from nplusone_guard.exceptions import ConfigError
+from nplusone_guard.report import records
 from nplusone_guard.report.session import SessionReport
+
+#: What a number may be, in words.
+ALLOWED: Final = "K/N, the number of this shard and how many there are: 1/4"
 
 _SHARD: Final = re.compile(r"([1-9][0-9]{0,4})/([1-9][0-9]{0,4})")
 
 
 def parse(text: str) -> tuple[int, int]:
     """``1/4`` as ``(1, 4)``. Raises ``ValueError``."""
+    if not _is_number(text):
+        raise ValueError(ALLOWED)
+    number, total = text.split("/")
+    return int(number), int(total)
+
+
+def _is_number(text: str) -> bool:
     found = _SHARD.fullmatch(text)
-    if found is None or int(found[1]) > int(found[2]):
-        raise ValueError("K/N, the number of this shard and how many there are: 1/4")
-    return int(found[1]), int(found[2])
+    return found is not None and int(found[1]) <= int(found[2])
+
+
+def check_numbers(session: SessionReport) -> None:
+    """Raise ``ConfigError`` for a number of a shard that is none, as in an edited document."""
+    for index, each in enumerate(shards_of(session)):
+        if not _is_number(each):
+            raise records.fault(f"/suite/shards/{index}", each, ALLOWED)
 
 
 def missing(shards: Iterable[str]) -> tuple[str, ...]:
