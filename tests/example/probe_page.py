@@ -64,7 +64,7 @@ def full() -> Survey:
             "gunicorn",
             mode,
             10,
-            [[0.1, 0.2, slow]],
+            [0.1, 0.2, slow],
             processor_each=took,
             against_off=Ratio(ratio - 0.02, ratio, ratio + 0.01),
         )

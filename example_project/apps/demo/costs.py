@@ -1,4 +1,4 @@
-"""What the guard costs: the processor time of servers that answer the same requests side by side."""
+"""What the guard costs: the processor time of servers that answer the same requests in turns."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from apps.demo.servers import Server
 
 #: Requests to each server in a block, and how many of them at once.
 #:
-#: Side by side, because the same instructions take longer on a busy machine: that falls on all
-#: servers of a block alike. Few at once, because threads that wait for each other burn time of
-#: their own, and each block of it a different one.
+#: In turns, because the same instructions take longer on a busy machine, and that falls on all
+#: servers of so short a block alike. Not side by side: more processes than processors push
+#: each other's code out of the caches, which no server that runs by itself has to bear. Few at
+#: once, because threads that wait for each other burn time of their own, and each block of it
+#: a different one.
 BLOCK, AT_ONCE = 25, 2
 
 #: A server, and where to note what it answers.
@@ -56,10 +58,12 @@ def _blocks(
 
 async def _block(pressed: list[Pressed], path: str, requests: int) -> dict[int, float]:
     """Seconds that each server computed for one request, by its first process."""
-    began = {server.pid: _seconds(server) for server, _load in pressed}
-    sent = [(server, _aside(load)) for server, load in pressed]
-    await asyncio.gather(*(send(server, load, path, requests) for server, load in sent))
-    return {server.pid: (_seconds(server) - began[server.pid]) / requests for server, _ in pressed}
+    costs = {}
+    for server, load in pressed:
+        began = _seconds(server)
+        await send(server, _aside(load), path, requests)
+        costs[server.pid] = (_seconds(server) - began) / requests
+    return costs
 
 
 def _aside(load: Load) -> Load:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from statistics import median, quantiles
@@ -45,8 +44,8 @@ class Load:
     server: str
     guard: str
     at_once: int
-    #: Those of each turn.
-    turns: list[list[float]] = field(default_factory=list)
+    #: Of each answer.
+    times: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     #: Of all its processes, after warming up and in the end.
     memory_before: float | None = None
@@ -58,21 +57,13 @@ class Load:
     against_off: Ratio | None = None
 
     @property
-    def times(self) -> list[float]:
-        return [time for turn in self.turns for time in turn]
-
-    @property
     def requests(self) -> int:
         return len(self.times) + len(self.errors)
 
     def slower_than(self, other: Load) -> float:
-        """How many times the median of ``other`` its own is: the median over the turns.
-
-        Turn by turn, as a machine that is busy elsewhere is so for both of a turn.
-        """
-        pairs = zip(self.turns, other.turns, strict=False)
-        ratios = [median(ours) / median(theirs) for ours, theirs in pairs if ours and theirs]
-        return median(ratios) if ratios else float("nan")
+        """How many times the median of ``other`` its own median is."""
+        known = self.times and other.times
+        return median(self.times) / median(other.times) if known else float("nan")
 
     def percentile(self, per_cent: int) -> float:
         """The time within which so many per cent of the answers came."""
@@ -103,23 +94,14 @@ def press(
     requests: int,
     advance: Callable[[int], None] = lambda _done: None,
 ) -> None:
-    """Send ``requests`` for ``path`` to each server, in turns of two rounds of ``at_once``.
+    """Send ``requests`` for ``path`` to one server after the other, ``at_once`` at a time.
 
-    Turns, because what else the machine does would otherwise fall on one server alone; and
-    another server begins each of them.
+    All of them in one go, as ``ab`` does: where so many connections are opened at once, the
+    worker that wakes first takes most of them, and in turns that would be so in each.
     """
     for server, load in servers:
         load.memory_before = server.memory()
-    left = requests
-    turn = deque(servers)
-    while left:
-        share = min(left, 2 * servers[0][1].at_once)
-        for server, load in turn:
-            asyncio.run(send(server, load, path, share))
-            advance(share)
-        turn.rotate(1)
-        left -= share
-    for server, load in servers:
+        asyncio.run(send(server, load, path, requests, advance))
         load.memory_after = server.memory()
 
 
@@ -135,10 +117,15 @@ def warm_up(server: Server, path: str) -> None:
             return
 
 
-async def send(server: Server, load: Load, path: str, requests: int) -> None:
+async def send(
+    server: Server,
+    load: Load,
+    path: str,
+    requests: int,
+    advance: Callable[[int], None] = lambda _done: None,
+) -> None:
     """Send ``requests``, ``load.at_once`` at a time, and note each answer in ``load``."""
     places = asyncio.Semaphore(load.at_once)
-    load.turns.append([])
 
     async def one() -> None:
         async with places:
@@ -148,7 +135,8 @@ async def send(server: Server, load: Load, path: str, requests: int) -> None:
             except (OSError, ValueError, asyncio.TimeoutError) as error:
                 load.errors.append(f"{type(error).__name__}: {error}")
             else:
-                load.turns[-1].append(time.perf_counter() - began)
+                load.times.append(time.perf_counter() - began)
+            advance(1)
 
     await asyncio.gather(*(one() for _ in range(requests)))
 

@@ -29,9 +29,9 @@ def run_load(
 ) -> list[Load]:
     """One ``Load`` for each of ``MODES``; all servers run all the while.
 
-    First all of them, and a second one with the guard off, answer as many requests side by side,
-    which gives the processor time: while none has been under load, since a server that was holds
-    more memory and takes longer for each request. Then each has the load to itself, in turns,
+    First all of them, and a second one with the guard off, answer as many requests in short
+    turns, which gives the processor time: while none has been under load, since a server that
+    was holds more memory and takes longer for each request. Then each in turn has the whole load,
     which gives the response times. ``advance`` is told of ``requests_in_all(requests)``.
     """
     with ExitStack() as stack:

@@ -230,7 +230,7 @@ def _load(survey: Survey) -> Iterable[str]:
         "stack",
     )
     yield (
-        "<p>Processor time of servers that answer side by side, as the median over blocks of "
+        "<p>Processor time of servers that answer in turns, as the median over blocks of "
         "requests, with the quartiles. In the first line it is that of a second server with the "
         "guard off: what it is away from 1 is the error of the measure.</p>"
     )

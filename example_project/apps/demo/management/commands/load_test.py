@@ -24,12 +24,12 @@ from apps.demo.text import duration
 class Command(ExampleCommand):
     help = (
         "Load the escalation form's loadPeoples through a real server, with the guard off, with "
-        "the guard logging, and with the guard logging a tenth of the requests: in turns for the "
-        "response times, side by side for the processor time. Exit status 1 where a request "
-        "failed. With --json: an object with format, database, path, loads, and against_off, how "
-        "many times the median response time of the guard off the others take. In a load, "
-        "processor_against_off is so of the processor time (quartiles over blocks of requests); "
-        "with the guard off, that of a second server with the guard off."
+        "the guard logging, and with the guard logging a tenth of the requests: all requests to "
+        "one after the other for the response times, in short turns for the processor time. Exit "
+        "status 1 where a request failed. With --json: an object with format, database, path, "
+        "loads, and against_off, how many times the median response time of the guard off the "
+        "others take. In a load, processor_against_off is so of the processor time (quartiles "
+        "over blocks of requests); with the guard off, that of a second server with the guard off."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
