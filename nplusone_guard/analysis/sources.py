@@ -149,13 +149,20 @@ def module_of(file: str) -> ModuleType | None:
     known = sys.modules.get(name) if name is not None else None
     if known is not None and _is_module(known) and vars(known).get("__file__") == file:
         return known
+    loaded = (len(sys.modules), next(reversed(sys.modules), ""))
+    if _unloaded.get(file) == loaded:
+        return None
     found = _search_module(file)
     if found is not None:
         remember(_module_names, file, found.__name__, _FILES)
+    else:
+        remember(_unloaded, file, loaded, _FILES)
     return found
 
 
 _module_names: dict[str, str] = {}
+#: Files of which no module was found → how many were loaded then, and which the latest.
+_unloaded: dict[str, tuple[int, str]] = {}
 
 
 def _search_module(file: str) -> ModuleType | None:

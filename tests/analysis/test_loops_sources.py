@@ -403,3 +403,17 @@ def test_many_threads_at_once(tmp_path):
     for thread in threads:
         thread.join()
     assert failed == []
+
+
+def test_modules_are_searched_once_for_a_file_without_one_until_another_is_loaded(
+    tmp_path, monkeypatch
+):
+    file = str(tmp_path / "loaded_later.py")
+    searched, search = [], sources._search_module
+    monkeypatch.setattr(sources, "_search_module", lambda one: searched.append(one) or search(one))
+    assert [sources.module_of(file), sources.module_of(file)] == [None, None]
+    assert searched == [file]
+    module = types.ModuleType("loaded_later")
+    module.__file__ = file
+    monkeypatch.setitem(sys.modules, "loaded_later", module)
+    assert sources.module_of(file) is module
