@@ -41,7 +41,7 @@ def compare_costs(
         return
     off = servers[0]
     pressed, blocks = [*servers, (twin, off[1])], []
-    for turn in range(MOST):
+    for _ in range(MOST):
         blocks += _blocks(pressed, path, requests, advance)
         for server, load in servers:
             load.processor_each = median(block[server.pid] for block in blocks)
@@ -50,7 +50,6 @@ def compare_costs(
             )
         off[1].against_off = Ratio.of([block[twin.pid] / block[off[0].pid] for block in blocks])
         if all(_is_known(load.against_off, len(blocks)) for _server, load in servers):
-            advance((MOST - turn - 1) * requests * len(pressed))
             return
 
 

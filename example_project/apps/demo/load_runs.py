@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from apps.demo.costs import MOST, compare_costs
+from apps.demo.costs import compare_costs
 from apps.demo.load import Load, press, warm_up
 from apps.demo.servers import Server, serving
 
@@ -51,8 +51,8 @@ def run_load(
 
 
 def requests_in_all(requests: int) -> int:
-    """How many a load test sends at most that sends ``requests`` to each server."""
-    return requests * (len(MODES) + MOST * (len(MODES) + 1))
+    """How many a load test sends at least that sends ``requests`` to each server."""
+    return requests * (2 * len(MODES) + 1)
 
 
 def is_noisy(off: Load) -> bool:

@@ -22,8 +22,12 @@ class Progress:
         self._drawn_at = 0.0
 
     def advance(self, steps: int) -> None:
-        """Count ``steps`` more, and redraw the line if it is time to."""
+        """Count ``steps`` more, and redraw the line if it is time to.
+
+        More than were expected raise the total.
+        """
         self.done += steps
+        self.total = max(self.total, self.done)
         now = time.monotonic()
         if self._live and now - self._drawn_at >= INTERVAL:
             self._drawn_at = now
