@@ -289,8 +289,12 @@ def two_rows_in_the_thread_that_waits():
 
 
 def rows_in_a_thread_that_waits_for_others():
+    def wait(rows):
+        for row in rows:  # each leaves the path of its caller as it was
+            async_to_sync(sync_to_async(bool))(row)
+
     def handed(author):
-        async_to_sync(sync_to_async(bool))(author)  # leaves its caller's path as it was
+        wait([author, author])
         return count_of(author)
 
     async def count_all():
