@@ -33,16 +33,30 @@ def test_the_suite_to_be_watched_passes_and_has_no_loop(tmp_path, monkeypatch):
     monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
     write = [sys.executable, str(RUN.with_name("bench_suite.py")), "--keep", str(tmp_path)]
     subprocess.run([*write, "--tests", "10"], check=True, timeout=60)
-    paths = [str(ROOT), str(ROOT / "pytest_plugin"), os.environ.get("PYTHONPATH", "")]
+    result = _watch(tmp_path)
+    assert "\n10 passed" in result.stdout, result.stdout + result.stderr
+    assert re.search(r"^10 tests: \d+ queries in .*, no query loop$", result.stdout, re.MULTILINE)
+
+
+def _watch(directory: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    own = [str(ROOT), str(ROOT / "pytest_plugin"), str(RUN.parent)]
+    paths = [*own, os.environ.get("PYTHONPATH", "")]
     plugin = [] if is_installed() else ["-p", PLUGIN]
-    result = subprocess.run(
-        [sys.executable, "-m", "pytest", *plugin, "-pno:cacheprovider", "--nplusone=fail"],
-        cwd=tmp_path,
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *plugin, *more, "-pno:cacheprovider", "--nplusone=fail"],
+        cwd=directory,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
+
+
+def test_a_hollow_guard_is_there_and_captures_nothing(tmp_path, monkeypatch):
+    monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
+    write = [sys.executable, str(RUN.with_name("bench_suite.py")), "--keep", str(tmp_path)]
+    subprocess.run([*write, "--tests", "10"], check=True, timeout=60)
+    result = _watch(tmp_path, "-phollow")
     assert "\n10 passed" in result.stdout, result.stdout + result.stderr
-    assert re.search(r"^10 tests: \d+ queries in .*, no query loop$", result.stdout, re.MULTILINE)
+    assert "\n10 tests: 0 queries, no query loop\n" in result.stdout
