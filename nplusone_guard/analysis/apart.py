@@ -12,9 +12,9 @@ from itertools import dropwhile
 
 from nplusone_guard.analysis.location import Location
 from nplusone_guard.analysis.rules import Clearance, facts_of
-from nplusone_guard.capture.callpath import Place
 from nplusone_guard.capture.landmarks import files
 from nplusone_guard.capture.scope import Group
+from nplusone_guard.capture.steps import Place
 
 
 def clear(group: Group, location: Location, groups: Iterable[Group]) -> Clearance | None:

@@ -10,7 +10,7 @@ from typing import Final
 from nplusone_guard.analysis.advice.trees import Bound, Spot, Tree, binding_of, spot_of
 from nplusone_guard.analysis.findings import Site
 from nplusone_guard.analysis.places import asking_places, path_site, site_at
-from nplusone_guard.capture import callpath
+from nplusone_guard.capture import steps
 from nplusone_guard.capture.scope import Group
 
 _TEMPLATE: Final = "template"
@@ -49,7 +49,7 @@ def choice_of_read(read: Group) -> Spot | None:
     return spot.at(value) if spot is not None and value is not None else None
 
 
-def _maker(named: list[callpath.Place]) -> callpath.Place | None:
+def _maker(named: list[steps.Place]) -> steps.Place | None:
     """The innermost place that is in no template."""
     return next((one for one in named if one.spot is None or one.spot.kind != _TEMPLATE), None)
 

@@ -22,7 +22,7 @@ from nplusone_guard.analysis.places import (
     site_of,
     user_place,
 )
-from nplusone_guard.capture import callpath, codes
+from nplusone_guard.capture import callpath, codes, steps
 from nplusone_guard.capture.scope import Group, Scope, Sighting
 
 #: A loop over the fields of a model, which do not grow with the data.
@@ -48,18 +48,18 @@ class Location:
 
     site: Site
     #: The frame of the site: branches of one loop are compared by it.
-    place: callpath.Place | None = None
+    place: steps.Place | None = None
     loop: Site | None = None
     #: The loop in the syntax tree; ``None`` for recursion and for loops inside C code.
     node: loops.Loop | None = None
     #: The frame the loop runs in.
-    loop_place: callpath.Place | None = None
+    loop_place: steps.Place | None = None
     #: The loop runs over a literal collection, and that accounts for all the turns.
     bounded: bool = False
     #: The loop belongs to an installed package.
     in_library: bool = False
     #: The loop in the user's own terms: a template's tag, a serializer's ``many=True``.
-    spot: callpath.Spot | None = None
+    spot: steps.Spot | None = None
 
     @property
     def in_user_loop(self) -> bool:
@@ -68,7 +68,7 @@ class Location:
         return not self.in_library and (seen or (self.loop is not None and self.node is None))
 
     @property
-    def key(self) -> tuple[str, int, str, callpath.Spot | None] | None:
+    def key(self) -> tuple[str, int, str, steps.Spot | None] | None:
         """What two groups of one loop have in common."""
         if self.loop is None:
             return None
@@ -111,13 +111,13 @@ def locate(scope: Scope, group: Group) -> Location:
 class _Found:
     loop: Site
     node: loops.Loop | None = None
-    loop_place: callpath.Place | None = None
+    loop_place: steps.Place | None = None
     bounded: bool = False
     in_library: bool = False
-    spot: callpath.Spot | None = None
+    spot: steps.Spot | None = None
 
 
-def _user_loop(scope: Scope, group: Group, places: list[callpath.Place]) -> _Found | None:
+def _user_loop(scope: Scope, group: Group, places: list[steps.Place]) -> _Found | None:
     """The innermost loop that can grow; a bounded one if it accounts for all the turns.
 
     A loop over functions that are written out calls each of them once: what is more comes
@@ -143,13 +143,13 @@ def _user_loop(scope: Scope, group: Group, places: list[callpath.Place]) -> _Fou
     return replace(bounded, bounded=group.count <= most) if bounded is not None else None
 
 
-def _spot_loop(group: Group, place: callpath.Place, spot: callpath.Spot) -> _Found:
+def _spot_loop(group: Group, place: steps.Place, spot: steps.Spot) -> _Found:
     loop = path_site(group.path, place, spot)
     library = bool(spot.package)
     return _Found(loop, loop_place=place, in_library=library, spot=spot)
 
 
-def _loops_at(scope: Scope, place: callpath.Place, fan: str) -> Iterator[_Found]:
+def _loops_at(scope: Scope, place: steps.Place, fan: str) -> Iterator[_Found]:
     """The loops of one frame that the place is in, innermost first."""
     position = loops.position_of(place.code, place.lasti)
     if fan:
@@ -159,7 +159,7 @@ def _loops_at(scope: Scope, place: callpath.Place, fan: str) -> Iterator[_Found]
             yield _Found(_loop_site(place.code, node), node, place)
 
 
-def _fans(path: callpath.Path) -> dict[callpath.Place, str]:
+def _fans(path: callpath.Path) -> dict[steps.Place, str]:
     """The user's places that call a function of ``_FANS``, and which one."""
     return {
         outer: inner.code.co_name
@@ -168,9 +168,9 @@ def _fans(path: callpath.Path) -> dict[callpath.Place, str]:
     }
 
 
-def _called(path: callpath.Path) -> dict[callpath.Place, str]:
+def _called(path: callpath.Path) -> dict[steps.Place, str]:
     """What each of the user's places has called, or has had called in a task or a thread."""
-    called: dict[callpath.Place, str] = {}
+    called: dict[steps.Place, str] = {}
     started = ""
     for inner, outer in pairwise(path):
         name = inner.code.co_name
@@ -187,7 +187,7 @@ def _is_fan(code: CodeType) -> bool:
     return code.co_name in _POOL_METHODS and code.co_filename.endswith(_POOL_FILE)
 
 
-def _fanned_out(place: callpath.Place, position: loops.Position, fan: str) -> _Found:
+def _fanned_out(place: steps.Place, position: loops.Position, fan: str) -> _Found:
     """The call that starts a task or a job for each item of an argument: it is the loop."""
     node = loops.call_loop(place.code, position)
     site = _loop_site(place.code, node) if node else site_of(place.code, place.lasti, "call")
@@ -220,7 +220,7 @@ def _recursion(group: Group) -> _Found | None:
 def _template_recursion(path: callpath.Path) -> _Found | None:
     """The tag by which a template had itself rendered."""
     seen: set[object] = set()
-    tag: callpath.Place | None = None
+    tag: steps.Place | None = None
     for place in path:
         spot = place.spot
         if spot is None or spot.package:
@@ -237,7 +237,7 @@ def _template_recursion(path: callpath.Path) -> _Found | None:
     return None
 
 
-def _c_loop(group: Group, places: list[callpath.Place]) -> _Found | None:
+def _c_loop(group: Group, places: list[steps.Place]) -> _Found | None:
     """``sorted(key=)``, ``map``, ``sum`` …: a loop that runs inside a call."""
     for place in _in_python(places):
         position = loops.position_of(place.code, place.lasti)
@@ -248,7 +248,7 @@ def _c_loop(group: Group, places: list[callpath.Place]) -> _Found | None:
     return None
 
 
-def _any_call(group: Group, places: list[callpath.Place]) -> _Found | None:
+def _any_call(group: Group, places: list[steps.Place]) -> _Found | None:
     """The innermost call, or tag, that stayed on the stack: it runs a loop unseen by us."""
     for place in places:
         if place.spot is not None:
@@ -262,7 +262,7 @@ def _any_call(group: Group, places: list[callpath.Place]) -> _Found | None:
     return None
 
 
-def _in_python(places: list[callpath.Place]) -> list[callpath.Place]:
+def _in_python(places: list[steps.Place]) -> list[steps.Place]:
     return [place for place in places if place.spot is None]
 
 
@@ -283,7 +283,7 @@ def _library_loop(group: Group) -> _Found | None:
     return walking
 
 
-def _library_loop_at(group: Group, path: tuple[callpath.Place, ...], index: int) -> _Found | None:
+def _library_loop_at(group: Group, path: tuple[steps.Place, ...], index: int) -> _Found | None:
     place = path[index]
     spot = place.spot
     if spot is not None:
@@ -308,11 +308,11 @@ def _library_call(group: Group) -> _Found | None:
     return None
 
 
-def _in_library(place: callpath.Place, node: loops.Loop) -> _Found:
+def _in_library(place: steps.Place, node: loops.Loop) -> _Found:
     return _Found(_loop_site(place.code, node), node, in_library=True)
 
 
-def _tag_loop(group: Group, around: tuple[callpath.Place, ...]) -> _Found | None:
+def _tag_loop(group: Group, around: tuple[steps.Place, ...]) -> _Found | None:
     """The tag that runs the loop: of a filter or a tag that the template language has."""
     if not _TEMPLATES.search(around[0].code.co_filename.replace("\\", "/")):
         return None

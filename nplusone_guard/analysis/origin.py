@@ -8,7 +8,7 @@ from nplusone_guard.analysis.findings import Origin, Site
 from nplusone_guard.analysis.location import Location
 from nplusone_guard.analysis.places import asking_places, site_at
 from nplusone_guard.analysis.rules import facts_of
-from nplusone_guard.capture import callpath
+from nplusone_guard.capture import callpath, steps
 from nplusone_guard.capture.scope import Group, Scope
 
 #: Operations whose own model is what they make, not what the loop runs over.
@@ -80,13 +80,13 @@ def _on_loop_line(
     return wanted[-1] if wanted else None
 
 
-def _on_tag(scope: Scope, group: Group, loop: callpath.Spot, models: list[str]) -> Group | None:
+def _on_tag(scope: Scope, group: Group, loop: steps.Spot, models: list[str]) -> Group | None:
     """The read of what a template's loop runs over, if its tag evaluated that."""
     found = [read for read in _earlier_reads(scope, group) if _evaluated_by(read, loop)]
     return next((read for read in reversed(found) if facts_of(read).model in models), None)
 
 
-def _evaluated_by(read: Group, loop: callpath.Spot) -> bool:
+def _evaluated_by(read: Group, loop: steps.Spot) -> bool:
     place = next(asking_places(read.path), None)
     spot = place.spot if place is not None else None
     return spot is not None and (spot.file, spot.line, spot.name) == (
@@ -96,7 +96,7 @@ def _evaluated_by(read: Group, loop: callpath.Spot) -> bool:
     )
 
 
-def _evaluated_on(read: Group, loop_place: callpath.Place, lines: set[int]) -> bool:
+def _evaluated_on(read: Group, loop_place: steps.Place, lines: set[int]) -> bool:
     """Whether a user frame of ``read`` stands on one of these lines of the loop's function."""
     return any(
         place.code.co_filename == loop_place.code.co_filename and place.line in lines

@@ -9,18 +9,18 @@ from types import CodeType
 from typing import Any
 
 from nplusone_guard.analysis.findings import Site
-from nplusone_guard.capture import callpath, codes
+from nplusone_guard.capture import callpath, codes, steps
 from nplusone_guard.capture.declarations import Declaration, declaration
 from nplusone_guard.capture.landmarks import files
 
 
-def asking_places(path: Sequence[callpath.Place]) -> Iterator[callpath.Place]:
+def asking_places(path: Sequence[steps.Place]) -> Iterator[steps.Place]:
     """The places that may have asked for a query, nearest to it first.
 
     Those of the user's, and those that the user wrote for a framework to run. Not the line of
     a middleware that passes the request on: everything that is done for it comes from there.
     """
-    within: callpath.Place | None = None
+    within: steps.Place | None = None
     for place in path:
         if place.spot is not None:
             if place.spot.own:
@@ -30,7 +30,7 @@ def asking_places(path: Sequence[callpath.Place]) -> Iterator[callpath.Place]:
         within = place
 
 
-def _handles(place: callpath.Place | None) -> bool:
+def _handles(place: steps.Place | None) -> bool:
     return place is not None and files.is_of(place.code, files.HANDLERS)
 
 
@@ -40,13 +40,13 @@ def site_of(code: CodeType, lasti: int, kind: str = "python") -> Site:
     return site_at(code, line, kind)
 
 
-def user_place(path: callpath.Path) -> callpath.Place | None:
+def user_place(path: callpath.Path) -> steps.Place | None:
     """The innermost step of ``path`` that is the user's."""
     return next(asking_places(path), None)
 
 
 def path_site(
-    path: Sequence[callpath.Place], place: callpath.Place, spot: callpath.Spot | None = None
+    path: Sequence[steps.Place], place: steps.Place, spot: steps.Spot | None = None
 ) -> Site:
     """The source place of one step of ``path``, in the user's own terms where it has them.
 
@@ -57,7 +57,7 @@ def path_site(
     if spot is None:
         return site_at(place.code, place.line)
     site = _spot_site(spot)
-    if spot.file != callpath.NO_FILE or place not in path:
+    if spot.file != steps.NO_FILE or place not in path:
         return site
     outer = next((one for one in path[path.index(place) :] if one.user), None)
     if outer is None:
@@ -66,7 +66,7 @@ def path_site(
     return replace(site, file=file, line=line, source=site.source or source_line(file, line))
 
 
-def _spot_site(spot: callpath.Spot) -> Site:
+def _spot_site(spot: steps.Spot) -> Site:
     """Where a template's tag, or a serializer's field, was written."""
     return Site(spot.file, spot.line, spot.name, spot.source, spot.kind, spot.package)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from types import CodeType
 from typing import Final
 
-from nplusone_guard.capture import callpath
+from nplusone_guard.capture import callpath, steps
 from nplusone_guard.capture.scope import Group
 
 _FOR: Final = dis.opmap["FOR_ITER"]
@@ -33,7 +33,7 @@ def may_be_branches(groups: Iterable[Group]) -> bool:
     Then they part in a function that loops, or they do not part at all.
     """
     paths: set[callpath.Path] = set()
-    seen: dict[int, callpath.Place] = {}
+    seen: dict[int, steps.Place] = {}
     for group in groups:
         if group.recursed or group.path in paths:
             return True

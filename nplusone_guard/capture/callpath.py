@@ -1,7 +1,7 @@
 """Who asked for a query: the frames on the stack, folded into a hashable key.
 
 A path runs from the frame nearest to the query out to the frame that opened the scope.
-Each frame becomes one token, a :class:`Place`, which is equal only to itself:
+Each frame becomes one token, a ``steps.Place``, which is equal only to itself:
 
 * user code: one for each code object and exact position;
 * library code (standard library, site-packages, this package): one for each code object
@@ -20,21 +20,20 @@ import functools
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import repeat
-from operator import attrgetter
 from types import CodeType, FrameType, MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from nplusone_guard.capture.codes import (
-    INNER_CODES,
     exact_position,
     is_user_code,
-    line_of,
     line_position,
     package_of_file,
 )
 from nplusone_guard.capture.faults import contain
+from nplusone_guard.capture.recursion import fold
+from nplusone_guard.capture.steps import PLAIN, STOP, Mark, Place, Spot
 
 #: Code objects remembered before the table is started anew (dynamic code could fill it).
 MAX_CODES: Final = 50_000
@@ -50,108 +49,6 @@ MAX_REMEMBERED: Final = 200
 
 #: Steps of a path that are carried over to another thread or task.
 MAX_CARRIED: Final = 400
-
-#: The file of a template that was written in Python: its lines are those of a string.
-NO_FILE: Final = "<template>"
-
-#: The reader of places at which the landmarks end.
-STOP: Final[Any] = object()
-
-
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """A place that the user wrote for a framework to run: a template's tag, a serializer's field.
-
-    Spots that are equal are one place, however often the framework makes its objects anew.
-    """
-
-    #: ``template``, ``serializer``, ``admin``, ``form`` …
-    kind: str
-    file: str
-    #: From 1; 0 where it is not known.
-    line: int
-    #: What it is called: ``{{ entry.author.name }}``, ``EntrySerializer.author``.
-    name: str
-    #: The source line or tag, stripped; empty where it is not known.
-    source: str = ""
-    #: Its frame is inside the body of a loop that it makes: ``{% for %}``, ``many=True``.
-    loop: bool = False
-    #: What else tells two places apart that look the same, such as their order in a line.
-    order: Hashable = None
-    #: The installed package that it belongs to; empty for the user's own.
-    package: str = ""
-    #: What is being run here, where it may run itself again: a template, a macro. A path
-    #: is folded by it, as by a function that calls itself. A spot without a name stands
-    #: for nothing else.
-    unit: Hashable = None
-    #: The loop that the frame is in the body of, where that is no frame of its own.
-    within: Spot | None = field(default=None, compare=False)
-
-    @property
-    def own(self) -> bool:
-        """Whether it is a place of the user's that a person would look for."""
-        return bool(self.name) and not self.package
-
-
-class Place:
-    """One step of a path; equal only to itself, so that it is a cheap token."""
-
-    __slots__ = (
-        "_line",
-        "bridge",
-        "code",
-        "key",
-        "keyed",
-        "lasti",
-        "reader",
-        "spot",
-        "unit",
-        "user",
-    )
-
-    def __init__(
-        self,
-        code: CodeType,
-        lasti: int,
-        mark: Mark,
-        *,
-        user: bool,
-        line: int | None = None,
-        spot: Spot | None = None,
-    ) -> None:
-        self.code = code
-        self.lasti = lasti
-        self.user = user
-        #: ``None`` until it is asked for, where it was not at hand.
-        self._line = line if spot is None else spot.line
-        #: What a framework's frame stands for in the user's own terms.
-        self.spot = spot
-        #: Equal for all places of one user function, and for each spot its own; 0 in other
-        #: library code. Code objects themselves hash slowly, by their contents.
-        self.key = id(code) if user else id(self) if spot is not None else 0
-        #: Equal for what recursion is folded by: a user's function, a template.
-        self.unit = id(code) if user else spot.unit if spot is not None else None
-        if self.unit is not None and not user:
-            self.key = hash(self.unit) or 1
-        #: Frames of this code and offset can be other places, too.
-        self.keyed = mark.key is not None or (mark.spot is not None and not mark.fixed)
-        #: The path goes on in another thread or task: what says where.
-        self.bridge = mark.bridge
-        stops = user or mark.bridge is not None or spot is not None
-        #: What reads the frames of this place, if it is a landmark; ``STOP`` where no
-        #: frame beyond says more of the ORM.
-        self.reader = STOP if stops else mark.reader
-
-    @property
-    def line(self) -> int:
-        """The source line."""
-        if self._line is None:  # a long function has many to look through
-            self._line = line_of(self.code, self.lasti)
-        return self._line
-
-    def __repr__(self) -> str:
-        return f"<Place {self.code.co_name} {self.code.co_filename}:{self.line}>"
-
 
 Plan = tuple[tuple[int, Any, str], ...]
 
@@ -171,7 +68,8 @@ class Path(tuple[Place, ...]):  # noqa: SLOT001 - a tuple that keeps what was fo
     @functools.cached_property
     def folded(self) -> Path:
         """This path with recursion folded; the path itself where there is none."""
-        return fold(self)
+        folded = fold(self)
+        return self if folded is self else table.path(folded)
 
     @functools.cached_property
     def readers(self) -> tuple[tuple[int, Any], ...]:
@@ -218,30 +116,13 @@ class Stack:
         #: It stands for one path.
         self.plain = not self.keyed and self.beyond is None
         #: The places at these, and what is carried over → the path.
-        self.variants: dict[tuple[tuple[Place, ...], Path | None], Path] = {}
+        self.variants: dict[tuple[tuple[Place, ...], tuple[Place, ...] | None], Path] = {}
 
-    def variant(self, frame: Any) -> tuple[tuple[Place, ...], Path | None]:
+    def variant(self, frame: Any) -> tuple[tuple[Place, ...], tuple[Place, ...] | None]:
         """What tells apart the paths that the stack stands for, at its innermost ``frame``."""
         beyond = self.beyond() if self.beyond is not None else None
         return _keyed_places(frame, self.keyed) if self.keyed else (), beyond
 
-
-class Mark(NamedTuple):
-    """What is special about the frames of a library function."""
-
-    #: Reads the frame's locals for the facts of a sighting.
-    reader: Any = None
-    #: Tells two turns of a framework's own loop apart.
-    key: Callable[[FrameType], Hashable] | None = None
-    #: Says what the frame is in the user's own terms; ``None`` where it is nothing special.
-    spot: Callable[[FrameType], Spot | None] | None = None
-    #: Under it the path goes on in another thread or task: gives that path, if it is known.
-    bridge: Callable[[], Path | None] | None = None
-    #: The spot of an instruction is always the same: it need not be asked for again.
-    fixed: bool = False
-
-
-PLAIN: Final = Mark()
 
 #: The path of a caller whose frames are gone by the time the query runs.
 carried: ContextVar[Path | None] = ContextVar("nplusone_guard_carried", default=None)
@@ -563,58 +444,6 @@ def shortened(path: Path) -> Path:
     A task may start the next one, and so on: their paths do not grow without end.
     """
     return table.path(path.folded[:MAX_CARRIED])
-
-
-_key_of = attrgetter("key")
-
-
-def fold(path: Path) -> Path:
-    """``path`` with recursion of user code folded.
-
-    A function that calls itself, directly or through library code and its own
-    comprehensions, leaves one frame; so does a cycle that repeats exactly. What lies
-    between two calls of *other* user code is never dropped: a decorator's wrapper is on
-    the stack twice without any recursion.
-    """
-    keys = [place.key for place in path if place.key]
-    if len(set(keys)) == len(keys):
-        return path
-    folded = _fold_cycles(_fold_direct(path))
-    return table.path(folded) if len(folded) < len(path) else path
-
-
-def _fold_direct(path: tuple[Place, ...]) -> tuple[Place, ...]:
-    kept: list[Place] = []
-    last_unit = -1
-    for place in path:
-        if place.unit is not None:
-            if last_unit >= 0 and kept[last_unit].unit == place.unit:
-                del kept[last_unit + 1 :]
-                continue
-            if not place.user or place.code.co_name not in INNER_CODES:
-                last_unit = len(kept)
-        kept.append(place)
-    return tuple(kept)
-
-
-def _fold_cycles(path: tuple[Place, ...]) -> tuple[Place, ...]:
-    kept: list[Place] = []
-    latest: dict[Place, int] = {}
-    index = 0
-    while index < len(path):
-        start = latest.get(path[index])
-        if start is not None:
-            size = len(kept) - start
-            # Django's handler and a middleware, many times over, are no recursion of the user's.
-            if path[index : index + size] == tuple(kept[start:]) and any(
-                map(_key_of, kept[start:])
-            ):
-                index += size
-                continue
-        latest[path[index]] = len(kept)
-        kept.append(path[index])
-        index += 1
-    return tuple(kept)
 
 
 def user_places(path: Path) -> Iterable[Place]:

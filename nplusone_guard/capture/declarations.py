@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from nplusone_guard.capture.callpath import Spot
 from nplusone_guard.capture.codes import is_library_file, package_of_file
+from nplusone_guard.capture.steps import Spot
 
 #: Source files of which the classes are remembered.
 _MAX_FILES: Final = 256

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from typing import Any, Final
 
-from nplusone_guard.capture import bridges, callpath
+from nplusone_guard.capture import bridges, callpath, steps
 from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.scope import Scope, current_scope
 
@@ -31,7 +31,7 @@ class Load:
 
     __slots__ = ("lookup", "method", "model", "place", "read", "rows")
 
-    def __init__(self, place: callpath.Place, method: str, model: str, lookup: str) -> None:
+    def __init__(self, place: steps.Place, method: str, model: str, lookup: str) -> None:
         self.place = place
         #: ``select_related`` or ``prefetch_related``.
         self.method = method
@@ -72,7 +72,7 @@ class Node:
 Tree = dict[str, Node]
 Slots = dict[str, tuple[Node, ...]]
 
-_loads: dict[tuple[callpath.Place, str, str, str], Load] = {}
+_loads: dict[tuple[steps.Place, str, str, str], Load] = {}
 _lately_read: list[Load] = []
 
 
@@ -232,7 +232,7 @@ def _grow(tree: Tree, names: list[str], load: Any) -> None:
         tree = tree[name].children
 
 
-def _load(scope: Scope, place: callpath.Place, model: str, method: str, lookup: str) -> Load:
+def _load(scope: Scope, place: steps.Place, model: str, method: str, lookup: str) -> Load:
     key = (place, method, model, lookup)
     load = _loads.get(key) or Load(*key)
     if len(_loads) < MAX_LOADS:

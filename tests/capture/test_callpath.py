@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from nplusone_guard.capture import callpath, codes
-from nplusone_guard.capture.callpath import call_path, fold
+from nplusone_guard.capture.callpath import call_path
 from nplusone_guard.guard import watch
 from tests.corpus.models import Author
 
@@ -70,7 +70,7 @@ def test_library_frames_are_code_objects() -> None:
 
 def test_standard_library_and_this_package_are_no_user_code() -> None:
     assert not codes.is_user_code(json.dumps.__code__)
-    assert not codes.is_user_code(callpath.fold.__code__)
+    assert not codes.is_user_code(callpath.settle.__code__)
     assert not codes.is_user_code(pytest.raises.__code__)
     assert codes.is_user_code(here.__code__)
 
@@ -83,7 +83,7 @@ def recurse(depth: int) -> callpath.Path:
 
 
 def test_direct_recursion_folds_to_one_path() -> None:
-    folded = {fold(recurse(depth)) for depth in (1, 2, 7, 50)}
+    folded = {recurse(depth).folded for depth in (1, 2, 7, 50)}
     assert len(folded) == 1
 
 
@@ -96,7 +96,7 @@ def odd(depth: int) -> callpath.Path:
 
 
 def test_mutual_recursion_folds_to_one_path() -> None:
-    folded = {fold(even(depth)) for depth in (2, 4, 8)}
+    folded = {even(depth).folded for depth in (2, 4, 8)}
     assert len(folded) == 1
 
 
@@ -105,7 +105,7 @@ def through_a_comprehension(depth: int) -> callpath.Path:
 
 
 def test_recursion_through_a_comprehension_folds() -> None:
-    paths = {fold(through_a_comprehension(depth)) for depth in (1, 2, 5)}
+    paths = {through_a_comprehension(depth).folded for depth in (1, 2, 5)}
     assert len(paths) == 1
 
 
@@ -124,7 +124,7 @@ def test_a_wrapper_on_the_stack_twice_is_no_recursion() -> None:
         return wrapped(here)()
 
     paths = [wrapped(first)(), wrapped(second)()]
-    assert fold(paths[0]) != fold(paths[1])
+    assert paths[0].folded != paths[1].folded
 
 
 def test_table_is_renewed_once_full(monkeypatch: pytest.MonkeyPatch) -> None:

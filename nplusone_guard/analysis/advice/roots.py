@@ -32,7 +32,7 @@ from nplusone_guard.analysis.contexts import choice_of_read
 from nplusone_guard.analysis.findings import Site
 from nplusone_guard.analysis.places import asking_places
 from nplusone_guard.analysis.rules import facts_of
-from nplusone_guard.capture import callpath
+from nplusone_guard.capture import steps
 from nplusone_guard.capture.scope import Group
 
 _DEEPEST = 12
@@ -50,7 +50,7 @@ class Root:
     file: str
     line: int
     #: The class that a framework reads for, in place of code of the user's.
-    declared: callpath.Spot | None = None
+    declared: steps.Spot | None = None
     #: Ways that other branches take from the same rows.
     others: tuple[tuple[str, ...], ...] = ()
 
@@ -307,14 +307,14 @@ def _of_read(
     return _placed(between, model, spot, declared, assigned)
 
 
-def _of_class(way: tuple[str, ...], model: Any, declared: callpath.Spot | None) -> Root | None:
+def _of_class(way: tuple[str, ...], model: Any, declared: steps.Spot | None) -> Root | None:
     if declared is None:
         return None
     found = _written_in_class(declared, model) if not way or model is not None else ()
     return Root(found, way, model, declared.file, declared.line, declared)
 
 
-def _written_in_class(declared: callpath.Spot, model: Any) -> tuple[Feed, ...]:
+def _written_in_class(declared: steps.Spot, model: Any) -> tuple[Feed, ...]:
     """``queryset = …`` of a view, or what its ``get_queryset()`` returns, where it is written."""
     tree = tree_of(declared.file) if declared.kind == "view" else None
     for node in tree.nodes_on(declared.line) if tree is not None else ():
@@ -334,7 +334,7 @@ def _querysets(given: list[Spot], model: Any) -> tuple[Feed, ...]:
     return tuple(usable) if found and all(found) and len(usable) == sum(map(len, found)) else ()
 
 
-def _declared(read: Group) -> callpath.Spot | None:
+def _declared(read: Group) -> steps.Spot | None:
     """The admin, form, serializer or view that a framework read for."""
     named = asking_places(read.path)
     # Templates evaluate what others have chosen.
@@ -348,7 +348,7 @@ def _placed(
     way: tuple[str, ...],
     model: Any,
     spot: Spot | None,
-    declared: callpath.Spot | None,
+    declared: steps.Spot | None,
     assigned: Site | None,
 ) -> Root | None:
     if declared is not None or spot is None:

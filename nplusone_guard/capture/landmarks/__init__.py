@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import wrapt
 
-from nplusone_guard.capture import callpath
+from nplusone_guard.capture import callpath, steps
 from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.landmarks import (
     admin,
@@ -66,7 +66,7 @@ KEYED: Final[dict[str, Callable[[FrameType], Hashable]]] = {
 
 #: Function → the place in the user's own terms. What a project does not use is not
 #: imported for it: these rows wait until their module is.
-SPOTS: Final[dict[str, Callable[[FrameType], callpath.Spot | None]]] = {
+SPOTS: Final[dict[str, Callable[[FrameType], steps.Spot | None]]] = {
     **serializers.SPOTS,
     **admin.SPOTS,
     **forms.SPOTS,
@@ -126,13 +126,13 @@ def _mark_waiting(module: str) -> None:
 
 
 def _mark(names: Iterable[str]) -> None:
-    marks: dict[CodeType, callpath.Mark] = {}
+    marks: dict[CodeType, steps.Mark] = {}
     for name in names:
         code = find_code(name)
         if code is None:
             _missing.append(name)
         else:
-            marks[code] = callpath.Mark(
+            marks[code] = steps.Mark(
                 LANDMARKS.get(name), KEYED.get(name), SPOTS.get(name), BRIDGES.get(name)
             )
     callpath.mark_landmarks(marks)

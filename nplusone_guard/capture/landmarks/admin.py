@@ -12,9 +12,9 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any, Final
 
-from nplusone_guard.capture.callpath import Spot
 from nplusone_guard.capture.declarations import declaration, spot_of
 from nplusone_guard.capture.landmarks.frames import enclosing
+from nplusone_guard.capture.steps import Spot
 
 _KIND: Final = "admin"
 

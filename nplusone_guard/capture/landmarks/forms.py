@@ -9,10 +9,10 @@ from collections.abc import Callable, Hashable
 from types import CodeType, FrameType
 from typing import Any, Final
 
-from nplusone_guard.capture.callpath import Spot
 from nplusone_guard.capture.declarations import Declaration, declaration, spot_of
 from nplusone_guard.capture.landmarks.facts import Facts, Reader
 from nplusone_guard.capture.landmarks.frames import enclosing
+from nplusone_guard.capture.steps import Spot
 
 _KIND: Final = "form"
 

@@ -16,8 +16,8 @@ from itertools import islice
 from types import CodeType, FrameType
 from typing import Any, Final, NamedTuple
 
-from nplusone_guard.capture.callpath import NO_FILE, Mark, Spot
 from nplusone_guard.capture.codes import exact_position, line_of, package_of_file
+from nplusone_guard.capture.steps import NO_FILE, Mark, Spot
 
 _KIND: Final = "template"
 

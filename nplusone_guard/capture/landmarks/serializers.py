@@ -15,8 +15,8 @@ from itertools import islice
 from types import FrameType
 from typing import Any, Final
 
-from nplusone_guard.capture.callpath import Spot
 from nplusone_guard.capture.declarations import Declaration, declaration, spot_of
+from nplusone_guard.capture.steps import Spot
 
 _KIND: Final = "serializer"
 

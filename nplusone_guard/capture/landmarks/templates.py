@@ -17,9 +17,9 @@ from itertools import islice
 from types import CodeType, FrameType
 from typing import Any, Final
 
-from nplusone_guard.capture.callpath import NO_FILE, Spot
 from nplusone_guard.capture.codes import package_of_file
 from nplusone_guard.capture.landmarks.admin import inline_turn
+from nplusone_guard.capture.steps import NO_FILE, Spot
 
 _KIND: Final = "template"
 

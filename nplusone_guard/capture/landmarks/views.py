@@ -10,9 +10,9 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any, Final
 
-from nplusone_guard.capture.callpath import Spot
 from nplusone_guard.capture.codes import is_library_file, is_user_code
 from nplusone_guard.capture.declarations import declaration
+from nplusone_guard.capture.steps import Spot
 
 _KIND: Final = "view"
 
