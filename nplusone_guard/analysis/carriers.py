@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Final
 
-from nplusone_guard.analysis.places import package_of
+from nplusone_guard.analysis.places import package_of, user_place
 from nplusone_guard.capture import codes
 from nplusone_guard.capture.landmarks import files
 from nplusone_guard.capture.scope import Group
@@ -25,6 +25,15 @@ def carries(code: CodeType) -> bool:
         or package_of(code) in _PACKAGES
         or files.is_of(code, files.CARRIERS)
     )
+
+
+def has_asker(group: Group) -> bool:
+    """Whether the user asked for ``group``, or an installed package that is no carrier.
+
+    What Django asks for a command of its own, such as ``migrate``, nobody can change.
+    """
+    path = group.path
+    return user_place(path) is not None or not all(carries(place.code) for place in path)
 
 
 def is_asked_only_by(group: Group, owns: Callable[[str, str], bool]) -> bool:

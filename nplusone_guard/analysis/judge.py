@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nplusone_guard import ignores
 from nplusone_guard.analysis import apart, rules
+from nplusone_guard.analysis.carriers import has_asker
 from nplusone_guard.analysis.findings import (
     Advice,
     Cleared,
@@ -296,7 +297,7 @@ class Judge:
             return []
         seen: dict[tuple[str, str, int], list[Group]] = defaultdict(list)
         for group in self.suspects.spread:
-            if id(group) not in in_loops and _may_duplicate(group):
+            if id(group) not in in_loops and _may_duplicate(group) and has_asker(group):
                 for key in group.digests:
                     seen[group.alias, group.fingerprint.text, key].append(group)
         found: dict[tuple[int, ...], tuple[list[Group], int]] = {}

@@ -261,14 +261,23 @@ def test_a_loop_in_a_migration_is_found_where_migrations_are_asked_for(migrate, 
     )
     assert "manage.py migrate: " in written
     assert written.count("query-in-loop  3 × SELECT auth_user") == 1
-    assert f"moving/migrations/0001_load.py:{loop + 2}  User.objects.get(pk=pk)" in written
-    assert f"moving/migrations/0001_load.py:{loop + 1}  for pk in list(User.objects" in written
+    assert f"moving/migrations/0001_load.py:{loop + 2}  User.obj" in written
+    assert f"moving/migrations/0001_load.py:{loop + 1}  for pk in" in written
 
 
 def test_its_healthy_twin_is_silent_about_the_users(migrate):
     written = migrate(NPLUSONE_GUARD="{'COMMANDS': ['migrate']}", HEALTHY="1").stderr
     assert "manage.py migrate: " in written
     assert "auth_user" not in written
+
+
+def test_what_the_command_asks_for_itself_is_no_duplicate(migrate):
+    """Nobody can change it; a loop of an app of Django's own is still told."""
+    written = migrate(NPLUSONE_GUARD="{'COMMANDS': ['migrate']}").stderr
+    assert "sqlite_master" not in written
+    assert "duplicate-query" not in written
+    assert "(in package nplusone_guard)" not in written
+    assert "django/contrib/contenttypes/management/__init__.py" in written
 
 
 SHELL = """

@@ -81,8 +81,8 @@ def _bypassed(case: Case) -> str:
     """The prefetch costs a query more and saves none: worse than without it."""
     accessor = case.accessor
     return (
-        f"{accessor} is prefetched, then bypassed: one query more, none saved. Read "
-        f"{case.name}.{accessor}.all(), or use Prefetch(queryset=…)"
+        f"read {case.name}.{accessor}.all(), or use Prefetch(queryset=…): {accessor} is "
+        "prefetched, then bypassed, one query more and none saved"
     )
 
 
@@ -196,7 +196,7 @@ def _write(case: Case) -> str:
 
 
 def _duplicate(case: Case) -> str:
-    return "the answer is the same every time: ask once and keep it (a variable, cached_property)"
+    return "ask once and keep the answer, the same every time (a variable, cached_property)"
 
 
 def _model(case: Case) -> str:
