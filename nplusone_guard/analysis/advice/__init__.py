@@ -19,6 +19,7 @@ from nplusone_guard.analysis.advice import (
     recursion,
     relations,
     rowwise,
+    values,
     words,
     writes,
 )
@@ -41,7 +42,8 @@ MAX_OPTIONS: Final = 4
 def advise(case: Case) -> Advice:
     """The advice for one finding; a sentence alone where the source does not show enough."""
     try:
-        options = _options(case)
+        with values.remembered():
+            options = _options(case)
     except Exception as error:
         contain("analysis.advice", error, case.scope.errors)
         options = []

@@ -6,9 +6,11 @@ Read off the source and the models alone: no code of the application runs.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.functions import returned
@@ -67,7 +69,50 @@ def value_of(spot: Spot, node: ast.AST | None = None, depth: int = 0) -> Value:
     """What ``node`` (by default that of the spot) yields."""
     node = node if node is not None else spot.node
     reader = _READERS.get(type(node))
-    return reader(spot.at(node), node, depth + 1) if reader and depth < _DEEPEST else UNKNOWN
+    if reader is None or depth >= _DEEPEST:
+        return UNKNOWN
+    known = _found.by_node
+    if known is None:
+        return reader(spot.at(node), node, depth + 1)
+    key = (id(node), id(spot.callers))
+    before = known.get(key)
+    if before is not None and before.depth <= depth:
+        return before.value
+    value = reader(spot.at(node), node, depth + 1)
+    known[key] = _Known(value, depth, node, spot.callers)
+    return value
+
+
+class _Known(NamedTuple):
+    """What a node was found to yield."""
+
+    value: Value
+    #: How deep it was asked for: from further out, more may be found.
+    depth: int
+    #: Both are known by their ``id``, and so have to stay.
+    node: ast.AST
+    callers: object
+
+
+class _Found(threading.local):
+    by_node: dict[tuple[int, int], _Known] | None = None
+
+
+_found: Final = _Found()
+
+
+@contextmanager
+def remembered() -> Iterator[None]:
+    """Find out once what each node yields.
+
+    A call asks for its owner by itself and by way of the method's name, each of which asks
+    for the next one: a chain of ten calls would be read a thousand times.
+    """
+    before, _found.by_node = _found.by_node, {}
+    try:
+        yield
+    finally:
+        _found.by_node = before
 
 
 def _name(spot: Spot, node: ast.Name, depth: int) -> Value:
