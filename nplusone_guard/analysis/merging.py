@@ -34,9 +34,17 @@ def merge(one: Verdicts, other: Verdicts) -> Verdicts:
     )
 
 
-def worst_first(finding: Finding) -> tuple[bool, int, float]:
-    """Errors before warnings, then by queries that could be saved."""
-    return (finding.severity != "error", -finding.advice.saves, -finding.duration)
+def worst_first(finding: Finding) -> tuple[object, ...]:
+    """Errors before warnings, then by queries that could be saved, then by place.
+
+    Not by duration: two runs of one program list the same in the same order.
+    """
+    return (finding.severity != "error", -finding.advice.saves, -finding.count, by_place(finding))
+
+
+def by_place(finding: Finding) -> tuple[str, int, str, str]:
+    """What sets an order between findings that are equally bad."""
+    return (finding.site.file, finding.site.line, finding.rule, finding.id)
 
 
 def _merge(

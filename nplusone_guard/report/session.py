@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from nplusone_guard.analysis import eager
 from nplusone_guard.analysis.findings import Cleared, EagerLoad, Finding, Site, UnusedIgnore
+from nplusone_guard.analysis.merging import by_place
 from nplusone_guard.report import json as report_json
 from nplusone_guard.report import records
 from nplusone_guard.report.model import Report
@@ -368,13 +369,8 @@ def _cleared_key(cleared: Cleared) -> Hashable:
 
 def worst_first(entry: SessionFinding) -> tuple[object, ...]:
     """Errors before warnings, then by queries that could be saved, then by place."""
-    finding, site = entry.finding, entry.finding.site
-    return (
-        finding.severity != "error",
-        -entry.saves,
-        -entry.count,
-        (site.file, site.line, finding.rule, finding.id),
-    )
+    finding = entry.finding
+    return (finding.severity != "error", -entry.saves, -entry.count, by_place(finding))
 
 
 def _distinct(entries: Iterable[SessionFinding]) -> Iterator[SessionFinding]:
@@ -400,10 +396,14 @@ def _one(entries: list[SessionFinding]) -> SessionFinding:
     return SessionFinding(replace(worst, also_at=also, former_ids=former), sightings)
 
 
-def _severity(finding: Finding) -> tuple[bool, int, int, str]:
+def _severity(finding: Finding) -> tuple[bool, int, int, str, str]:
     # What was joined before must weigh the same: these are what joining adds to.
     alone = replace(finding, also_at=(), former_ids=())
-    return finding.severity == "error", finding.advice.saves, finding.count, repr(alone)
+    # Which of two lines is shown must not depend on which was slower in this run.
+    statements = tuple(replace(each, duration=0.0) for each in alone.statements)
+    timeless = repr(replace(alone, duration=0.0, statements=statements))
+    error = finding.severity == "error"
+    return error, finding.advice.saves, finding.count, timeless, repr(alone)
 
 
 def _place(site: Site) -> tuple[str, int, str]:

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nplusone_guard.analysis.findings import Advice, UnusedIgnore
+from nplusone_guard.analysis.findings import Advice, UnusedIgnore, Verdicts
+from nplusone_guard.analysis.merging import merge as merge_verdicts
+from nplusone_guard.analysis.merging import worst_first
 from nplusone_guard.exceptions import ConfigError
 from nplusone_guard.report import summary
 from nplusone_guard.report.session import (
@@ -75,6 +77,35 @@ def test_the_worst_comes_first():
     warning = report(finding("write-in-loop", statement(90), id="w"), name="w")
     session = session_of(one, warning, seen(9, "b", id="b"))
     assert [entry.finding.id for entry in session] == ["b", "a", "w"]
+
+
+@pytest.mark.parametrize("slow", ["early", "late"])
+def test_of_equals_the_place_decides_and_not_how_long_they_took(slow):
+    early, late, worse = (
+        finding(
+            "lazy-relation",
+            statement(3, site=site(line), duration=0.5 if name == slow else 0.1),
+            id=name,
+            advice=Advice("use select_related()", saves, 3),
+        )
+        for name, line, saves in [("early", 10, 2), ("late", 20, 2), ("worse", 30, 3)]
+    )
+    listed = ["worse", "early", "late"]
+    assert [each.id for each in sorted([late, worse, early], key=worst_first)] == listed
+    session = session_of(report(late, worse, early))
+    assert [entry.finding.id for entry in session] == listed
+    one, other = Verdicts(findings=(late, worse)), Verdicts(findings=(early,))
+    assert [each.id for each in merge_verdicts(one, other).findings] == listed
+
+
+@pytest.mark.parametrize("slow", [65, 70])
+def test_which_line_of_a_finding_is_told_does_not_depend_on_time(slow):
+    sent = [statement(site=site(line), duration=0.5 * (line == slow)) for line in (65, 70)]
+    (entry,) = session_of(
+        *(report(finding("lazy-relation", each, summary="20 ×")) for each in sent)
+    )
+    assert entry.finding.site.line == 70
+    assert entry.finding.also_at == (site(65),)
 
 
 def test_other_lines_of_one_finding_are_kept_beside_it():
