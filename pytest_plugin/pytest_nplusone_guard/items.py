@@ -32,7 +32,11 @@ class around_function:  # noqa: N801 - used as the function that it stands in pl
         self._case = _test_case(item)
 
     def __enter__(self) -> None:
-        setattr(self._holder, self._name, _exchanged(self._original, self._scope))
+        exchanged = _exchanged(self._original, self._scope)
+        if self._holder is not self._item:
+            # Hypothesis asks for its name: to refuse a method of TestCase, and to tell a failure.
+            functools.update_wrapper(exchanged, self._original)
+        setattr(self._holder, self._name, exchanged)
         if self._case is not None:
             # pytest leaves async methods to the case itself.
             setattr(self._case, self._item.name, self._item.obj)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unittest
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from types import SimpleNamespace
 
 import pytest
 
@@ -38,6 +39,24 @@ class LaterItem(Item):
     @property
     def instance(self):
         return self.kept
+
+
+def test_hypothesis_goes_on_calling_a_function_by_its_name():
+    """It tells a failing case by that name, and refuses those of ``TestCase``, as ``run``."""
+
+    def test_sums(number):
+        return number + 1
+
+    def test_given():
+        pass
+
+    test_given.hypothesis = SimpleNamespace(inner_test=test_sums)
+    with around_function(SimpleNamespace(obj=test_given), nullcontext()):
+        exchanged = test_given.hypothesis.inner_test
+        assert exchanged is not test_sums
+        assert exchanged.__name__ == "test_sums"
+        assert exchanged(1) == 2
+    assert test_given.hypothesis.inner_test is test_sums
 
 
 @pytest.mark.parametrize("kind", [Item, LaterItem])
