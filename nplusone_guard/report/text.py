@@ -58,11 +58,12 @@ def render(
 
     Paths are shown relative to ``base_dir`` (default: the working directory). A
     finding whose id is in ``brief_ids`` takes one line. Where it is told already what the
-    scope is called, it is not ``named``. What ``encoding`` cannot
+    scope is called, it is not ``named``, and the loops come first: little more than the
+    beginning of a failure is shown in a list of them. What ``encoding`` cannot
     carry is spelled in ASCII, so that the text can be written to a stream of it.
     """
     page = page_of(width, base_dir, encoding)
-    lines = [_headline(report, page) if named else page.first_fitting(_all_facts(report, page))]
+    lines = [_headline(report, page) if named else page.first_fitting(_loops_first(report, page))]
     for finding in report.findings:
         if finding.id in brief_ids:
             lines.append(_brief(finding, page))
@@ -111,17 +112,23 @@ def _headline(report: Report, page: Page) -> str:
 
 def _all_facts(report: Report, page: Page) -> list[str]:
     """What the first line tells, from the fullest to the barest."""
+    told = bool(report.query_count or report.findings)
+    return [f"{each}, {_verdict(report)}" if told else each for each in _asked(report, page)]
+
+
+def _loops_first(report: Report, page: Page) -> list[str]:
+    """``1 query loop among 12 queries in 3 ms``, from the fullest to the barest."""
+    return [f"{_verdict(report)} among {each}" for each in _asked(report, page)]
+
+
+def _asked(report: Report, page: Page) -> list[str]:
+    """``12 queries (+2 transaction) in 3 ms``, from the fullest to the barest."""
     transactions = _transactions(report)
     asides = (join_parts("; ", _databases(report, page), transactions), transactions, "")
-    return [_facts(report, aside) for aside in asides]
-
-
-def _facts(report: Report, aside: str) -> str:
     asked = report.query_count
-    facts = counted(asked, "query", "queries") if asked else "no queries"
-    facts += f" ({aside})" if aside else ""
-    facts += f" in {duration(report.query_time)}" if asked else ""
-    return f"{facts}, {_verdict(report)}" if asked or report.findings else facts
+    count = counted(asked, "query", "queries") if asked else "no queries"
+    time = f" in {duration(report.query_time)}" if asked else ""
+    return [f"{count} ({aside}){time}" if aside else count + time for aside in asides]
 
 
 def _databases(report: Report, page: Page) -> str:

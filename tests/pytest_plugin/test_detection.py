@@ -11,7 +11,7 @@ from tests.pytest_plugin.conftest import INI, PLUGIN, is_installed, section
 from tests.pytest_plugin.suite import CI_VARIABLES, SUITE, told, write_suite
 
 FAILURE = """\
-{queries} queries in 0 ms, 1 query loop
+1 query loop among {queries} queries in 0 ms
  lazy-relation  3 × SELECT shelf_author  0 ms  3 of {queries} queries avoidable  [{id}]
    fix     add .select_related("author") to the queryset at {file}:{loop}
    query   shelf/{file}:{query}  {source}
@@ -72,7 +72,7 @@ def test_fail(suite):
     assert named(told(result, "TestOfDjango.test_loop")) == loop
     # pytest's own summary says what matters, and not the name of the test twice.
     result.stdout.re_match_lines(
-        [r"FAILED test_shelf\.py::test_loop - Failed: 4 queries in .* ms, 1 query loop"]
+        [r"FAILED test_shelf\.py::test_loop - Failed: 1 query loop among 4 queries in .* ms"]
     )
     # A test that failed by itself keeps its error; what was found stands below it.
     assert "ValueError: mine" in told(result, "test_error_of_its_own")
@@ -113,7 +113,7 @@ def test_failures_are_as_wide_as_the_terminal(suite, monkeypatch, workers):
     result.assert_outcomes(failed=1)
     lines = told(result, "test_loop").splitlines()
     assert [re.sub(r"\[\w{12}\]", "[ID]", line) for line in lines][-6:] == [
-        "4 queries in 0 ms, 1 query loop",
+        "1 query loop among 4 queries in 0 ms",
         " lazy-relation  3 × SELECT shelf_author  saves 3/4  [ID]",
         '   fix     add .select_related("author") to the queryset at views.py:6',
         "   query   shelf/views.py:7  names.append(book.author.name)",
@@ -204,6 +204,7 @@ def test_what_else_runs_tests(suite):
         import pytest
         from helpers.making import touch
         from hypothesis import HealthCheck, given, settings, strategies
+        from hypothesis.extra.django import TestCase
         from shelf.reports import count, names
 
         runs = []
@@ -236,11 +237,17 @@ def test_what_else_runs_tests(suite):
 
         def test_helper(shelf):
             touch()
+
+        class TestExamples(TestCase):
+            @settings(max_examples=5, deadline=None, database=None)
+            @given(strategies.integers())
+            def test_examples(self, number):
+                assert count() == 0
         """,
         "--junitxml=junit.xml",
     )
-    result.assert_outcomes(passed=5, xfailed=1)
-    assert _summary(result).startswith("6 tests: 16 queries")
+    result.assert_outcomes(passed=6, xfailed=1)
+    assert _summary(result).startswith("7 tests: 17 queries")
     assert "   tests   test_shelf.py::test_expected, test_shelf.py::test_flaky\n" in _summary(
         result
     )

@@ -182,7 +182,7 @@ def test_what_is_new_stale_and_over_budget_fails(whole, monkeypatch):
         "4 queries, 1 recorded in queries.json, 3 allowed\n"
         " @pytest.mark.max_queries(3) on the test shows which"
     )
-    assert left.failures["test_names"].startswith("4 queries in 0 ms, 1 query loop\n")
+    assert left.failures["test_names"].startswith("1 query loop among 4 queries in 0 ms\n")
     assert "test_page" not in left.failures
     assert left.summary.splitlines()[-4:] == [
         " baseline known.json: 1 known, 1 new, 1 stale",
