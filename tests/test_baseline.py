@@ -375,7 +375,7 @@ def edited(**facts):
         (
             '{"schema_version": 3}',
             (
-                "/schema_version is 3, but this release of nplusone-guard reads version 2; "
+                "/schema_version is 3, but this release of nplusone-guard reads versions 1 to 2; "
                 "read it with a newer release"
             ),
         ),
@@ -383,7 +383,7 @@ def edited(**facts):
             edited(until="2027-01-31").replace('"id"', '"until": "2028-01-31", "id"'),
             'the key "until" stands twice; allowed: once in an object',
         ),
-        ("{}", "/schema_version is missing; allowed: 2"),
+        ("{}", "/schema_version is missing; allowed: 1 to 2"),
         ('{"schema_version": 1}', "/findings is missing; allowed: a list"),
         (
             '{"schema_version": 1, "findings": [], "finding": []}',

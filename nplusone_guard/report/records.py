@@ -106,11 +106,12 @@ def check_version(document: Mapping[str, Any], known: int) -> None:
     """Refuse a document without a ``schema_version``, and one of a later release."""
     version = document.get("schema_version", MISSING)
     if type(version) is not int or version < 1:
-        raise fault("/schema_version", version, f"{known}")
+        raise fault("/schema_version", version, f"{known}" if known == 1 else f"1 to {known}")
     if version > known:
+        read = f"version {known}" if known == 1 else f"versions 1 to {known}"
         raise ConfigError(
             f"/schema_version is {shown(version)}, but this release of "
-            f"nplusone-guard reads version {known}; read it with a newer release"
+            f"nplusone-guard reads {read}; read it with a newer release"
         )
 
 

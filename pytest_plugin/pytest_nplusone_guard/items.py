@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
 
-Scope = AbstractContextManager[object]
+Surrounding = AbstractContextManager[object]
 
 
 class around_function:  # noqa: N801 - used as the function that it stands in place of
@@ -23,7 +23,7 @@ class around_function:  # noqa: N801 - used as the function that it stands in pl
 
     __slots__ = ("_case", "_holder", "_item", "_name", "_original", "_scope")
 
-    def __init__(self, item: Any, scope: Scope) -> None:
+    def __init__(self, item: Any, scope: Surrounding) -> None:
         examples = getattr(item.obj, "hypothesis", None)
         self._holder, self._name = (item, "obj") if examples is None else (examples, "inner_test")
         self._item, self._scope = item, scope
@@ -58,7 +58,7 @@ def _test_case(item: Any) -> Any:
     return instance if unittest and isinstance(instance, unittest.TestCase) else None
 
 
-def _exchanged(function: Callable[..., Any], scope: Scope) -> Callable[..., Any]:
+def _exchanged(function: Callable[..., Any], scope: Surrounding) -> Callable[..., Any]:
     # The scope is opened by the frame that the call paths end at: one of this file.
     if inspect.iscoroutinefunction(function):
 

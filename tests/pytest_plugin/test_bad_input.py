@@ -66,7 +66,7 @@ FILES = {
     "newer": (
         BASELINE,
         '{"schema_version": 99, "findings": []}',
-        NEWER.replace("version 1", "version 2"),
+        NEWER.replace("version 1", "versions 1 to 2"),
     ),
     "unknown rule": (
         BASELINE,

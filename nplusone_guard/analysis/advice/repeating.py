@@ -94,9 +94,9 @@ def can_be_written_twice(spot: Spot, node: ast.expr, *, loaded: bool = False) ->
     """Whether what is gone through is the same where it is written again.
 
     No query comes of it, which is known of related rows that are ``loaded``, and nothing is
-    used up. A name that is gone through itself may be that of a
-    generator; one whose method gives a new list each time, or that holds the list, need not be
-    looked at: ``request.GET["ids"].split(",")``.
+    used up. A name that is gone through itself may be that of a generator; one whose method
+    gives a new list each time, or that holds the list, need not be looked at:
+    ``request.GET["ids"].split(",")``.
     """
     if loaded and isinstance(node, ast.Name):
         return _is_kept(spot, node)
