@@ -81,11 +81,11 @@ async def _block(pressed: list[Pressed], path: str, requests: int) -> dict[int, 
 def _aside(server: Server, load: Load) -> Load:
     """Takes the times of a block, which are no response times under load, but not its errors.
 
-    One request at once for each worker that answers one at a time. Where a worker has threads,
-    one for all of them: threads that wait for each other burn time of their own, and with two
-    at once equal servers were up to four per cent apart.
+    As many requests at once as the workers take, where that is a number. Where a worker takes
+    all that come, in threads, one for all workers: threads that wait for each other burn time
+    of their own, and with two at once equal servers were up to four per cent apart.
     """
-    at_once = server.workers if load.server == "gunicorn" else 1
+    at_once = 1 if server.at_once is None else server.workers * server.at_once
     return Load(load.server, load.guard, at_once, errors=load.errors)
 
 

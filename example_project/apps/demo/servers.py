@@ -19,16 +19,33 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management.base import CommandError
 
-#: How each is started; both take the application's directory and one address.
-COMMANDS = {
-    "gunicorn": "-m gunicorn config.wsgi:application --preload --pythonpath {directory} --bind {host}:{port} "
-    "--workers {workers} --log-level warning",
-    "uvicorn": "-m uvicorn config.asgi:application --app-dir {directory} --host {host} "
-    "--port {port} --workers {workers} --log-level warning --no-access-log",
-}
 HOST = "127.0.0.1"
 #: Seconds that a server may take until it answers.
 PATIENCE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What a server is run by: its arguments, and how its workers answer."""
+
+    #: With the application's directory, one address and the number of workers to fill in.
+    arguments: str
+    #: Requests that one worker takes at once; ``None`` for as many as come.
+    at_once: int | None
+
+
+PROGRAMS = {
+    "gunicorn": Program(
+        "-m gunicorn config.wsgi:application --preload --pythonpath {directory} "
+        "--bind {host}:{port} --workers {workers} --log-level warning",
+        at_once=1,
+    ),
+    "uvicorn": Program(
+        "-m uvicorn config.asgi:application --app-dir {directory} --host {host} "
+        "--port {port} --workers {workers} --log-level warning --no-access-log",
+        at_once=None,
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +55,8 @@ class Server:
     port: int
     pid: int
     workers: int = 1
+    #: Requests that each of them takes at once; ``None`` for as many as come.
+    at_once: int | None = 1
 
     def memory(self) -> float | None:
         """MiB that its processes hold; ``None`` where the system has no /proc to say so."""
@@ -70,13 +89,14 @@ def require(package: str) -> None:
 
 @contextmanager
 def serving(server: str, *, guard: str, sample: float = 1.0, workers: int = 1) -> Iterator[Server]:
-    """The project behind one of ``COMMANDS``, with the guard in mode ``guard``.
+    """The project behind one of ``PROGRAMS``, with the guard in mode ``guard``.
 
     The guard watches ``sample`` of the requests, 0 to 1. Raises ``CommandError`` where the server does not start, with the end of its log.
     """
     require(server)
     port = _free_port()
-    arguments = COMMANDS[server].format(
+    program = PROGRAMS[server]
+    arguments = program.arguments.format(
         directory="{directory}", host=HOST, port=port, workers=workers
     )
     words = [word.format(directory=settings.BASE_DIR) for word in arguments.split()]
@@ -91,7 +111,7 @@ def serving(server: str, *, guard: str, sample: float = 1.0, workers: int = 1) -
         )
         try:
             _wait(process, port, log)
-            yield Server(port, process.pid, workers)
+            yield Server(port, process.pid, workers, program.at_once)
         finally:
             stop(process)
 

@@ -19,7 +19,7 @@ from apps.demo.options import choice, new_file, whole_number
 from apps.demo.page import render
 from apps.demo.progress import Progress
 from apps.demo.seeding import DEMO_SIZE, SEED, Amounts, seed_database, stored_amounts
-from apps.demo.servers import COMMANDS
+from apps.demo.servers import PROGRAMS
 from apps.demo.survey import Survey, survey
 from apps.demo.text import WIDTH, paragraph, source_file, source_lines
 from apps.journal.windows import Window
@@ -57,7 +57,7 @@ class Command(ExampleCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         tenants = whole_number(options, "tenants", least=1, most=1_000)
-        server = choice(options, "server", COMMANDS)
+        server = choice(options, "server", PROGRAMS)
         rounds = whole_number(options, "rounds", least=1, most=100)
         page = new_file(options, "page")
         data = self.prepare(tenants)

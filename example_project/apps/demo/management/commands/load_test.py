@@ -17,7 +17,7 @@ from apps.demo.load_runs import LIMIT, is_noisy, requests_in_all, run_load
 from apps.demo.options import choice, whole_number
 from apps.demo.paging_gains import PATHS
 from apps.demo.progress import Progress
-from apps.demo.servers import COMMANDS
+from apps.demo.servers import PROGRAMS
 from apps.demo.text import duration
 
 
@@ -41,7 +41,7 @@ class Command(ExampleCommand):
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        server = choice(options, "server", COMMANDS)
+        server = choice(options, "server", PROGRAMS)
         path = PATHS[choice(options, "variant", sorted(PATHS))]
         requests = whole_number(options, "requests", least=1, most=1_000_000)
         at_once = whole_number(options, "at_once", least=1, most=1_000)

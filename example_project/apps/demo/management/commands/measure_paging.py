@@ -11,7 +11,7 @@ from apps.demo.base import ExampleCommand
 from apps.demo.data import database_name
 from apps.demo.options import choice, whole_number
 from apps.demo.paging_gains import Answer, measure_paging
-from apps.demo.servers import COMMANDS, serving
+from apps.demo.servers import PROGRAMS, serving
 from apps.demo.text import duration
 
 
@@ -28,7 +28,7 @@ class Command(ExampleCommand):
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        server = choice(options, "server", COMMANDS)
+        server = choice(options, "server", PROGRAMS)
         rounds = whole_number(options, "rounds", least=1, most=100)
         self.enlarge()
         with serving(server, guard="off") as running:
