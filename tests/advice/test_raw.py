@@ -173,3 +173,45 @@ def test_what_one_statement_cannot_say_has_no_edits(name, tmp_path, monkeypatch)
     before, after = followed(tmp_path, monkeypatch, f"raw_{name}", source)
     assert before.findings
     assert after is None
+
+
+GIVEN_KEYS = """
+from django.db import connection
+from tests.corpus.models import Author
+
+
+def run():
+    told = []
+    with connection.cursor() as cursor:
+        for pk in {keys}:
+            cursor.execute("SELECT id FROM corpus_entry WHERE {column} = %s", [{key}])
+            told.append(cursor.fetchall())
+    return told
+"""
+
+
+@pytest.mark.parametrize(
+    ("column", "keys", "key", "listed", "queries"),
+    [
+        ("rating", "range(5)", "pk", "keys = list(range(5))\n", 1),
+        (
+            "author_id",
+            "Author.objects.order_by('pk').values_list('pk', flat=True)",
+            "pk",
+            "keys = list(authors)\n",
+            2,
+        ),
+        ("rating", "range(5)", "pk + 1", "keys = [pk + 1 for pk in range(5)]\n", 1),
+    ],
+    ids=["given", "asked for", "made of what is given"],
+)
+def test_rows_that_are_keys_are_listed_as_they_are(
+    column, keys, key, listed, queries, tmp_path, monkeypatch
+) -> None:
+    source = GIVEN_KEYS.format(column=column, keys=keys, key=key)
+    before, after = followed(tmp_path, monkeypatch, f"raw_keys_{len(keys + key)}", source)
+    (option,) = before.findings[0].advice.options
+    assert [step.new.startswith(listed) for step in option.steps].count(True) == 1
+    assert after.result == before.result
+    assert any(before.result)
+    assert after.queries == queries

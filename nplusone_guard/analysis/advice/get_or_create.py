@@ -101,7 +101,7 @@ def _known_before(write: Write, query: Query) -> Plan | None:
     if not item:
         return None
     statement = (
-        f"{keys} = [{ast.unparse(key)} {rows.clause}]\n"
+        f"{keys} = {rows.listed(key)}\n"
         f"{wait}{base}.{bulk_create}({made}, ignore_conflicts=True)\n"
         f"{name} = {wait}{base}.{in_bulk}({keys}, field_name={quoted(field)})"
     )

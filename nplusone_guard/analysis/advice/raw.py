@@ -97,7 +97,7 @@ def _plan(subject: Subject, spot: Spot, loop: ast.AST, call: ast.Call) -> Plan |
     skipped = meanwhile.is_conditional(subject, spot, call) and may_fail(spot, keyed.key)
     if key is None or skipped:
         return None
-    keys = f"[{ast.unparse(key)} {rows.clause}]"
+    keys = rows.listed(key)
     if called(call) == "raw":
         return _raw(subject, keyed, rows, keys)
     return _selected(subject, keyed, rows, keys)

@@ -37,7 +37,7 @@ _DEEPEST: Final = 5
 #: A name that differs from turn to turn, nobody knows how.
 _LOST: Final[Any] = object()
 #: Where a statement before the loop names its rows.
-_BEFORE_ROWS: Final = r"(\bin |bulk\(|__in=)"
+_BEFORE_ROWS: Final = r"(\bin |bulk\(|__in=|= list\()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,14 @@ class Rows:
         written = ast.unparse(key)
         is_key = isinstance(self.target, ast.Name) and self.target.id == written
         return self.whole if self.whole and is_key else f"[{written} {self.clause}]"
+
+    def listed(self, key: ast.expr) -> str:
+        """``[entry.pk for entry in entries]``; ``list(pks)`` where the rows are the keys."""
+        written = ast.unparse(key)
+        opening = f"for {written} in "
+        if len(self.clauses) == 1 and self.clause.startswith(opening):
+            return f"list({self.clause.removeprefix(opening)})"
+        return f"[{written} {self.clause}]"
 
     def before_loop(self, statement: str, read: str, steps: Sequence[Step], **more: Any) -> Plan:
         """``statement``, which goes through the rows, before the loop."""
