@@ -11,6 +11,9 @@ BY_HAND: dict[str, str] = {
         "Django builds the parent from the fields of its child; what to load is the field that "
         "defer() leaves out, although it is not what the loop reads"
     ),
+    "prefetching.read_behind_what_drops_the_prefetch": (
+        "add() drops what was prefetched: whether it may be read before is for a person to say"
+    ),
     "querysets.complex_condition_per_row": (
         "one condition joins two relations by OR: one prefetch cannot stand for it"
     ),

@@ -355,3 +355,20 @@ def prefetch_of_generic_targets(n):
 def prefetch_of_a_chunked_iterator(n):
     for author in Author.objects.prefetch_related("entries").iterator(chunk_size=2):
         list(author.entries.all())
+
+
+@loop("bypassed-prefetch", relation="corpus.Entry.tags", turns=None, statements=None)
+def read_behind_what_drops_the_prefetch(n):
+    tag = Tag.objects.create(name="added")
+    for entry in Entry.objects.prefetch_related("tags").order_by("pk"):  # loop origin
+        entry.tags.add(tag)  # site
+        list(entry.tags.all())  # site
+
+
+@healthy(twin=read_behind_what_drops_the_prefetch)
+def read_before_what_drops_the_prefetch(n):
+    tag, entries = Tag.objects.create(name="added"), []
+    for entry in Entry.objects.prefetch_related("tags").order_by("pk"):
+        list(entry.tags.all())
+        entries.append(entry)
+    tag.entries.add(*entries)

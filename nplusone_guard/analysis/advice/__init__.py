@@ -28,6 +28,7 @@ from nplusone_guard.analysis.advice.case import Case as Case
 from nplusone_guard.analysis.advice.case import Parents as Parents
 from nplusone_guard.analysis.advice.case import Plan, Subject, append
 from nplusone_guard.analysis.advice.declared import OR_BY_OPTION
+from nplusone_guard.analysis.advice.dropping import undropped
 from nplusone_guard.analysis.advice.feeds import Feed
 from nplusone_guard.analysis.advice.nesting import outermost, told_honestly
 from nplusone_guard.analysis.advice.wording import double_quoted, one_line
@@ -105,6 +106,7 @@ def _plans(subject: Subject) -> list[Plan]:
     for maker in _MAKERS.get(subject.candidate.rule, ()):
         plans = maker(subject)
         if plans:
+            plans = undropped(plans, subject)
             return [told_honestly(_on_branches(plan, subject), subject) for plan in plans]
     return []
 
