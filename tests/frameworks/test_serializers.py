@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -329,6 +330,20 @@ def test_the_text_names_the_field_in_a_hundred_columns(ask):
     assert max(map(len, lines)) <= 100
     file = f"tests/frameworks/shop/{line_of('line_product')}"
     assert f"   query   {file}  OrderSerializer.lines[].product  product = seri…" in lines
+
+
+def test_the_documentation_shows_this_text(ask, monkeypatch):
+    """With the id that the loop has in a project whose directory is that of the shop."""
+    monkeypatch.chdir(Path(s.__file__).parent.parent)
+    with override_settings(BASE_DIR=Path.cwd()):
+        text = render(ask("/api/orders/?as=OrderSerializer"), width=100)
+    page = (Path(__file__).parents[2] / "docs" / "frameworks.md").read_text(encoding="utf-8")
+    (sample,) = re.findall(r"^```text\n(test: .*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert without_times_and_marks(text).startswith(without_times_and_marks(sample))
+
+
+def without_times_and_marks(text):
+    return re.sub(r"  # @.*", "", re.sub(r"[\d.]+ ms", "… ms", text))
 
 
 def test_a_loop_on_the_line_of_its_site_goes_by_its_name(ask):
