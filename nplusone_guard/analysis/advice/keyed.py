@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from nplusone_guard.analysis.advice import meanwhile, meta
@@ -24,168 +23,13 @@ from nplusone_guard.analysis.advice.chains import (
     without,
 )
 from nplusone_guard.analysis.advice.handlers import caught, reads_error
+from nplusone_guard.analysis.advice.lookups import Lookup, besides, is_slice, single
 from nplusone_guard.analysis.advice.matching import PLAIN, Match, match
 from nplusone_guard.analysis.advice.relations import quoted
 from nplusone_guard.analysis.advice.rows import Rows, inlined, may_fail, rows_of
 from nplusone_guard.analysis.advice.trees import COMPREHENSIONS, Spot, parameters
 from nplusone_guard.analysis.advice.values import value_of
 from nplusone_guard.analysis.findings import Step
-
-
-@dataclass(eq=False)
-class Lookup:
-    """A query by keys that differ from turn to turn."""
-
-    subject: Subject
-    query: Query
-    #: The conditions that differ, and the keys in terms of the loop.
-    keys: list[tuple[Condition, ast.expr]]
-    rows: Rows
-    #: How each key is looked up among the values of the rows.
-    matches: list[Match]
-    #: What still asks for a row that was not found before, and answers as it always did.
-    otherwise: str = ""
-    #: The name of the keys where those that are none are left out of them, by what they raise.
-    valid: str = ""
-    errors: tuple[str, ...] = ()
-
-    @property
-    def model(self) -> Any:
-        return self.query.model
-
-    @property
-    def root(self) -> str:
-        return ast.unparse(self.query.root)
-
-    @property
-    def operation(self) -> str:
-        return self.query.terminal.name if self.query.terminal is not None else "filter"
-
-    @property
-    def links(self) -> tuple[Link, ...]:
-        """The links besides the keys and the terminal, whose other conditions stay a filter."""
-        return _besides(self.query, [one for one, _ in self.keys])
-
-    @property
-    def rest(self) -> str:
-        """The links that stay in the one query."""
-        return "".join(link.text for link in self.links if not _is_slice(link))
-
-    @property
-    def slice(self) -> str:
-        return "".join(link.text for link in self.links if _is_slice(link))
-
-    @property
-    def first(self) -> Condition:
-        return self.keys[0][0]
-
-    @property
-    def field(self) -> str:
-        return self.first.field
-
-    @property
-    def key(self) -> str:
-        """The key as it is written in the loop."""
-        texts = [
-            match.of(ast.unparse(_single(one) or one.value) + _to_key(self.query, one))
-            for (one, _), match in zip(self.keys, self.matches, strict=True)
-        ]
-        return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
-
-    @property
-    def several(self) -> str:
-        """The keys of one turn, where it asks for several."""
-        return self.matches[0].each(ast.unparse(self.first.value))
-
-    @property
-    def many(self) -> bool:
-        """Whether one turn asks for several keys."""
-        return self.first.lookup == "in" and _single(self.first) is None
-
-    @property
-    def all_keys(self) -> str:
-        """``[entry.author_id for entry in entries]``."""
-        if self.valid:
-            return self.valid
-        key = self.keys[0][1]
-        if self.many:
-            return f"{{key {self.rows.clause} for key in {ast.unparse(key)}}}"
-        return self.rows.each(key)
-
-    @property
-    def narrowed(self) -> str:
-        """The rows of all keys."""
-        return f"{self.root}{self.rest}.filter({self.field}__in={self.all_keys})"
-
-    @property
-    def columns(self) -> str:
-        return ", ".join(quoted(one.field) for one, _ in self.keys)
-
-    @property
-    def attributes(self) -> list[str]:
-        """What the keys are called on a row."""
-        return [meta.attribute(self.model, one.field) for one, _ in self.keys]
-
-    @property
-    def unique(self) -> bool:
-        fields = self.field == "pk" or meta.is_unique(self.model, self.field)
-        return fields and len(self.keys) == 1 and not self.slice
-
-    @property
-    def row(self) -> str:
-        name = meta.snake(self.model.__name__)
-        return name if name not in self.subject.varying else "row"
-
-    @property
-    def opening(self) -> str:
-        """What the statement needs before it: a conversion, the keys that are some."""
-        lines = [match.statement for match in self.matches if match.statement]
-        if self.valid:
-            match, (_, key) = self.matches[0], self.keys[0]
-            lines += [
-                f"{self.valid} = []",
-                *self.rows.block(
-                    f"with suppress({', '.join(self.errors)}):",
-                    f"    {self.valid}.append({match.of(ast.unparse(key))})",
-                ),
-            ]
-        return "".join(f"{line}\n" for line in lines)
-
-    @property
-    def imports(self) -> tuple[str, ...]:
-        """What the conversions need."""
-        more = [line for match in self.matches for line in match.imports]
-        if self.valid:
-            more.append("from contextlib import suppress")
-            if "ValidationError" in self.errors:
-                more.append("from django.core.exceptions import ValidationError")
-        return tuple(more)
-
-    def named(self, wanted: str) -> str:
-        return self.subject.fresh(wanted, alone=True)
-
-
-def _besides(query: Query, dropped: list[Condition]) -> tuple[Link, ...]:
-    links, terminal = without(query.body, dropped), query.terminal
-    if terminal is None or terminal.name != "get":
-        return links
-    (kept,) = without((terminal,), dropped)
-    if not (kept.args or kept.keywords):
-        return links
-    return (*links, Link("filter", kept.node, kept.args, kept.keywords))
-
-
-def _is_slice(link: Link) -> bool:
-    return isinstance(link.node, ast.Subscript)
-
-
-def _single(one: Condition) -> ast.expr | None:
-    """The only entry of ``pk__in=[key]``; the value of ``slug=key``."""
-    if one.lookup == "exact":
-        return one.value
-    if isinstance(one.value, (ast.List, ast.Tuple, ast.Set)) and len(one.value.elts) == 1:
-        return one.value.elts[0]
-    return None
 
 
 def plans(subject: Subject) -> list[Plan]:
@@ -205,7 +49,7 @@ def plans(subject: Subject) -> list[Plan]:
         return _everything(subject, query, keys)
     lookup = _lookup(subject, query, keys, rows)
     if lookup is None or any(
-        not _is_slice(link) and subject.varies(value)
+        not is_slice(link) and subject.varies(value)
         for link in lookup.links
         for value in link.values
     ):
@@ -274,8 +118,8 @@ def _is_otherwise(query: Query) -> bool:
 
 
 def _matched(subject: Subject, query: Query, one: Condition) -> Match | None:
-    single = _single(one)
-    node, many = (one.value, True) if single is None else (single, False)
+    only = single(one)
+    node, many = (one.value, True) if only is None else (only, False)
     return match(subject, query.spot, node, query.model, one.field, many=many)
 
 
@@ -349,24 +193,14 @@ def _keys(subject: Subject, query: Query) -> list[tuple[Condition, ast.expr]] | 
         return None
     if any(_may_be_an_object(query, one) for one in found):
         return None
-    keys = [(one, inlined(query.spot, _single(one) or one.value, rows)) for one in found]
+    keys = [(one, inlined(query.spot, single(one) or one.value, rows)) for one in found]
     return [(one, key) for one, key in keys if key is not None] if all(k for _, k in keys) else None
-
-
-def _to_key(query: Query, one: Condition) -> str:
-    """``.pk`` behind an object: rows are kept by keys, and no object equals its key."""
-    field = meta.field_of(query.model, one.field)
-    value = _single(one) or one.value
-    if field is None or not field.is_relation or value_of(query.spot, value).kind != "object":
-        return ""
-    target = getattr(field, "target_field", None)
-    return ".pk" if target is None or target.primary_key else f".{target.attname}"
 
 
 def _may_be_an_object(query: Query, one: Condition) -> bool:
     """Whether the source leaves open if a relation is compared with an object or with a key."""
     field = meta.field_of(query.model, one.field)
-    value = _single(one) or one.value
+    value = single(one) or one.value
     if field is None or not field.is_relation or one.field == getattr(field, "attname", ""):
         return False
     return value_of(query.spot, value).kind != "object" and not is_a_key(query.spot, value)
@@ -563,7 +397,7 @@ def _everything(
     if match is None or not match.exact:
         return []
     name = subject.fresh(f"{meta.plural(query.model)}_by_{field}", alone=True)
-    links = _besides(query, found)
+    links = besides(query, found)
     if any(subject.varies(value) for link in links for value in link.values):
         return []
     rest = "".join(link.text for link in links)
