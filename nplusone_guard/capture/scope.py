@@ -135,6 +135,7 @@ class Scope:
         "eager",
         "errors",
         "extra",
+        "filling",
         "groups",
         "ignores_opened",
         "judges_loads",
@@ -148,6 +149,7 @@ class Scope:
         "other_aliases",
         "other_count",
         "other_failed",
+        "other_fills",
         "other_time",
         "parent",
         "policy",
@@ -198,6 +200,9 @@ class Scope:
         self.transactions = self.late = self.unjudged = 0
         #: Queries that are in no group of this scope: how many, failed, seconds, by alias.
         self.other_count = self.other_failed = 0
+        #: Groups that fill a cache of the process, and queries of units inside that did.
+        self.filling: tuple[Group, ...] = ()
+        self.other_fills = 0
         self.other_time = 0.0
         self.sequence = 0
         self.other_aliases: defaultdict[str, int] = defaultdict(int)
@@ -255,6 +260,7 @@ class Scope:
         with self.lock:
             for kept in (self.groups, self.reads, self.layers, self.writes, self.timeline):
                 kept.clear()
+            self.filling = ()
 
     @property
     def root_line(self) -> int:
@@ -265,6 +271,11 @@ class Scope:
     def query_count(self) -> int:
         """All queries, without transaction control."""
         return self.other_count + sum(group.count for group in self.all_groups())
+
+    @property
+    def fill_count(self) -> int:
+        """Queries that filled a cache of the process: whoever asks first sends them."""
+        return self.other_fills + sum([group.count for group in self.filling])
 
     def all_groups(self) -> list[Group]:
         """Every group once, in the order of first sighting."""

@@ -100,6 +100,8 @@ def _new_group(
     group.codes = query[4]
     group.first = first = sighting or _sighting(scope, query, None)
     group.ignores = active_ignores.get()
+    if first.facts.fills_process:
+        scope.filling += (group,)
     model = first.facts.model
     if model and query[1].kind == "select":
         scope.reads.setdefault(model, []).append(group)

@@ -116,7 +116,8 @@ def adopt(scope: Scope, own: Verdicts) -> None:
     itself; only what it adopted from units inside is handed on.
     """
     verdicts = with_adopted(scope, own if scope.kind in UNITS else NOTHING)
-    if verdicts is NOTHING and not scope.errors:
+    fills = scope.fill_count if scope.kind in UNITS else scope.other_fills
+    if verdicts is NOTHING and not (scope.errors or fills):
         return
     outer = scope.parent
     while outer is not None and outer.closed:
@@ -124,6 +125,7 @@ def adopt(scope: Scope, own: Verdicts) -> None:
     if outer is None:
         return
     with outer.lock:
+        outer.other_fills += fills
         if verdicts != NOTHING:
             outer.adopted = merge(outer.adopted or NOTHING, verdicts)
         outer.errors += [error for error in scope.errors if error not in outer.errors]

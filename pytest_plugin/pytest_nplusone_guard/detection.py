@@ -154,7 +154,7 @@ class Suite:
     def _fail(self, watched: Watched, ratchet: Ratchet) -> None:
         __tracebackhide__ = True
         failing = tuple(each for each in watched.judged if not ratchet.passes(each))
-        excess = ratchet.excess(watched.name, watched.query_count)
+        excess = ratchet.excess(watched.name, watched.lasting_count, watched.fill_count)
         told = [excess] if excess else []
         if failing:
             watched.told = True
@@ -193,12 +193,12 @@ class Suite:
             report.sections.append((TITLE, watched.render(untold, width_of(self.config))))
 
     def _judged_of(self, watched: Watched) -> tuple[list[str], int]:
-        """The findings that the ratchet holds, and the number of queries."""
+        """The findings that the ratchet holds, and the number of queries that it records."""
         # A test that is marked to report only is none of them.
         held = watched.shown is not None and (
             watched.mode == "fail" or self.options.mode == "report"
         )
-        return [each.id for each in watched.judged] if held else [], watched.query_count
+        return [each.id for each in watched.judged] if held else [], watched.lasting_count
 
     def _gather(
         self,

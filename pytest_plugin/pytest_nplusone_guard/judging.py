@@ -82,6 +82,9 @@ class Watched:
         self.policy = policy
         self.found: Found | None = None
         self.shown: Report | None = None
+        #: Queries to be recorded, and those that are not: they filled a cache of the process,
+        #: which another test would have filled in another order.
+        self.lasting_count = self.fill_count = 0
         #: Whether the failure of the test is what was found.
         self.told = False
         #: Ids of the findings that a failure of its own tells of.
@@ -113,6 +116,10 @@ class Watched:
             found = recording.report
             if self.shown is None or len(found) > len(self.shown):
                 self.shown = found
+        fills = recording.scope.fill_count
+        lasting = found.query_count - fills
+        if lasting >= self.lasting_count:  # of several examples, the worst
+            self.lasting_count, self.fill_count = lasting, fills
         # Joining takes longer than many a test, and most have one scope.
         self.found = found if self.found is None else session_of(self.found, found)
 

@@ -47,8 +47,11 @@ class Ratchet:
             return bool(self.options.baseline) and self.options.update in ("all", "new-only")
         return not entry.expired(self.today)
 
-    def excess(self, test: str, count: int) -> str:
-        """What to tell of a test that sends more queries than it may; else nothing."""
+    def excess(self, test: str, count: int, fills: int = 0) -> str:
+        """What to tell of a test that sends more queries than it may; else nothing.
+
+        ``fills`` are queries beside the ``count``, which filled a cache of the process.
+        """
         if self.queries is None or self.options.update == "all" or test not in self.queries:
             return ""
         recorded = self.queries[test]
@@ -56,6 +59,7 @@ class Ratchet:
         if count <= limit:
             return ""
         told = _excess(count, recorded, limit, self.options.budgets)
+        told += f"; {fills:,} more filled a cache" if fills else ""
         return f"{told}\n @pytest.mark.max_queries({limit}) on the test shows which"
 
     # ── after all tests ───────────────────────────────────────────────────────────────
@@ -133,7 +137,7 @@ class Ratchet:
 class Tests:
     """What became of the tests."""
 
-    #: Queries of the tests that passed.
+    #: Queries of the tests that passed, without those that filled a cache of the process.
     counts: Mapping[str, int]
     #: Tests that did not run to their end, so that what they do is not known.
     unproven: Collection[str]

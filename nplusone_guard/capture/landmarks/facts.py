@@ -31,6 +31,8 @@ class Facts:
     #: Objects asked for at once, where the operation says so.
     batch = 0
     cached = False
+    #: What is cached is kept by the process: from test to test, from request to request.
+    fills_process = False
     cascade = False
     validation = False
     #: The relation had been prefetched onto the parent.

@@ -174,6 +174,10 @@ def _cache(frame: FrameType, facts: Facts, deep: bool) -> None:
     facts.cached = True
 
 
+def _process_cache(frame: FrameType, facts: Facts, deep: bool) -> None:
+    facts.cached = facts.fills_process = True
+
+
 def _cascade(frame: FrameType, facts: Facts, deep: bool) -> None:
     facts.operation = "delete"
     facts.cascade = True
@@ -465,12 +469,12 @@ READERS: Final[dict[str, Reader]] = {
     f"{_MODEL}validate_constraints": _validation,
     "django.forms.models:BaseModelFormSet.save_existing_objects": _validation,
     "django.forms.models:BaseModelFormSet.save_new_objects": _validation,
-    "django.contrib.contenttypes.models:ContentTypeManager.get_for_model": _cache,
-    "django.contrib.contenttypes.models:ContentTypeManager.get_for_models": _cache,
-    "django.contrib.contenttypes.models:ContentTypeManager.get_for_id": _cache,
-    "django.contrib.contenttypes.models:ContentTypeManager.get_by_natural_key": _cache,
-    "django.contrib.sites.models:SiteManager._get_site_by_id": _cache,
-    "django.contrib.sites.models:SiteManager._get_site_by_request": _cache,
+    "django.contrib.contenttypes.models:ContentTypeManager.get_for_model": _process_cache,
+    "django.contrib.contenttypes.models:ContentTypeManager.get_for_models": _process_cache,
+    "django.contrib.contenttypes.models:ContentTypeManager.get_for_id": _process_cache,
+    "django.contrib.contenttypes.models:ContentTypeManager.get_by_natural_key": _process_cache,
+    "django.contrib.sites.models:SiteManager._get_site_by_id": _process_cache,
+    "django.contrib.sites.models:SiteManager._get_site_by_request": _process_cache,
     **{
         f"django.core.cache.backends.db:DatabaseCache.{name}": _cache
         for name in "get_many _base_set _base_delete_many has_key clear".split()
