@@ -6,6 +6,8 @@ and on nothing else but the state of its frame.
 
 from __future__ import annotations
 
+import re
+
 from nplusone_guard.capture.sql_frames import Frame
 from nplusone_guard.capture.sql_reader import Action, Reader
 from nplusone_guard.capture.sql_tokens import DIALECTS, GENERIC, OPERATORS
@@ -29,6 +31,9 @@ _BEFORE_VALUE = {"-", "+", "LIMIT", "OFFSET", "FIRST", "NEXT", "first", "next"}
 #: What would join the names on both sides, were it not for the parentheses.
 _JOINING = frozenset({".", "::"})
 _SIGNS = frozenset({"-", "+"})
+#: What the placeholders of a list in one token begin with, and what else such a list holds.
+_PLACEHOLDERS = frozenset("%?:$")
+_WHOLE_NUMBER = re.compile("-?[0-9]+")
 _PAGING = frozenset({"LIMIT", "OFFSET"})
 
 
@@ -238,18 +243,18 @@ def _is_superfluous(reader: Reader, frame: Frame) -> bool:
 def _list(reader: Reader, text: str) -> None:
     """A list of nothing but placeholders or whole numbers, in one token."""
     length = text.count(",") + 1
-    literal = text[1:].lstrip()[0] in "-0123456789"
+    # Blanks around them are of no account, as where each is a token of its own.
+    literals = _WHOLE_NUMBER.findall(text) if _PLACEHOLDERS.isdisjoint(text) else []
     frame = reader.frame
-    if literal:
-        reader.literals.append(text)
+    reader.literals += literals
     if frame.row_comma and frame.row_at == len(frame.pieces) - 1 and text[-1] == ")":
-        reader.params += 0 if literal else length
+        reader.params += 0 if literals else length
         reader.add_row(f"({'?, ' * (length - 1)}?)")
         return
     _open(reader, text)
     frame = reader.frame
-    if literal:
-        frame.literals -= 1
+    if literals:
+        frame.literals -= length
     else:
         reader.params += length
     frame.items = ["?"] * (length - 1)
