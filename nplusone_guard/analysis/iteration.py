@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from types import CodeType
 
 from nplusone_guard.analysis.scopes import Point
 
@@ -35,6 +36,15 @@ _ITERATING_MODULES = frozenset("asyncio collections functools heapq itertools".s
 _ITERATING_METHODS = frozenset("extend join update writelines".split())
 #: Methods of thread pools, which run through their second argument.
 _MAPPING_METHODS = frozenset("imap imap_unordered map map_async starmap starmap_async".split())
+
+#: All of these by their names.
+_NAMES = frozenset({*_ITERATED_ARGUMENT, *_ITERATING_METHODS, *_MAPPING_METHODS, "gather", "sort"})
+
+
+def may_iterate(code: CodeType) -> bool:
+    """Whether ``code`` knows the name of a function that runs through an argument."""
+    known = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
+    return not all(map(_NAMES.isdisjoint, known))
 
 
 def iterated(call: ast.Call) -> ast.expr | None:

@@ -14,6 +14,8 @@ from types import CodeType
 from nplusone_guard.analysis import loops
 from nplusone_guard.analysis.carriers import carries
 from nplusone_guard.analysis.findings import Site
+from nplusone_guard.analysis.iteration import may_iterate
+from nplusone_guard.analysis.jumps import has_loop
 from nplusone_guard.analysis.places import (
     asking_places,
     declared_relation,
@@ -240,6 +242,8 @@ def _template_recursion(path: callpath.Path) -> _Found | None:
 def _c_loop(group: Group, places: list[steps.Place]) -> _Found | None:
     """``sorted(key=)``, ``map``, ``sum`` …: a loop that runs inside a call."""
     for place in _in_python(places):
+        if not (may_iterate(place.code) or has_loop(place.code)):
+            continue  # its source need not be read
         position = loops.position_of(place.code, place.lasti)
         node = loops.call_loop(place.code, position)
         if node is not None and node.iterates:

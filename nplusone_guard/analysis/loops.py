@@ -16,6 +16,7 @@ from types import CodeType
 
 from nplusone_guard.analysis.bounds import turns
 from nplusone_guard.analysis.iteration import called_name, is_lazy, joined
+from nplusone_guard.analysis.jumps import has_loop
 from nplusone_guard.analysis.scopes import Binding, CallNode, LoopNode, Point, Region, Scope
 from nplusone_guard.analysis.sources import remember, scope_of
 
@@ -107,7 +108,8 @@ def enclosing_loops(code: CodeType, position: Position) -> tuple[Loop, ...]:
     ``while`` has its test in it; that of a comprehension is all but what it runs over.
     Empty where the source is missing or no longer fits the code.
     """
-    scope = _scope_at(code, position)
+    # Most functions do not loop, and to read the source of each takes milliseconds a file.
+    scope = _scope_at(code, position) if has_loop(code) else None
     if scope is None:
         return ()
     return tuple(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from nplusone_guard.analysis.turns import has_loop
+from nplusone_guard.analysis import loops
+from nplusone_guard.analysis.iteration import may_iterate
+from nplusone_guard.analysis.jumps import has_loop
 
 
 def for_loop(items):
@@ -96,3 +98,40 @@ def handles(item):
 @pytest.mark.parametrize("function", [straight, awaits, handles])
 def test_a_function_that_does_not(function):
     assert not has_loop(function.__code__)
+
+
+def ranked(items, key):
+    return sorted(items, key=key)
+
+
+def pooled(pool, items, fetch):
+    return list_of(pool.map(fetch, items))
+
+
+def of_a_closure(gather):
+    def run(*awaitables):
+        return gather(*awaitables)
+
+    return run
+
+
+def list_of(items):
+    return items.first()
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [(ranked, True), (pooled, True), (of_a_closure(print), True), (list_of, False)],
+)
+def test_what_may_run_through_an_argument_is_told_by_its_names(function, expected):
+    assert may_iterate(function.__code__) is expected
+
+
+@pytest.mark.parametrize(("function", "read"), [(for_loop, 1), (list_of, 0)])
+def test_the_source_of_a_function_is_read_only_where_it_loops(monkeypatch, function, read):
+    asked = []
+    scope_of = loops.scope_of
+    monkeypatch.setattr(loops, "scope_of", lambda code: asked.append(code) or scope_of(code))
+    code = function.__code__
+    loops.enclosing_loops(code, loops.position_of(code, 0))
+    assert asked == [code] * read

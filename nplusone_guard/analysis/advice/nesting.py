@@ -12,7 +12,7 @@ from nplusone_guard.analysis.advice import meanwhile
 from nplusone_guard.analysis.advice.case import Plan, Subject
 from nplusone_guard.analysis.advice.rows import made_from, rows_of
 from nplusone_guard.analysis.advice.trees import LOOPS, Spot, binding_of, spot_of
-from nplusone_guard.analysis.turns import has_loop
+from nplusone_guard.analysis.jumps import has_loop
 
 Maker = Callable[[Subject], list[Plan]]
 
