@@ -75,7 +75,9 @@ def _exchanged(function: Callable[..., Any], scope: Surrounding) -> Callable[...
         with scope:
             return function(*args, **kwargs)
 
-    # What else ``functools.wraps`` copies takes longer than to open the scope, and whoever
-    # asks for it finds it on the function itself.
+    # What decorators have left there, as ``unittest.expectedFailure`` does. What else
+    # ``functools.wraps`` copies takes longer than to open the scope, and whoever asks for it
+    # finds it on the function itself.
+    run.__dict__.update(getattr(function, "__dict__", ()))
     run.__wrapped__ = function  # type: ignore[attr-defined]
     return run

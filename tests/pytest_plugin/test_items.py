@@ -76,3 +76,31 @@ def test_a_test_case_calls_what_was_put_around(kind):
     assert opened == ["in", "out"]
     case(unittest.TestResult())
     assert opened == ["in", "out"]
+
+
+EXPECTED = """
+    import unittest
+    import pytest
+    from django.test import TestCase
+    from shelf.models import Book
+
+    class TestOfUnittest(TestCase):
+        @unittest.expectedFailure
+        def test_fails_as_expected(self):
+            assert Book.objects.exists()
+
+        @unittest.expectedFailure
+        def test_passes_unexpectedly(self):
+            assert not Book.objects.exists()
+
+        @unittest.skip("not today")
+        def test_is_skipped(self):
+            raise KeyError
+    """
+
+
+@pytest.mark.parametrize("mode", ["off", "fail"])
+def test_what_unittest_notes_on_a_function_holds_under_watch(sample, mode):
+    result = sample.run(EXPECTED, f"--nplusone={mode}")
+    result.assert_outcomes(xfailed=1, failed=1, skipped=1)
+    assert "Unexpected success" in result.stdout.str()
