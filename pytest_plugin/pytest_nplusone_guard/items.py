@@ -7,8 +7,8 @@ import inspect
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from types import TracebackType
-from typing import Any
+from types import CodeType, TracebackType
+from typing import Any, Final
 
 Surrounding = AbstractContextManager[object]
 
@@ -80,4 +80,29 @@ def _exchanged(function: Callable[..., Any], scope: Surrounding) -> Callable[...
     # finds it on the function itself.
     run.__dict__.update(getattr(function, "__dict__", ()))
     run.__wrapped__ = function  # type: ignore[attr-defined]
+    if _HAS_CHUNKS:
+        run.__code__ = _on_a_new_chunk(run.__code__)
     return run
+
+
+#: From 3.11 on CPython keeps the frames of a thread in chunks of 16 KiB.
+_HAS_CHUNKS: Final = sys.implementation.name == "cpython" and sys.version_info >= (3, 11)
+
+#: Words that the frame of ``run`` claims: 128 KiB, for which CPython maps a chunk of 256.
+_CLAIMED: Final = 16_400
+
+_moved: CodeType | None = None
+
+
+def _on_a_new_chunk(code: CodeType) -> CodeType:
+    """The same ``code``, whose frame is too large for what is left of the stack's chunk.
+
+    A chunk is mapped whenever a call needs one and unmapped when that call returns, which takes
+    several microseconds. Where the end of a chunk is in the middle of a test it happens for
+    each call across it, some seventy times a test in a suite with deep stacks, and a frame more
+    moves the end. Here it happens once, and what the test calls has half of a chunk for itself.
+    """
+    global _moved
+    if _moved is None:
+        _moved = code.replace(co_stacksize=_CLAIMED)
+    return _moved

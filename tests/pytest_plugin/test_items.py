@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import unittest
 from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
@@ -104,3 +105,22 @@ def test_what_unittest_notes_on_a_function_holds_under_watch(sample, mode):
     result = sample.run(EXPECTED, f"--nplusone={mode}")
     result.assert_outcomes(xfailed=1, failed=1, skipped=1)
     assert "Unexpected success" in result.stdout.str()
+
+
+def test_a_test_begins_on_a_chunk_of_the_stack_of_its_own():
+    """So that no call in it maps and unmaps memory; deep calls go on as they would."""
+
+    def test_depth(left=2_000):
+        return test_depth(left - 1) + 1 if left else 0
+
+    item = SimpleNamespace(obj=test_depth)
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(limit + 2_000)
+    try:
+        with around_function(item, nullcontext()):
+            words = item.obj.__code__.co_stacksize
+            assert item.obj() == 2_000
+    finally:
+        sys.setrecursionlimit(limit)
+    in_chunks = sys.implementation.name == "cpython" and sys.version_info >= (3, 11)
+    assert (words * 8 > 16 * 1024) is in_chunks
