@@ -6,8 +6,6 @@ and on nothing else but the state of its frame.
 
 from __future__ import annotations
 
-import re
-
 from nplusone_guard.capture.sql_frames import Frame
 from nplusone_guard.capture.sql_reader import Action, Reader
 from nplusone_guard.capture.sql_tokens import DIALECTS, GENERIC, OPERATORS
@@ -33,7 +31,7 @@ _JOINING = frozenset({".", "::"})
 _SIGNS = frozenset({"-", "+"})
 #: What the placeholders of a list in one token begin with, and what else such a list holds.
 _PLACEHOLDERS = frozenset("%?:$")
-_WHOLE_NUMBER = re.compile("-?[0-9]+")
+_UNSPACED = str.maketrans("", "", " \t\n\r\f\v\x00()")
 _PAGING = frozenset({"LIMIT", "OFFSET"})
 
 
@@ -244,7 +242,7 @@ def _list(reader: Reader, text: str) -> None:
     """A list of nothing but placeholders or whole numbers, in one token."""
     length = text.count(",") + 1
     # Blanks around them are of no account, as where each is a token of its own.
-    literals = _WHOLE_NUMBER.findall(text) if _PLACEHOLDERS.isdisjoint(text) else []
+    literals = text.translate(_UNSPACED).split(",") if _PLACEHOLDERS.isdisjoint(text) else []
     frame = reader.frame
     reader.literals += literals
     if frame.row_comma and frame.row_at == len(frame.pieces) - 1 and text[-1] == ")":
