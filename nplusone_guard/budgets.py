@@ -18,6 +18,7 @@ from nplusone_guard.guard import Recording, open_scope
 from nplusone_guard.ignores import closest
 from nplusone_guard.report.groups import query_groups, render_groups, told_of
 from nplusone_guard.report.model import Report
+from nplusone_guard.report.opening import NAME, opening
 from nplusone_guard.report.page import MIN_WIDTH, counted
 from nplusone_guard.report.shown import shown_as
 
@@ -69,7 +70,7 @@ class QueryBudget:
         __tracebackhide__ = True
         recording = self._recordings.pop()
         recording.end()
-        if error is None and (excess := self.excess(recording)):
+        if error is None and (excess := self.excess(recording, NAME)):
             raise MaxQueriesExceeded(excess, recording.report, self.told(recording))
 
     async def __aenter__(self) -> Recording:
@@ -113,12 +114,15 @@ class QueryBudget:
         attach()
         return open_scope(self.info or self.name, root=root)
 
-    def excess(self, recording: Recording) -> str:
-        """What a closed ``recording`` has against this budget; empty if it keeps to it."""
+    def excess(self, recording: Recording, before: str = "") -> str:
+        """What a closed ``recording`` has against this budget; empty if it keeps to it.
+
+        ``before`` is what is going to stand before it, on its first line.
+        """
         control = self._control(recording.scope) if self.transactions else 0
         count = self._count(recording.report) + control
         kept = count == self.allowed if self.exact else count <= self.allowed
-        return "" if kept else self._message(count, control, recording.report)
+        return "" if kept else self._message(count, control, recording.report, before)
 
     def told(self, recording: Recording) -> frozenset[str]:
         """The ids of the findings that ``excess`` tells of."""
@@ -167,11 +171,11 @@ class QueryBudget:
         async with self._again():
             return await wrapped(*args, **kwargs)
 
-    def _message(self, count: int, control: int, report: Report) -> str:
-        lines = [self._headline(count)]
+    def _message(self, count: int, control: int, report: Report, before: str) -> str:
+        shown = shown_as(self.verbose, self.width)
+        lines = opening((self._facts(count), (self.info,)), shown.width, before)
         groups = query_groups(report, self.using)
         if groups:
-            shown = shown_as(self.verbose, self.width)
             lines.append(render_groups(groups, verbose=shown.verbose, width=shown.width))
         unknown = count - control - sum(group.count for group in groups)
         if unknown > 0:
@@ -180,11 +184,11 @@ class QueryBudget:
             lines.append(f" {control:,} × transaction control")
         return "\n".join(lines)
 
-    def _headline(self, count: int) -> str:
+    def _facts(self, count: int) -> tuple[str, ...]:
         asked = counted(count, "query", "queries") if count else "no queries"
-        where = f" to {', '.join(self.using)}" if self.using is not None else ""
         allowed = f"exactly {self.allowed:,} expected" if self.exact else self._limit()
-        return f"{asked}{where}, {allowed}" + (f": {self.info}" if self.info else "")
+        where = f" to {', '.join(self.using)}" if self.using is not None else ""
+        return f"{asked}{where}", allowed
 
     def _limit(self) -> str:
         return f"at most {self.allowed:,} allowed" if self.allowed else "none allowed"

@@ -28,6 +28,7 @@ from nplusone_guard.guard import watch
 from nplusone_guard.population import Population
 from nplusone_guard.report.growth import Growth, render_growth, told_shapes
 from nplusone_guard.report.model import Report
+from nplusone_guard.report.opening import NAME
 from nplusone_guard.report.shown import shown_as
 
 _NAME: Final = "assert_constant_queries"
@@ -198,7 +199,12 @@ class _Proof:
             return growth
         shown = shown_as(self.verbose, self.width)
         text = render_growth(
-            growth, linear=self.linear, info=self.info, verbose=shown.verbose, width=shown.width
+            growth,
+            linear=self.linear,
+            info=self.info,
+            before=NAME,
+            verbose=shown.verbose,
+            width=shown.width,
         )
         told = told_shapes(growth, verbose=shown.verbose)
         ids = frozenset(each.finding.id for each in told if each.finding is not None)

@@ -12,6 +12,7 @@ from nplusone_guard.analysis.findings import Finding, Shape, Site
 from nplusone_guard.analysis.merging import shape_key
 from nplusone_guard.report.groups import MAX_GROUPS, detail_rows, sends
 from nplusone_guard.report.model import Report
+from nplusone_guard.report.opening import Sentence, opening
 from nplusone_guard.report.page import counted
 
 #: Where the words of a class name part: ``UserProfile`` is a user profile.
@@ -133,12 +134,16 @@ def render_growth(
     *,
     linear: float = 0,
     info: str = "",
+    before: str = "",
     verbose: bool = False,
     width: int = 100,
     base_dir: str | None = None,
 ) -> str:
-    """``5 queries at 2, 9 at 4``, then each shape that grows, with its site and its loop."""
-    lines = [_headline(growth, linear) + (f": {info}" if info else "")]
+    """``5 queries at 2, 9 at 4``, then each shape that grows, with its site and its loop.
+
+    ``before`` is what is going to stand before it, on its first line.
+    """
+    lines = opening((*_facts(growth, linear), (info,)), width, before)
     shown, unit = told_shapes(growth, verbose=verbose), growth.unit
     told: set[str] = set()
     for shape in shown:
@@ -159,14 +164,14 @@ def render_growth(
     return "\n".join(lines)
 
 
-def _headline(growth: Growth, linear: float) -> str:
+def _facts(growth: Growth, linear: float) -> Iterator[Sentence]:
     (first, *more), (smallest, *sizes) = growth.counts, growth.sizes
     texts = [f"{counted(first, 'query', 'queries')} at {smallest:,}"]
     texts += [f"{count:,} at {size:,}" for count, size in zip(more, sizes, strict=True)]
-    if not linear:
-        return ", ".join(texts)
-    grown = f"{_signed(growth.per_row)} per {growth.unit}"
-    return f"{', '.join(texts)}: {grown}, at most {_signed(linear)} allowed"
+    yield texts
+    if linear:
+        grown = f"{_signed(growth.per_row)} per {growth.unit}"
+        yield grown, f"at most {_signed(linear)} allowed"
 
 
 def _of_shape(shape: ShapeGrowth, unit: str, place: str) -> str:
