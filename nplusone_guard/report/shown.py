@@ -5,8 +5,13 @@ What runs the tests knows how wide its terminal is, and whether all is to be sho
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
+
+#: Of our pytest plugin, which imports nothing of this package until it is asked for something.
+_PLUGIN: Final = "pytest_nplusone_guard.fixtures"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +41,17 @@ def _take_back(shown: Shown) -> None:
 
 def shown_as(verbose: bool | None, width: int | None) -> Shown:
     """How a failure is shown that states ``verbose`` or ``width``, or neither."""
+    if not _asked:
+        _let_pytest_ask()
     usual = _asked[-1] if _asked else _USUAL
     return Shown(
         usual.verbose if verbose is None else verbose,
         usual.width if width is None else width,
     )
+
+
+def _let_pytest_ask() -> None:
+    """A test has imported this package in its own body: the run was not there to say it."""
+    plugin = sys.modules.get(_PLUGIN)
+    if plugin is not None:
+        plugin.fit_latest()

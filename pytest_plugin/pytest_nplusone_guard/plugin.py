@@ -15,6 +15,7 @@ from pytest_nplusone_guard.fixtures import (
     aassert_constant_queries,
     assert_constant_queries,
     assert_max_queries,
+    expect_failures,
     fit_failures,
     nplusone_watch,
 )
@@ -40,8 +41,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the markers."""
+    """Declare the markers, and be there for assertions that tests import by themselves."""
     declarations.add_markers(config)
+    expect_failures(config)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -85,10 +87,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Let the assertions that tests import by themselves fit the terminal as well.
-
-    They may do so in their own bodies, which only the installed app foretells.
-    """
+    """Let the assertions that test modules import by themselves fit the terminal as well."""
     if "nplusone_guard" in sys.modules:
         fit_failures(session.config)
 

@@ -186,29 +186,50 @@ def test_failures_without_a_fixture_are_as_wide_as_the_terminal(sample, monkeypa
     assert "loop    shelf/views.py:6  for author in Author.objects.f…\n" in own
 
 
-def test_what_a_test_imports_in_its_body_fits_where_the_app_is_installed(sample, monkeypatch):
+IN_ITS_BODY = """
+    import sys
+
+    import pytest
+    from shelf.data import make_books
+
+    @pytest.mark.django_db
+    def test_block(client):
+        assert {loaded} is ("nplusone_guard" in sys.modules)
+        from nplusone_guard import assert_max_queries
+
+        make_books(3)
+        with assert_max_queries(2, info="what the list of all the books has to send"):
+            client.get("/books/")
+    """
+
+
+@pytest.mark.parametrize(
+    ("installed", "workers"),
+    [(True, []), (False, []), (False, ["-n1"])],
+    ids=["app", "no app", "no app, worker"],
+)
+def test_what_a_test_imports_in_its_body_fits_as_well(sample, monkeypatch, installed, workers):
+    if workers:
+        pytest.importorskip("xdist")
     monkeypatch.setenv("COLUMNS", "80")
-    with (sample.pytester.path / "settings.py").open("a") as settings:
-        settings.write("\nINSTALLED_APPS += ['nplusone_guard']\n")
+    if installed:
+        with (sample.pytester.path / "settings.py").open("a") as settings:
+            settings.write("\nINSTALLED_APPS += ['nplusone_guard']\n")
     sample.write(**{"shelf/views.py": NARROW_VIEW})
-    result = sample.run(
-        """
-        import pytest
-        from shelf.data import make_books
-
-        @pytest.mark.django_db
-        def test_block(client):
-            from nplusone_guard import assert_max_queries
-
-            make_books(3)
-            with assert_max_queries(2):
-                client.get("/books/")
-        """
+    result = sample.run(IN_ITS_BODY.format(loaded=installed), *workers)
+    assert failure(section(result, "test_block")).startswith(
+        "E       nplusone_guard.MaxQueriesExceeded: 4 queries, at most 2 allowed:\n"
+        "E          what the list of all the books has to send\n"
+        "E        3 × SELECT shelf_book  query-in-loop\n"
+        'E          fix     add .annotate(book_count=Count("book", distinct=True)) to the\n'
+        "E                  queryset at views.py:6, and read author.book_count\n"
+        'E          query   shelf/views.py:7  names.append(f"{author.name}: {Book.object…\n'
     )
-    told = failure(section(result, "test_block"))
-    assert (
-        'E          query   shelf/views.py:7  names.append(f"{author.name}: {Book.object…\n' in told
-    )
+
+
+def test_v_shows_all_of_a_failure_that_a_test_imports_in_its_body(sample):
+    result = sample.run(IN_ITS_BODY.format(loaded=False), "-v")
+    assert "E          sql     SELECT" in failure(section(result, "test_block"))
 
 
 def test_v_shows_all_of_a_failure_without_a_fixture(sample):
