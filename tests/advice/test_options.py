@@ -11,6 +11,7 @@ from pathlib import Path
 
 import django
 import pytest
+from django.db import connection
 from django.db.models import Count, F, Prefetch
 from django.db.models.signals import post_save
 
@@ -395,6 +396,85 @@ def test_what_is_lost_is_said_where_the_model_has_it():
         post_save.disconnect(receiver, sender=Note)
     assert found.options[0].loses == "post_save of Note (1 receiver)"
     assert found.text.endswith(" (skips post_save of Note (1 receiver))")
+
+
+def counted_and_made():
+    made = []
+    for author in Author.objects.order_by("slug"):
+        total = Entry.objects.filter(author=author).count()
+        if total:
+            made.append(Note.objects.create(slug=f"of-{author.slug}", text=str(total)))
+    return made
+
+
+def counted_before_and_made_behind():
+    made = [
+        Note(slug=f"of-{author.slug}", text=str(author.entries_count))
+        for author in Author.objects.annotate(entries_count=Count("entries"))
+        if author.entries_count
+    ]
+    return Note.objects.bulk_create(made)
+
+
+@pytest.mark.skipif(
+    not connection.features.can_return_rows_from_bulk_insert,
+    reason="the rows that the loop keeps would have no keys",
+)
+def test_what_else_the_loop_writes_is_told_with_what_it_loses():
+    def receiver(sender, instance, **kwargs):
+        pass
+
+    post_save.connect(receiver, sender=Note)
+    try:
+        found = advised(counted_and_made)
+    finally:
+        post_save.disconnect(receiver, sender=Note)
+    line = line_of('for author in Author.objects.order_by("slug"):')
+    assert found.text == (
+        'add .annotate(entries_count=Count("entries")) to the queryset at '
+        f"test_options.py:{line}, and read author.entries_count; "
+        'made.append(Note(slug=f"of-{author.slug}", text=str(total))) in the loop, and behind the '
+        f"loop at test_options.py:{line}: Note.objects.bulk_create(made) "
+        "(skips post_save of Note (1 receiver))"
+    )
+    assert {option.loses for option in found.options} == {"post_save of Note (1 receiver)"}
+    assert {step.new for step in found.options[0].steps} >= {"Note.objects.bulk_create(made)"}
+
+
+def test_rows_made_of_what_their_parents_bring_are_no_loop():
+    populate(SIZE)
+    with watch("made behind") as recording:
+        made = counted_before_and_made_behind()
+    assert made
+    assert not recording.report.findings
+
+
+def made_and_saved():
+    for tag in Tag.objects.order_by("name"):
+        Note.objects.create(slug=f"of-{tag.pk}")
+        tag.name = tag.name.upper()
+        tag.save()
+
+
+def test_of_two_writes_both_are_told_with_all_that_they_lose():
+    def receiver(sender, instance, **kwargs):
+        pass
+
+    for model in (Note, Tag):
+        post_save.connect(receiver, sender=model)
+    try:
+        found = advised(made_and_saved)
+    finally:
+        for model in (Note, Tag):
+            post_save.disconnect(receiver, sender=model)
+    line = line_of('for tag in Tag.objects.order_by("name"):')
+    assert found.text == (
+        'notes.append(Note(slug=f"of-{tag.pk}")) in the loop, and behind the loop at '
+        f"test_options.py:{line}: Note.objects.bulk_create(notes); "
+        "changed_tags.append(tag) in the loop, and behind the loop at "
+        f'test_options.py:{line}: Tag.objects.bulk_update(changed_tags, ["name"]) '
+        "(skips post_save of Note (1 receiver), post_save of Tag (1 receiver))"
+    )
 
 
 def known_or_new():

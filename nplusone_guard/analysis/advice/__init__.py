@@ -208,12 +208,24 @@ def _merged(case: Case, chosen: Sequence[tuple[Subject, Plan]]) -> _Told | None:
         imports=tuple(dict.fromkeys(line for _, plan in chosen for line in plan.imports)),
         saves=max(saves, 0),
         of=case.total,
-        loses=main.loses,
+        loses=", ".join(dict.fromkeys(plan.loses for _, plan in chosen if plan.loses)),
     )
-    told = replace(main, also=_other_reads(beside or chosen))
+    behind = [plan for _, plan in chosen if _is_behind(plan) and not _says(main, plan)]
+    others = [pair for pair in beside or chosen if pair[1] not in behind]
+    told = replace(main, also=_other_reads(others), behind=tuple(map(_behind, behind)))
     for _, plan in beside:
         told.over, told.catches = told.over or plan.over, told.catches or plan.catches
     return option, told
+
+
+def _is_behind(plan: Plan) -> bool:
+    """Whether a plan collects what the loop writes, and writes it behind the loop."""
+    return plan.place.startswith("behind ") and not plan.text
+
+
+def _says(main: Plan, plan: Plan) -> bool:
+    """Whether the sentence of ``main`` says it: one call may send several statements."""
+    return (main.place, main.expression, main.read) == (plan.place, plan.expression, plan.read)
 
 
 def _goes_beside(plan: Plan, main: Plan) -> bool:
@@ -317,9 +329,19 @@ def _append(feed: Feed, calls: str) -> Iterable[Step]:
 # -- the sentence ----------------------------------------------------------------------
 
 
+def _behind(plan: Plan) -> str:
+    """``rows.append(…) in the loop, and behind the loop at views.py:5: ….bulk_create(rows)``."""
+    read, expression = (one_line(double_quoted(one)) for one in (plan.read, plan.expression))
+    return f"{read} in the loop, and {plan.place} {_where(plan)}: {expression}"
+
+
+def _where(plan: Plan | Option) -> str:
+    return f"{os.path.basename(plan.file.replace(chr(92), '/'))}:{plan.line}"
+
+
 def _sentence(case: Case, told: _Told) -> str:
     option, plan = told
-    where = f"{os.path.basename(option.file.replace(chr(92), '/'))}:{option.line}"
+    where = _where(option)
     expression, read = one_line(option.expression), one_line(option.read)
     if plan.text:
         text = double_quoted(plan.text) + (f" {plan.place} {where}" if plan.place else "")
@@ -329,8 +351,7 @@ def _sentence(case: Case, told: _Told) -> str:
             place = place.replace(OR_BY_OPTION, "")
         text = f"add {expression} {place} {where}"
     elif plan.place.startswith("behind "):
-        text = f"{read} in the loop, and {plan.place} {where}: {expression}"
-        read = ""
+        text, read = _behind(plan), ""
     elif option.kind == "hoist":
         text = f"ask once: {expression} {plan.place} {where}, and read {read}"
     else:
@@ -344,6 +365,7 @@ def _sentence(case: Case, told: _Told) -> str:
     text += "".join(others) + last.replace(", ", ", and ", 1)
     text = f"{double_quoted(plan.why)}: {text}" if plan.why else text
     text += f" ({plan.repeated})" if plan.repeated else ""
+    text = "; ".join(dict.fromkeys((text, *plan.behind)))
     return text + (f" (skips {option.loses})" if option.loses else "")
 
 

@@ -372,6 +372,8 @@ class Plan:
     text: str = ""
     #: What is read in the place of the other statements that the option removes.
     also: tuple[str, ...] = ()
+    #: What they write behind the loop, as sentences.
+    behind: tuple[str, ...] = ()
     #: Where ``expression`` goes: ``to the queryset at``, ``before the loop at`` …
     place: str = "to the queryset at"
     #: What handlers of a missing row have to take besides: ``KeyError``.
