@@ -250,6 +250,58 @@ def test_what_is_left_in_each_turn_is_not_claimed(name, tmp_path, monkeypatch) -
     assert re.search(r" \(once for each turn of the loop at left_\w+\.py:\d+\)$", found.text)
 
 
+ADDED = """
+tags = list(Tag.objects.order_by("pk"))
+for {}
+    for tag in {}:
+        {}entry.tags.{}(tag)
+"""
+ENTRIES = 'entry in Entry.objects.order_by("pk"):'
+
+
+@pytest.mark.parametrize("method", ["add", "remove"])
+def test_of_rows_that_all_turns_share_at_least_half_is_saved(method, tmp_path, monkeypatch) -> None:
+    """The first two rows were of one parent; each other parent has as many of them."""
+    text = source(ADDED.format(ENTRIES, "tags", "", method))
+    before, after = followed(tmp_path, monkeypatch, f"shared_{method}", text, rounds=1)
+    advice = next(one.advice for one in before.findings if "once for" in one.advice.text)
+    assert after is not None
+    assert (after.result, after.stored) == (before.result, before.stored)
+    assert before.queries - after.queries >= advice.saves >= advice.of // 2
+
+
+@pytest.mark.parametrize(
+    ("outer", "rows", "condition"),
+    [
+        ('number, entry in enumerate(Entry.objects.order_by("pk")):', "tags[number:]", ""),
+        (ENTRIES, "tags", "if tag.pk % 2 or entry.pk % 2: "),
+        (ENTRIES, "tags[:1]", ""),
+    ],
+    ids=["fewer each time", "some of them", "one"],
+)
+def test_of_others_nothing_is_claimed(
+    outer, rows, condition, tmp_path, monkeypatch, request
+) -> None:
+    name = request.node.callspec.id.replace(" ", "_")
+    text = source(ADDED.format(outer, rows, condition, "add"))
+    before, after = followed(tmp_path, monkeypatch, name, text, rounds=1)
+    advice = next(one.advice for one in before.findings if "once for" in one.advice.text)
+    assert advice.saves == 0
+    assert after is not None
+    assert (after.result, after.stored) == (before.result, before.stored)
+
+
+def test_through_rows_that_are_made_at_once_are_no_loop(tmp_path, monkeypatch) -> None:
+    text = source("""
+tags, through = list(Tag.objects.order_by("pk")), Entry.tags.through
+entries = Entry.objects.order_by("pk")
+rows = [through(entry=entry, tag=tag) for entry in entries for tag in tags]
+through.objects.bulk_create(rows, ignore_conflicts=True)
+""")
+    before, _ = followed(tmp_path, monkeypatch, "at_once", text, rounds=0)
+    assert not before.findings
+
+
 def test_a_loop_around_the_scope_turns_no_query(tmp_path, monkeypatch) -> None:
     text = """
 from nplusone_guard.guard import watch

@@ -11,7 +11,13 @@ from typing import Final
 from nplusone_guard.analysis.advice import meanwhile
 from nplusone_guard.analysis.advice.case import Plan, Subject
 from nplusone_guard.analysis.advice.rows import made_from, rows_of
-from nplusone_guard.analysis.advice.trees import LOOPS, Spot, binding_of, spot_of
+from nplusone_guard.analysis.advice.trees import (
+    LOOPS,
+    Spot,
+    binding_of,
+    possible_bindings,
+    spot_of,
+)
 from nplusone_guard.analysis.jumps import has_loop
 
 Maker = Callable[[Subject], list[Plan]]
@@ -111,7 +117,7 @@ def _turns(subject: Subject, loop: Spot, around: list[Spot]) -> int:
     else:
         return times
     asked = meanwhile.sent_from(subject, made_from(loop)) if _is_made_anew(loop) else 0
-    return asked or subject.count
+    return asked or subject.count // _least_length(subject, loop, around)
 
 
 def _is_made_anew(loop: Spot) -> bool:
@@ -122,6 +128,42 @@ def _is_made_anew(loop: Spot) -> bool:
     bound, around = binding_of(tree, iterable.id, iterable), next(tree.loops(loop.node), None)
     value = bound.value if bound is not None and bound.how == "value" else None
     return value is not None and any(one is around for one in tree.above(value))
+
+
+def _least_length(subject: Subject, loop: Spot, around: list[Spot]) -> int:
+    """How many turns a loop has each time it is come to, as far as that can be told.
+
+    Two where the first two queries were about two things of one parent, and each time the loop
+    runs over the same rows and sends the query in each turn.
+    """
+    group, spot = subject.group, subject.spot
+    first, second = group.first, group.second
+    if first is None or second is None or spot is None or len(subject.candidate.groups) > 1:
+        return 1
+    same = bool(first.facts.parent_key) and first.facts.parent_key == second.facts.parent_key
+    if not same or first.digest == second.digest or subject.loop is not loop.node:
+        return 1
+    steady = _is_steady(loop, around) and not meanwhile.is_conditional(subject, spot, spot.node)
+    return 2 if steady else 1
+
+
+def _is_steady(loop: Spot, around: list[Spot]) -> bool:
+    """Whether a loop runs over what was given a name before all the loops around it."""
+    tree, iterable = loop.tree, getattr(loop.node, "iter", None)
+    if not isinstance(iterable, ast.Name):
+        return False
+    bindings = possible_bindings(tree, iterable.id, iterable)
+    if [one.how for one in bindings] != ["value"]:
+        return False
+    above = [bindings[0].node, *tree.above(bindings[0].node)]
+    function = tree.function(loop.node)
+    return all(
+        one.tree is tree
+        and tree.function(one.node) is function
+        and all(one.node is not other for other in above)
+        and not meanwhile.is_changed(one.node, iterable)
+        for one in around
+    )
 
 
 def _length(loop: ast.AST) -> int | None:
