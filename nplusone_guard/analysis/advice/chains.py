@@ -20,6 +20,8 @@ TERMINALS: Final = frozenset(
     "clear explain".split()
 )
 CONDITIONS: Final = frozenset("filter get exclude".split())
+#: Methods of a related manager that write, and drop what was prefetched for it.
+RELATION_WRITES: Final = frozenset("add remove set clear aadd aremove aset aclear".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +156,25 @@ def parent_spot(subject: Subject) -> Spot | None:
     spot, accessor = subject.spot, subject.facts.accessor
     if spot is None:
         return None
-    for node in ast.walk(spot.node):
-        if isinstance(node, ast.Attribute) and node.attr == accessor:
-            return spot.at(node.value)
+    found = [
+        node
+        for node in ast.walk(spot.node)
+        if isinstance(node, ast.Attribute) and node.attr == accessor
+    ]
+    if subject.facts.operation not in RELATION_WRITES:
+        # ``copy.tags.add(*entry.tags.all())`` reads the other one.
+        found.sort(key=lambda node: _is_written(spot, node))
+    if found:
+        return spot.at(found[0].value)
     query = query_at(spot, "filter")
     if query is not None and query.value.parent is not None:
         return spot.at(query.value.parent)
     return None
+
+
+def _is_written(spot: Spot, node: ast.Attribute) -> bool:
+    method = spot.tree.parents.get(node)
+    return isinstance(method, ast.Attribute) and method.attr in RELATION_WRITES
 
 
 def _does(query: Query, operation: str) -> bool:

@@ -26,6 +26,15 @@ def is_written(subject: Subject) -> bool:
     )
 
 
+def writing(subject: Subject, table: str) -> list[Group]:
+    """The other statements of the loop that write to a table."""
+    return [
+        group
+        for group in _others(subject)
+        if group.fingerprint.kind in WRITES and group.fingerprint.main_table == table
+    ]
+
+
 def is_read(subject: Subject, loop: ast.AST | None = None) -> bool:
     """Whether its loop, or one around it, reads on another line a table that it writes."""
     table = subject.group.fingerprint.main_table

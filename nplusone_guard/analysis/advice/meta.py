@@ -103,6 +103,14 @@ def reverse(model: Model, field_path: str) -> tuple[str, Model] | None:
     return "__".join(reversed(accessors)), current
 
 
+def through_table(field: Field) -> str:
+    """The table that a many-to-many relation is kept in, from either side; else empty."""
+    if not field.many_to_many:
+        return ""
+    forward = field.field if field.auto_created else field
+    return str(forward.m2m_db_table())
+
+
 def way_back(field: Field) -> str:
     """The accessor that leads back over a relation; empty where there is none."""
     remote = field.remote_field
