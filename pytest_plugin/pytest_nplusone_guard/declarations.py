@@ -52,8 +52,8 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--nplusone-update-baseline",
         nargs="?",
-        const="all",
-        choices=UPDATES,
+        const=UPDATES[0],
+        metavar="|".join(UPDATES),
         help="Write the baseline and the budgets: all of it, new findings only, or without "
         "those that are gone. [all]",
     )
@@ -96,6 +96,20 @@ def add_options(parser: pytest.Parser) -> None:
         "linelist",
         default=[],
     )
+
+
+def check_update(config: pytest.Config) -> None:
+    """Raise ``UsageError`` for an update that there is not, such as a path that follows the option.
+
+    Checked here, and not by the parser: that would not say what to write.
+    """
+    stated = config.getoption("--nplusone-update-baseline")
+    if not stated or stated in UPDATES:
+        return
+    told = f"--nplusone-update-baseline is {stated!r}. Allowed: {', '.join(UPDATES)}."
+    if os.path.exists(os.path.join(config.invocation_params.dir, stated.partition("::")[0])):
+        told += f"\n To update by the tests of a path: --nplusone-update-baseline=all {stated}"
+    raise pytest.UsageError(told)
 
 
 def add_markers(config: pytest.Config) -> None:

@@ -173,6 +173,9 @@ def test_a_run_that_is_killed_while_it_writes_leaves_the_old_baseline(pytester, 
 # ── options ─────────────────────────────────────────────────────────────────────────
 
 OPTIONS = {
+    ("--nplusone-update-baseline=some",): (
+        "--nplusone-update-baseline is 'some'. Allowed: all, new-only, prune."
+    ),
     (FAIL, "--nplusone-report=out.txt"): (
         "--nplusone-report: out.txt has no known ending. Allowed: .gitlab.json, .json, .md, .sarif."
     ),
@@ -216,20 +219,33 @@ def test_options_that_are_wrong(run, pytester, arguments):
     assert run(*arguments) == [f"ERROR: {OPTIONS[arguments].format(path=pytester.path)}"]
 
 
-@pytest.mark.parametrize(
-    ("option", "value", "allowed"),
-    [
-        ("--nplusone", "never", ["off", "report", "fail"]),
-        ("--nplusone-update-baseline", "some", ["all", "new-only", "prune"]),
-    ],
-)
-def test_values_that_are_none(run, option, value, allowed):
+def test_a_mode_that_there_is_not(run):
     """As pytest words it for all options of the kind; Python versions quote differently."""
-    (line,) = [line for line in run(f"{option}={value}") if ": error: " in line]
+    (line,) = [line for line in run("--nplusone=never") if ": error: " in line]
     told = line.partition(": error: ")[2].replace("'", "")
-    assert told == (
-        f"argument {option}: invalid choice: {value} (choose from {', '.join(allowed)})"
+    assert told == f"argument --nplusone: invalid choice: never (choose from {MODES})"
+
+
+@pytest.mark.parametrize("arguments", [["tests"], ["tests/test_it.py::test_it", FAIL]])
+def test_a_path_behind_the_update_is_no_update(run, pytester, arguments):
+    """The option takes it for its value, and says what to write in its place."""
+    pytester.mkdir("tests").joinpath("test_it.py").write_text(PASSING)
+    path, *others = arguments
+    assert run(f"{BASELINE}=known.json", UPDATE, path, *others) == [
+        f"ERROR: {UPDATE} is '{path}'. Allowed: all, new-only, prune.",
+        f" To update by the tests of a path: {UPDATE}=all {path}",
+    ]
+    assert not (pytester.path / "known.json").exists()
+
+
+def test_the_update_before_another_option_is_of_all(pytester, run):
+    """The twin: nothing is taken for its value."""
+    pytester.makepyfile(test_it=PASSING)
+    result = pytester.runpytest_subprocess(
+        "-p", PLUGIN, UPDATE, f"{BASELINE}=known.json", "test_it.py"
     )
+    assert result.ret == 0
+    assert json.loads((pytester.path / "known.json").read_text())["findings"] == []
 
 
 # ── settings of Django ──────────────────────────────────────────────────────────────
