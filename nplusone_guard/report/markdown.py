@@ -215,7 +215,8 @@ def _cleared_row(each: Cleared, page: _Page) -> str:
 def _notes(session: SessionReport, page: _Page) -> Iterator[str]:
     notes = [f"- error inside nplusone-guard: {_code(each)}" for each in session.internal_errors]
     notes += [
-        f"- unused ignore at {_code(ignore.where)}: {_escaped(ignore.reason)} {_code(ignore.text)}"
+        f"- unused ignore at {_code(places.of_ignore(ignore.where, page.base_dir))}: "
+        f"{_escaped(ignore.reason)} {_code(ignore.text)}"
         for ignore in session.idle_ignores
     ]
     if notes:

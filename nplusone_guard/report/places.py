@@ -34,6 +34,11 @@ def shown(site: Site, base_dir: str) -> str:
     return f"{relative(site.file, base_dir) or site.file}:{site.line}"
 
 
+def of_ignore(where: str, base_dir: str) -> str:
+    """Where an ignore stands: ``app/views.py:31``, or the marker or setting that it is."""
+    return (relative(where, base_dir) or where) if os.path.isabs(where) else where
+
+
 def primary(finding: Finding, base_dir: str) -> Site:
     """The line to point at: that of the query, or the nearest one in the repository.
 

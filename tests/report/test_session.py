@@ -13,7 +13,7 @@ from nplusone_guard.analysis.findings import Advice, UnusedIgnore, Verdicts
 from nplusone_guard.analysis.merging import merge as merge_verdicts
 from nplusone_guard.analysis.merging import worst_first
 from nplusone_guard.exceptions import ConfigError
-from nplusone_guard.report import summary
+from nplusone_guard.report import markdown, summary
 from nplusone_guard.report.session import (
     Gathering,
     SessionReport,
@@ -312,6 +312,23 @@ def test_notes_tell_what_else_to_know():
         " queries ran after their scope had closed: a",
         " 1 error inside nplusone-guard, the application went on: analysis: KeyError",
         " unused ignore at settings: suppressed nothing here; remove it.  rule query-in-loop",
+    ]
+
+
+def test_an_unused_comment_is_told_below_the_base_directory():
+    one = report(
+        unused_ignores=tuple(replace(COMMENT, where=at) for at in ("/p/a.py:6", "/b.py:7"))
+    )
+    session = complete(session_of(one))
+    told = summary.render(session, base_dir="/p", width=120).split("\n")
+    assert told[-2:] == [
+        f" unused ignore at {at}: suppressed nothing  # nplusone: ignore[lazy-relation] small"
+        for at in ("/b.py:7", "a.py:6")
+    ]
+    written = markdown.render(session, base_dir="/p").split("\n")
+    assert [line for line in written if "unused" in line] == [
+        f"- unused ignore at `{at}`: suppressed nothing `# nplusone: ignore[lazy-relation] small`"
+        for at in ("/b.py:7", "a.py:6")
     ]
 
 
