@@ -178,8 +178,14 @@ def _facts(entry: SessionFinding, page: _Page) -> Iterator[str]:
 def _option(option: Option, page: _Page) -> str:
     """Another way out: what to write, where, and what to read then."""
     site = Site(option.file, option.line, "")
-    read = f", and read {_code(option.read, MAX_FIX)}" if option.read else ""
-    return f"{_code(option.expression, MAX_FIX)} at {page.place(site)}{read}"
+    what = f"at {page.place(site)}"
+    what += f", and read {_code(option.read, MAX_FIX)}" if option.read else ""
+    what += f" (skips {_escaped(_cut(option.loses))})" if option.loses else ""
+    lines = [_cut(line, MAX_FIX) for line in option.expression.split("\n")]
+    if len(lines) == 1:
+        return f"{_code(lines[0], MAX_FIX)} {what}"
+    block = _fenced("\n".join(lines), "python").replace("\n", "\n  ")
+    return f"{what}:\n  {block}"
 
 
 def _effect(entry: SessionFinding) -> str:

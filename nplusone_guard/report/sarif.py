@@ -127,11 +127,13 @@ def _option(option: Option, base_dir: str) -> dict[str, Any]:
     below = places.relative(option.file, base_dir)
     named = replace(option, file=below if below is not None else option.file, steps=())
     told = records.plain(named)
-    return {
+    shown = {
         key: _plain(value) if isinstance(value, str) else value
         for key, value in told.items()
         if key not in {"steps", "imports"}
     }
+    # What is written before a loop may be several lines.
+    return shown | {"expression": "\n".join(map(_plain, option.expression.split("\n")))}
 
 
 def _location(site: Site, base_dir: str) -> dict[str, Any]:

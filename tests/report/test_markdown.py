@@ -146,6 +146,28 @@ def test_a_fix_is_told_whole():
     assert shown.count(text.strip()) == 3
 
 
+def test_other_ways_of_several_lines_are_a_block_and_tell_what_they_lose():
+    where = {"file": f"{BASE}/views.py", "line": 9, "read": "by_key[key]"}
+    one, several = (
+        Option(kind="in_bulk", expression=code, loses="pre_save of A (1 receiver)", **where)
+        for code in ("by_key = load()", "rows = ask()\nby_key = {\n    row.pk: row\n}")
+    )
+    told = markdown.render(report(finding(advice=Advice("x", options=(one, one, several)))), BASE)
+    assert (
+        """
+- **Or:** `by_key = load()` at `views.py:9`, and read `by_key[key]` (skips pre\\_save of A (1 receiver))
+- **Or:** at `views.py:9`, and read `by_key[key]` (skips pre\\_save of A (1 receiver)):
+  ```python
+  rows = ask()
+  by_key = {
+      row.pk: row
+  }
+  ```
+- **Query:**"""
+        in told
+    )
+
+
 def test_sql_cannot_end_its_block():
     one = finding("lazy-relation", statement(fingerprint="SELECT '```' ````"))
     text = markdown.render(report(one), BASE)

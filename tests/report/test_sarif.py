@@ -157,6 +157,12 @@ def test_the_ways_out_are_properties():
     }
 
 
+def test_several_lines_of_code_stay_lines():
+    option = Option("in_bulk", f"{BASE}/a.py", 58, "rows = load()\nby_key = {\x1b}", "by_key[key]")
+    (told,) = result_of(finding(advice=Advice("…", 19, 20, (option,))))["properties"]["advice"]
+    assert told["expression"] == "rows = load()\nby_key = {\\x1b}"
+
+
 def test_a_warning_is_a_warning():
     assert result_of(finding("write-in-loop"))["level"] == "warning"
 
@@ -228,7 +234,9 @@ def test_links_and_placeholders_are_escaped():
 def test_no_control_character_is_in_any_text(one):
     def texts(node):
         if isinstance(node, dict):
-            return [text for child in node.values() for text in texts(child)]
+            code = node.get("expression", "").split("\n")
+            rest = [child for key, child in node.items() if key != "expression"]
+            return code + [text for child in rest for text in texts(child)]
         if isinstance(node, list):
             return [text for child in node for text in texts(child)]
         return [node] if isinstance(node, str) else []
