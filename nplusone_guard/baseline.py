@@ -287,6 +287,7 @@ def loads(text: str, name: str = "baseline") -> Baseline:
 
 
 def _read(document: Mapping[str, Any]) -> Baseline:
+    records.check_kind(document, records.BASELINE)
     records.check_version(document, SCHEMA_VERSION)
     records.check_keys(document, ("schema_version", "findings"))
     listed = document.get("findings", records.MISSING)

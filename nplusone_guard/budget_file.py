@@ -157,6 +157,7 @@ def loads(text: str, name: str = "budgets") -> dict[str, int]:
 
 
 def _read(document: Mapping[str, Any]) -> dict[str, int]:
+    records.check_kind(document, records.BUDGETS)
     records.check_version(document, SCHEMA_VERSION)
     records.check_keys(document, ("schema_version", "queries"))
     queries = document.get("queries", records.MISSING)

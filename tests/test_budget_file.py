@@ -146,8 +146,12 @@ def test_a_record_survives_the_round_trip(recorded):
         ),
         ('{"schema_version": 1}', "/queries is missing; allowed: an object"),
         (
-            '{"schema_version": 1, "findings": []}',
-            "/findings is not a key; allowed: schema_version, queries",
+            '{"schema_version": 1, "queries": {}, "test": 5}',
+            "/test is not a key; allowed: schema_version, queries",
+        ),
+        (
+            '{"schema_version": 2, "findings": []}',
+            "the document is a baseline; allowed: budgets of tests",
         ),
         (
             '{"schema_version": 3}',

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from nplusone_guard import baseline, cli
+from nplusone_guard import baseline, budget_file, cli
 from nplusone_guard.baseline import Baseline, Entry
 from nplusone_guard.report.session import SessionReport, Suite, session_of
 from tests.report.factory import finding, report, statement, wellness
@@ -262,6 +262,20 @@ def test_on_github_markdown_links_to_the_commit(run, monkeypatch):
 
 
 # --- what is wrong --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("document", "kind"),
+    [
+        (baseline.dumps(Baseline((Entry("abc", "lazy-relation", "a.py", "f"),))), "a baseline"),
+        (budget_file.dumps({"test_it.py::test_it": 3}), "budgets of tests"),
+    ],
+)
+def test_another_file_of_the_guard_is_called_what_it_is(run, tmp_path, document, kind):
+    (tmp_path / "other.json").write_text(document)
+    told = f"other.json: the document is {kind}; allowed: a report or a session"
+    assert run("render", "a.json", "other.json") == Done(2, "", f"nplusone-guard: error: {told}\n")
+
 
 NEWER = (
     "/schema_version is 9, but this release of nplusone-guard reads version 1; "

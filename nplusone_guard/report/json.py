@@ -38,6 +38,7 @@ def loads(text: str) -> Report:
 
 def read(document: Mapping[str, Any]) -> Report:
     """The report in a document that is JSON already. Raises ``ConfigError``."""
+    records.check_kind(document, records.REPORT)
     records.check_version(document, SCHEMA_VERSION)
     report = records.read(Report, document)
     _check_timeline(report)

@@ -102,6 +102,22 @@ def _finite(number: str) -> float:
     return value
 
 
+#: Every file has a version of its own, so what it is comes first.
+BASELINE, BUDGETS, REPORT = "a baseline", "budgets of tests", "a report or a session"
+
+
+def check_kind(document: Mapping[str, Any], wanted: str) -> None:
+    """Refuse a file that is one of the others."""
+    kinds = {
+        BASELINE: {*document} == {"schema_version", "findings"},
+        BUDGETS: {*document} == {"schema_version", "queries"},
+        REPORT: "query_count" in document or document.get("kind") == "session",
+    }
+    found = next((kind for kind, is_one in kinds.items() if is_one), wanted)
+    if found != wanted:
+        raise ConfigError(f"the document is {found}; allowed: {wanted}")
+
+
 def check_version(document: Mapping[str, Any], known: int) -> None:
     """Refuse a document without a ``schema_version``, and one of a later release."""
     version = document.get("schema_version", MISSING)

@@ -78,6 +78,21 @@ FILES = {
         json.dumps({"schema_version": 1, "findings": [{**ENTRY, "until": "soon"}]}),
         '/findings/0/until is "soon"; allowed: a date, YYYY-MM-DD',
     ),
+    "a baseline for budgets": (
+        BUDGETS,
+        json.dumps({"schema_version": 2, "findings": [ENTRY]}),
+        "the document is a baseline; allowed: budgets of tests",
+    ),
+    "budgets for a baseline": (
+        BASELINE,
+        '{"schema_version": 1, "queries": {"test_it.py::test_it": 3}}',
+        "the document is budgets of tests; allowed: a baseline",
+    ),
+    "a report for a baseline": (
+        BASELINE,
+        '{"schema_version": 1, "kind": "session", "scopes": [], "findings": []}',
+        "the document is a report or a session; allowed: a baseline",
+    ),
     "newer budgets": (BUDGETS, '{"schema_version": 99, "queries": {}}', NEWER),
     "wrong budgets": (
         BUDGETS,
