@@ -6,13 +6,17 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from nplusone_guard.baseline import Comparison, Entry
-from nplusone_guard.report import shards
+from nplusone_guard.report import columns, shards
 from nplusone_guard.report.session import SessionReport
 
 #: Stale entries that are named unless all are asked for.
 MAX_STALE: Final = 20
 #: Columns of a line on what an update changes.
 MAX_LINE: Final = 80
+#: Lines of a reason.
+MAX_REASON: Final = 4
+
+_INDENT: Final = " " * 5
 
 
 def lines(
@@ -28,7 +32,9 @@ def lines(
     ``strict``: stale entries fail; ``updated``: the baseline was written after all this.
     """
     yield f" baseline {name}: {', '.join(_counts(compared))}"
-    yield from (f"   expired {entry.until}  {_told(entry)}" for _, entry in compared.expired)
+    for _, entry in compared.expired:
+        yield f"   expired {entry.until}  {_told(entry)}"
+        yield from _reason(entry)
     if not updated:
         yield from _stale(compared.stale, strict, verbose)
         yield from _outdated(len(compared.outdated))
@@ -61,6 +67,13 @@ def _counts(compared: Comparison) -> Iterator[str]:
         yield f"{len(compared.expired):,} expired"
     if compared.stale:
         yield f"{len(compared.stale):,} stale"
+
+
+def _reason(entry: Entry) -> Iterator[str]:
+    """What somebody meant to do by the last day."""
+    room = MAX_LINE - len(_INDENT)
+    rows = columns.wrap(columns.clean(entry.reason), room, MAX_REASON) if entry.reason else []
+    yield from (f"{_INDENT}{row}" for row in rows)
 
 
 def _stale(stale: tuple[Entry, ...], strict: bool, verbose: bool) -> Iterator[str]:

@@ -12,6 +12,7 @@ import pytest
 
 from pytest_nplusone_guard.collecting import Collected, Ran, coverage
 from pytest_nplusone_guard.declarations import Mode, deselected_key, django_is_configured
+from pytest_nplusone_guard.fixtures import is_verbose
 from pytest_nplusone_guard.items import around_function
 from pytest_nplusone_guard.marks import UNMARKED, marked_key
 from pytest_nplusone_guard.options import Options, read_options
@@ -158,7 +159,8 @@ class Suite:
         told = [excess] if excess else []
         if failing:
             watched.told = True
-            told.append(watched.render(failing, width_of(self.config)))
+            width = width_of(self.config)
+            told += [watched.render(failing, width), *ratchet.expiries(failing, width)]
         if told:
             pytest.fail("\n".join(told), pytrace=False)
 
@@ -189,7 +191,10 @@ class Suite:
             setattr(report, ATTRIBUTE, json.dumps([*self._judged_of(watched), session]))
 
     def _show(self, report: pytest.TestReport, watched: Watched) -> None:
-        if untold := watched.untold:
+        untold = watched.untold
+        if self._ratchet is not None and not is_verbose(self.config):
+            untold = tuple(each for each in untold if not self._ratchet.is_known(each))
+        if untold:
             report.sections.append((TITLE, watched.render(untold, width_of(self.config))))
 
     def _judged_of(self, watched: Watched) -> tuple[list[str], int]:

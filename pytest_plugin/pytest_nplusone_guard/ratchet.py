@@ -40,12 +40,28 @@ class Ratchet:
 
     def passes(self, finding: Finding) -> bool:
         """Whether ``finding`` is known, or is going to be."""
-        if self.findings is None:
-            return False
-        entry = self.findings.entry_of(finding)
-        if entry is None:
+        if self._entry_of(finding) is None:
             return bool(self.options.baseline) and self.options.update in ("all", "new-only")
-        return not entry.expired(self.today)
+        return self.is_known(finding)
+
+    def is_known(self, finding: Finding) -> bool:
+        """Whether an entry has ``finding`` whose last day is not over."""
+        entry = self._entry_of(finding)
+        return entry is not None and not entry.expired(self.today)
+
+    def _entry_of(self, finding: Finding) -> baseline.Entry | None:
+        return self.findings.entry_of(finding) if self.findings is not None else None
+
+    def expiries(self, findings: Iterable[Finding], width: int) -> Iterator[str]:
+        """Of findings that fail although they are recorded: since when, and what was to come."""
+        from nplusone_guard.report.opening import opening
+
+        name = os.path.basename(self.options.baseline)
+        for finding in findings:
+            entry = self._entry_of(finding)
+            if entry is not None and entry.expired(self.today):
+                told = f"[{finding.id}] was known until {entry.until}", f"says {name}"
+                yield from (f" {row}" for row in opening((told, (entry.reason,)), width - 1))
 
     def excess(self, test: str, count: int, fills: int = 0) -> str:
         """What to tell of a test that sends more queries than it may; else nothing.

@@ -160,10 +160,51 @@ def test_what_is_gone_is_stale_and_what_has_expired_fails(suite):
 
     views.write_text(before)
     known = suite.pytester.path / "known.json"
-    known.write_text(known.read_text().replace('"test": ', '"until": "2020-01-31", "test": '))
+    written = known.read_text()
+    known.write_text(written.replace('"test": ', '"until": "2020-01-31", "test": '))
     result = suite.run(SOURCE, "--nplusone=fail")
     result.assert_outcomes(passed=1, failed=1)
-    assert "   expired 2020-01-31  lazy-relation  shelf/views.py books" in told(result)
+    assert re.sub(r"\[\w{12}\]", "[ID]", told(result, "test_loop")).endswith(
+        "\n [ID] was known until 2020-01-31, says known.json"
+    )
+
+    reason = "the page with all the books is rewritten in the spring, and its queries with it"
+    known.write_text(
+        written.replace('"test": ', f'"until": "2020-01-31", "reason": "{reason}", "test": ')
+    )
+    result = suite.run(SOURCE, "--nplusone=fail", *workers)
+    assert re.sub(r"\[\w{12}\]", "[ID]", told(result, "test_loop")).endswith(
+        f"\n [ID] was known until 2020-01-31, says known.json:\n    {reason}"
+    )
+    lines = [re.sub(r"\[\w{12}\]", "[ID]", line) for line in told(result).splitlines()]
+    assert lines[-3:] == [
+        "   expired 2020-01-31  lazy-relation  shelf/views.py books  [ID]",
+        "     the page with all the books is rewritten in the spring, and its queries",
+        "     with it",
+    ]
+
+
+FAILING = """
+    def test_error_of_its_own(client, shelf):
+        client.get("/books/")
+        raise ValueError("mine")
+    """
+
+
+@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "worker"])
+def test_a_test_that_fails_by_itself_tells_of_what_is_new(suite, workers):
+    """What is known has a section of the failure with ``-v`` alone, as it has in the summary."""
+    if workers and not _has_xdist():
+        pytest.skip("needs pytest-xdist")
+    result = suite.run(FAILING, "--nplusone=fail", *workers)
+    assert result.stdout.str().count(" lazy-relation  3 × SELECT shelf_author") == 2
+    suite.run(SOURCE, "--nplusone-update-baseline")
+    result = suite.run(FAILING, "--nplusone=fail", *workers)
+    result.assert_outcomes(failed=1)
+    assert " lazy-relation " not in result.stdout.str()
+    assert " baseline known.json: 1 known, 0 new" in told(result).splitlines()
+    result = suite.run(FAILING, "--nplusone=fail", "-v", *workers)
+    assert result.stdout.str().count(" lazy-relation  3 × SELECT shelf_author") == 2
 
 
 PAIR = """
