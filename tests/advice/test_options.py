@@ -441,6 +441,15 @@ def test_what_else_the_loop_writes_is_told_with_what_it_loses():
     assert {step.new for step in found.options[0].steps} >= {"Note.objects.bulk_create(made)"}
 
 
+def test_rows_that_are_the_keys_themselves_are_listed():
+    option = next(one for one in advised(counted_and_made).options if one.kind == "in_bulk")
+    assert option.expression == (
+        'authors = Author.objects.order_by("slug")\n'
+        "entry_counts = dict(Entry.objects.filter(author__in=list(authors)).order_by()"
+        '.values_list("author").annotate(Count("pk")))'
+    )
+
+
 def test_rows_made_of_what_their_parents_bring_are_no_loop():
     populate(SIZE)
     with watch("made behind") as recording:

@@ -37,7 +37,7 @@ _DEEPEST: Final = 5
 #: A name that differs from turn to turn, nobody knows how.
 _LOST: Final[Any] = object()
 #: Where a statement before the loop names its rows.
-_BEFORE_ROWS: Final = r"(\bin |bulk\(|__in=|= list\()"
+_BEFORE_ROWS: Final = r"(\bin |bulk\(|__in=|\blist\()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Rows:
         """``[entry.author_id for entry in entries]``; the rows themselves where they are keys."""
         written = ast.unparse(key)
         is_key = isinstance(self.target, ast.Name) and self.target.id == written
-        return self.whole if self.whole and is_key else f"[{written} {self.clause}]"
+        return self.whole if self.whole and is_key else self.listed(key)
 
     def listed(self, key: ast.expr) -> str:
         """``[entry.pk for entry in entries]``; ``list(pks)`` where the rows are the keys."""
