@@ -8,7 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from nplusone_guard.analysis.advice.kinds import kind_of, kind_of_field, kind_of_items
+from nplusone_guard.analysis.advice.field_kinds import kind_of_field
+from nplusone_guard.analysis.advice.kinds import kind_of, kind_of_items
 from nplusone_guard.analysis.advice.matching import is_exact
 from nplusone_guard.analysis.advice.trees import Spot, tree_of
 from tests.advice.following import load

@@ -1,32 +1,43 @@
-"""Of which type a value of the source is: text, a number, a UUID …
+"""Of which type an expression of the source is, or its entries are: text, a number, a UUID …
 
 Read off the source, the models and the module's own names, as `values` does: what a request, a
-file or a command line brings is text, what a row brings is of the type of its field.
+file or a command line brings is text, what a row brings is of the type of its field. Expressions
+and entries lead to one another: ``keys[0]``, ``[row["id"] for row in rows]``.
 """
 
 from __future__ import annotations
 
 import ast
-import datetime as dt
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from decimal import Decimal
-from enum import EnumMeta
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from nplusone_guard.analysis.advice import meta
-from nplusone_guard.analysis.advice.callables import (
-    function_called,
-    is_method_of_text,
-    known_call,
-    method_called,
-    type_called,
+from nplusone_guard.analysis.advice.callables import function_called, known_call, method_called
+from nplusone_guard.analysis.advice.field_kinds import (
+    NUMBER,
+    TEXT,
+    UNKNOWN,
+    Kind,
+    common,
+    kind_of_entries,
+    kind_of_field,
+    kind_of_value,
 )
 from nplusone_guard.analysis.advice.functions import returned
+from nplusone_guard.analysis.advice.stated_kinds import (
+    HELD_TEXTS,
+    OF_TEXTS,
+    PASSING,
+    TEXTS,
+    annotated,
+    annotated_items,
+    annotation_of,
+    made_by,
+)
 from nplusone_guard.analysis.advice.trees import (
     COMPREHENSIONS,
-    FUNCTIONS,
     Bound,
     Spot,
     binding_of,
@@ -36,108 +47,8 @@ from nplusone_guard.analysis.advice.trees import (
 from nplusone_guard.analysis.advice.values import called, given_by_caller, value_of
 
 _DEEPEST: Final = 20
-#: A collection of the module that is looked through has at most so many entries.
-_LARGEST: Final = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """The type of a value; ``None`` where the source leaves it open."""
-
-    type: type | None = None
-    #: Whether the value may be ``None`` all the same.
-    optional: bool = False
-
-
-UNKNOWN: Final = Kind(None, optional=True)
 #: Where in each entry a part of it stands: indexes of unpacking, and `_At`.
 Path: TypeAlias = tuple[Any, ...]
-TEXT: Final = Kind(str)
-NUMBER: Final = Kind(int)
-
-#: Types whose values are told apart; a date and time is a date, too, so it comes first.
-_TYPES: Final = (bool, int, float, Decimal, UUID, str, dt.datetime, dt.date, dt.time, dt.timedelta)
-
-#: Classes that make values of their own; a date and time may lack its zone.
-_CLASSES: Final = frozenset({bool, int, float, Decimal, UUID, str, dt.date, dt.timedelta})
-#: What functions make: builtins, and those of the standard library and Django.
-_FUNCTIONS: Final[dict[str, type]] = {
-    **dict.fromkeys("len ord hash".split(), int),
-    **dict.fromkeys(
-        "repr input format chr hex slugify getenv getpass force_str smart_str join".split(), str
-    ),
-    **dict.fromkeys("uuid1 uuid3 uuid4 uuid5".split(), UUID),
-}
-#: What methods make of texts, dates and querysets.
-_METHODS: Final[dict[str, type]] = {
-    "count": int,
-    **dict.fromkeys(
-        "strip lstrip rstrip lower upper title capitalize casefold swapcase zfill ljust rjust "
-        "join format hex removeprefix removesuffix decode isoformat strftime".split(),
-        str,
-    ),
-    "date": dt.date,
-}
-#: What hands on one of the values of what it is called on.
-_OF_TEXTS: Final = frozenset("get pop setdefault replace group".split())
-#: What gives a collection of texts.
-_TEXTS: Final = frozenset(
-    "split rsplit splitlines partition rpartition getlist findall readlines namelist listdir "
-    "findtext groups".split()
-)
-#: Mappings and collections of texts, by the name of the attribute: ``request.GET``, ``sys.argv``.
-_HELD_TEXTS: Final = frozenset(
-    "GET POST COOKIES META headers query_params environ argv stdin".split()
-)
-#: What passes the entries of its first argument on.
-_PASSING: Final = frozenset(
-    "list tuple set frozenset sorted reversed iter deque fromkeys islice cycle chain "
-    "from_iterable sample batched".split()
-)
-#: Annotations of collections, by what their entries are.
-_WRAPPERS: Final = frozenset(
-    "list set tuple frozenset Iterable Iterator Sequence List Set Tuple Collection".split()
-)
-
-
-def kind_of_field(field: Any) -> Kind:
-    """What rows answer with; of a field of the application's own, or of others, its class."""
-    while getattr(field, "is_relation", False) and getattr(field, "concrete", False):
-        target = getattr(field, "target_field", None)
-        if target is None or target is field:
-            return UNKNOWN
-        field, optional = target, bool(field.null)
-        if optional:
-            return Kind(kind_of_field(field).type, optional=True)
-    made = _field_types()
-    found = next((kind for base, kind in made if isinstance(field, base)), None)
-    plain = type(field).__module__.startswith("django.db.models.") or _is_plain(field)
-    return Kind(found if plain and found is not None else type(field), bool(field.null))
-
-
-def _is_plain(field: Any) -> bool:
-    """Whether a field of others' reads and writes its values as Django's own do."""
-    own = ("from_db_value", "to_python", "get_prep_value", "get_db_prep_value")
-    bases = [one for one in type(field).__mro__ if not one.__module__.startswith("django.db.")]
-    return not any(name in vars(base) for base in bases for name in own)
-
-
-def _field_types() -> list[tuple[type, type]]:
-    from django.db import models
-
-    return [
-        (models.BooleanField, bool),
-        (models.IntegerField, int),
-        (models.FloatField, float),
-        (models.DecimalField, Decimal),
-        (models.UUIDField, UUID),
-        (models.DateTimeField, dt.datetime),
-        (models.DateField, dt.date),
-        (models.TimeField, dt.time),
-        (models.DurationField, dt.timedelta),
-        (models.CharField, str),
-        (models.TextField, str),
-    ]
 
 
 def kind_of(spot: Spot, node: ast.AST, depth: int = 0) -> Kind:
@@ -154,30 +65,11 @@ def kind_of_items(spot: Spot, node: ast.AST, path: Path = (), depth: int = 0) ->
     return reader(spot.at(node), node, path, depth + 1)
 
 
-def _all(kinds: Iterable[Kind]) -> Kind:
-    """What values of several places have in common; ``None`` among them is told apart."""
-    found = set(kinds)
-    types = {one.type for one in found if one is not _NONE}
-    if len(types) != 1 or None in types:
-        return UNKNOWN
-    return Kind(types.pop(), any(one.optional for one in found))
-
-
-_NONE: Final = Kind(type(None), optional=True)
-
-
-def _of_value(value: object) -> Kind:
-    """The type of a value that is at hand."""
-    if value is None:
-        return _NONE
-    return next((Kind(one) for one in _TYPES if isinstance(value, one)), UNKNOWN)
-
-
 # -- values ----------------------------------------------------------------------------
 
 
 def _constant(spot: Spot, node: ast.Constant, depth: int) -> Kind:
-    return _of_value(node.value)
+    return kind_of_value(node.value)
 
 
 def _text(spot: Spot, node: ast.AST, depth: int) -> Kind:
@@ -188,42 +80,18 @@ def _name(spot: Spot, node: ast.Name, depth: int) -> Kind:
     bound = binding_of(spot.tree, node.id, node)
     if bound is None:
         found = spot.tree.global_value(node.id)
-        return _of_value(found) if found is not None else UNKNOWN
+        return kind_of_value(found) if found is not None else UNKNOWN
     if bound.how == "value" and bound.value is not None:
         values = possible_bindings(spot.tree, node.id, node)
-        return _all(kind_of(spot, one.value, depth) for one in values if one.value is not None)
+        return common(kind_of(spot, one.value, depth) for one in values if one.value is not None)
     if bound.how == "item" and bound.value is not None:
         return kind_of_items(spot, bound.value, bound.path, depth)
     if bound.how == "param":
         given = given_by_caller(spot, bound.node, node.id)
         kind = kind_of(given, given.node, depth) if given is not None else UNKNOWN
-        return kind if kind.type is not None else _annotated(_annotation(bound, node.id))
+        return kind if kind.type is not None else annotated(annotation_of(bound, node.id))
     # ``key, name = line.split(",")``
     return _kind_at(spot, bound.value, _ANY, depth) if bound.value is not None else UNKNOWN
-
-
-def _annotation(bound: Bound, name: str) -> ast.expr | None:
-    if not isinstance(bound.node, FUNCTIONS):
-        return None
-    given = bound.node.args
-    found = [*given.posonlyargs, *given.args, *given.kwonlyargs]
-    return next((one.annotation for one in found if one.arg == name), None)
-
-
-def _annotated(node: ast.expr | None) -> Kind:
-    """``int``, ``uuid.UUID``: what the author of a function says of a parameter."""
-    name = getattr(node, "id", getattr(node, "attr", ""))
-    found = next((one for one in _TYPES if one.__name__ == name), None)
-    return Kind(found) if found is not None else UNKNOWN
-
-
-def _annotated_items(node: ast.expr | None) -> Kind:
-    """``list[int]``, ``Iterable[str]``."""
-    if not isinstance(node, ast.Subscript):
-        return UNKNOWN
-    name = getattr(node.value, "id", getattr(node.value, "attr", ""))
-    inner = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) else node.slice
-    return _annotated(inner) if name in _WRAPPERS else UNKNOWN
 
 
 def _attribute(spot: Spot, node: ast.Attribute, depth: int) -> Kind:
@@ -238,27 +106,16 @@ def _attribute(spot: Spot, node: ast.Attribute, depth: int) -> Kind:
 
 def _call(spot: Spot, node: ast.Call, depth: int) -> Kind:
     function, method = function_called(spot, node.func), method_called(spot, node.func)
-    if method in _OF_TEXTS:
+    if method in OF_TEXTS:
         return _of_texts(spot, node, depth)
     if function == "next" and node.args:
         return kind_of_items(spot, node.args[0], (), depth)
     if function in {"min", "max", "choice"}:
         return kind_of_items(spot, node.args[0], (), depth) if len(node.args) == 1 else UNKNOWN
-    made = _made(spot, node.func)
+    made = made_by(spot, node.func)
     if made is not None:
         return Kind(made)
-    return _all(kind_of(one, one.node, depth + 3) for one in returned(spot, node))
-
-
-def _made(spot: Spot, function: ast.expr) -> type | None:
-    """``int``, ``uuid.UUID``, ``slugify``, ``text.strip``, ``str.strip``: what calling it gives."""
-    made = type_called(spot, function)
-    if made is not None:
-        return made if made in _CLASSES else None
-    if isinstance(function, ast.Attribute) and is_method_of_text(spot, function):
-        return _METHODS.get(function.attr)
-    found = _FUNCTIONS.get(function_called(spot, function))
-    return found or _METHODS.get(method_called(spot, function))
+    return common(kind_of(one, one.node, depth + 3) for one in returned(spot, node))
 
 
 def _of_texts(spot: Spot, node: ast.Call, depth: int) -> Kind:
@@ -270,7 +127,7 @@ def _of_texts(spot: Spot, node: ast.Call, depth: int) -> Kind:
         return kind_of(spot, node.func.value, depth)
     held = _kind_at(spot, node.func.value, _index_of(node.args[0]) if node.args else _ANY, depth)
     if len(node.args) > 1:
-        return _all([held, *(kind_of(spot, one, depth) for one in node.args[1:])])
+        return common([held, *(kind_of(spot, one, depth) for one in node.args[1:])])
     return Kind(held.type, optional=node.func.attr == "get")
 
 
@@ -309,9 +166,9 @@ def _kind_at(spot: Spot, node: ast.AST, at: _At, depth: int) -> Kind:
     if isinstance(node, ast.Name):
         return _at_name(spot, node, at, depth + 1)
     if isinstance(node, ast.Dict):
-        return _all(kind_of(spot, one, depth + 1) for one in node.values)
+        return common(kind_of(spot, one, depth + 1) for one in node.values)
     name = known_call(spot, node) if isinstance(node, ast.Call) else ""
-    if isinstance(node, ast.Call) and name not in {*_TEXTS, *_PASSING, "range", "next"}:
+    if isinstance(node, ast.Call) and name not in {*TEXTS, *PASSING, "range", "next"}:
         return UNKNOWN
     if isinstance(node, ast.Call) and name == "next" and node.args:
         return kind_of_items(spot, node.args[0], (at,), depth + 1)
@@ -323,7 +180,7 @@ def _at_name(spot: Spot, node: ast.Name, at: _At, depth: int) -> Kind:
     if bound is None:
         found = spot.tree.global_value(node.id)
         held = found.values() if isinstance(found, dict) else found
-        return _of_entries(list(held)) if isinstance(held, Iterable) else UNKNOWN
+        return kind_of_entries(list(held)) if isinstance(held, Iterable) else UNKNOWN
     if bound.how == "param":
         given = given_by_caller(spot, bound.node, node.id)
         return _kind_at(given, given.node, at, depth) if given is not None else UNKNOWN
@@ -334,7 +191,7 @@ def _at_name(spot: Spot, node: ast.Name, at: _At, depth: int) -> Kind:
     if bound.how != "value":
         return UNKNOWN
     values = possible_bindings(spot.tree, node.id, node)
-    return _all(_kind_at(spot, one.value, at, depth) for one in values if one.value is not None)
+    return common(_kind_at(spot, one.value, at, depth) for one in values if one.value is not None)
 
 
 def _binary(spot: Spot, node: ast.BinOp, depth: int) -> Kind:
@@ -347,7 +204,7 @@ def _binary(spot: Spot, node: ast.BinOp, depth: int) -> Kind:
 
 def _either(spot: Spot, node: ast.IfExp | ast.BoolOp, depth: int) -> Kind:
     parts = [node.body, node.orelse] if isinstance(node, ast.IfExp) else node.values
-    return _all(kind_of(spot, one, depth) for one in parts)
+    return common(kind_of(spot, one, depth) for one in parts)
 
 
 def _inner(field: str) -> Callable[[Spot, Any, int], Kind]:
@@ -378,7 +235,7 @@ _VALUES: Final[dict[type[ast.AST], Callable[[Spot, Any, int], Kind]]] = {
 def _items_of_name(spot: Spot, node: ast.Name, path: Path, depth: int) -> Kind:
     bound = binding_of(spot.tree, node.id, node)
     if bound is None:
-        return _of_entries(spot.tree.global_value(node.id)) if not path else UNKNOWN
+        return kind_of_entries(spot.tree.global_value(node.id)) if not path else UNKNOWN
     if bound.how == "param":
         return _items_of_parameter(spot, node, bound, path, depth)
     if bound.value is None:
@@ -393,14 +250,14 @@ def _items_of_name(spot: Spot, node: ast.Name, path: Path, depth: int) -> Kind:
         for one in values
         if one.value is not None and not _is_empty(one.value)
     ]
-    return _all([*kinds, *_added(spot, node, path, depth)])
+    return common([*kinds, *_added(spot, node, path, depth)])
 
 
 def _items_of_parameter(spot: Spot, node: ast.Name, bound: Bound, path: Path, depth: int) -> Kind:
     given = given_by_caller(spot, bound.node, node.id)
     found = kind_of_items(given, given.node, path, depth) if given is not None else UNKNOWN
     if found.type is None and not path:
-        return _annotated_items(_annotation(bound, node.id))
+        return annotated_items(annotation_of(bound, node.id))
     return found
 
 
@@ -429,15 +286,6 @@ def _added(spot: Spot, node: ast.Name, path: Path, depth: int) -> list[Kind]:
     return found
 
 
-def _of_entries(value: object) -> Kind:
-    """The entries of a collection that the module has."""
-    if isinstance(value, EnumMeta):
-        return _all(map(_of_value, list(value)))
-    if not isinstance(value, (list, tuple, set, frozenset, dict, str, range)):
-        return UNKNOWN
-    return _all(map(_of_value, value)) if 0 < len(value) <= _LARGEST else UNKNOWN
-
-
 def _items_of_literal(spot: Spot, node: Any, path: Path, depth: int) -> Kind:
     """Of ``[("7", "x"), …]`` with a path, the parts of each."""
     kinds = []
@@ -446,7 +294,7 @@ def _items_of_literal(spot: Spot, node: Any, path: Path, depth: int) -> Kind:
             kinds.append(kind_of_items(spot, one.value, path, depth))
         else:
             kinds.append(_part(spot, one, path, depth))
-    return _all(kinds)
+    return common(kinds)
 
 
 def _part(spot: Spot, node: ast.expr, path: Path, depth: int) -> Kind:
@@ -467,7 +315,7 @@ def _part(spot: Spot, node: ast.expr, path: Path, depth: int) -> Kind:
 def _items_of_mapping(spot: Spot, node: ast.Dict, path: Path, depth: int) -> Kind:
     keys = [one for one in node.keys if one is not None]
     whole = not path and len(keys) == len(node.keys)
-    return _all(kind_of(spot, one, depth) for one in keys) if whole else UNKNOWN
+    return common(kind_of(spot, one, depth) for one in keys) if whole else UNKNOWN
 
 
 def _items_of_call(spot: Spot, node: ast.Call, path: Path, depth: int) -> Kind:
@@ -475,13 +323,13 @@ def _items_of_call(spot: Spot, node: ast.Call, path: Path, depth: int) -> Kind:
     reader = _CALLS.get(name)
     if reader is not None and (node.args or name in _WITHOUT_ARGUMENTS):
         return reader(spot, node, path, depth)
-    if name in _TEXTS:
+    if name in TEXTS:
         return TEXT if len(path) < 2 else UNKNOWN
-    if name in _PASSING and node.args:
+    if name in PASSING and node.args:
         return kind_of_items(spot, node.args[0], path, depth)
     if value_of(spot, node).kind == "values":
         return _items_of_values(spot, node, path)
-    return _all(kind_of_items(one, one.node, path, depth + 3) for one in returned(spot, node))
+    return common(kind_of_items(one, one.node, path, depth + 3) for one in returned(spot, node))
 
 
 def _lines_of_file(spot: Spot, node: ast.Call, path: Path, depth: int) -> Kind:
@@ -509,7 +357,7 @@ def _zipped(spot: Spot, node: ast.Call, path: Path, depth: int) -> Kind:
 
 
 def _mapped(spot: Spot, node: ast.Call, path: Path, depth: int) -> Kind:
-    made = _made(spot, node.args[0])
+    made = made_by(spot, node.args[0])
     return Kind(made) if made is not None and not path else UNKNOWN
 
 
@@ -585,7 +433,7 @@ def _items_of_comprehension(spot: Spot, node: Any, path: Path, depth: int) -> Ki
 
 def _items_of_attribute(spot: Spot, node: ast.Attribute, path: Path, depth: int) -> Kind:
     own = value_of(spot, node.value).kind == "object"
-    return TEXT if node.attr in _HELD_TEXTS and not own else UNKNOWN
+    return TEXT if node.attr in HELD_TEXTS and not own else UNKNOWN
 
 
 def _items_of_subscript(spot: Spot, node: ast.Subscript, path: Path, depth: int) -> Kind:
@@ -595,13 +443,13 @@ def _items_of_subscript(spot: Spot, node: ast.Subscript, path: Path, depth: int)
 
 
 def _items_of_sum(spot: Spot, node: ast.BinOp, path: Path, depth: int) -> Kind:
-    return _all(kind_of_items(spot, one, path, depth) for one in (node.left, node.right))
+    return common(kind_of_items(spot, one, path, depth) for one in (node.left, node.right))
 
 
 def _items_of_either(spot: Spot, node: ast.IfExp | ast.BoolOp, path: Path, depth: int) -> Kind:
     parts = [node.body, node.orelse] if isinstance(node, ast.IfExp) else node.values
     given = [one for one in parts if not _is_empty(one) and not _is_no_tuple(one)]
-    return _all(kind_of_items(spot, one, path, depth) for one in given)
+    return common(kind_of_items(spot, one, path, depth) for one in given)
 
 
 def _is_no_tuple(node: ast.expr) -> bool:

@@ -15,8 +15,9 @@ from uuid import UUID
 
 from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Subject
+from nplusone_guard.analysis.advice.field_kinds import Kind, kind_of_field
 from nplusone_guard.analysis.advice.handlers import takes_invalid
-from nplusone_guard.analysis.advice.kinds import Kind, kind_of, kind_of_field, kind_of_items
+from nplusone_guard.analysis.advice.kinds import kind_of, kind_of_items
 from nplusone_guard.analysis.advice.relations import quoted
 from nplusone_guard.analysis.advice.trees import Spot
 from nplusone_guard.analysis.advice.values import value_of

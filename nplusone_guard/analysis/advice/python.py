@@ -9,7 +9,7 @@ from typing import Any, Final
 from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Subject
 from nplusone_guard.analysis.advice.chains import Condition, Link, conditions
-from nplusone_guard.analysis.advice.kinds import kind_of_field
+from nplusone_guard.analysis.advice.field_kinds import kind_of_field
 from nplusone_guard.analysis.advice.matching import is_exact, match
 from nplusone_guard.analysis.advice.trees import Spot
 

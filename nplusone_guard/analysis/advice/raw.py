@@ -9,7 +9,8 @@ from uuid import UUID
 
 from nplusone_guard.analysis.advice import meanwhile, meta
 from nplusone_guard.analysis.advice.case import Plan, Subject, after, before, replace
-from nplusone_guard.analysis.advice.kinds import kind_of, kind_of_field
+from nplusone_guard.analysis.advice.field_kinds import kind_of_field
+from nplusone_guard.analysis.advice.kinds import kind_of
 from nplusone_guard.analysis.advice.matching import is_exact
 from nplusone_guard.analysis.advice.rows import Rows, inlined, may_fail, rows_of
 from nplusone_guard.analysis.advice.selects import Select, select_of
