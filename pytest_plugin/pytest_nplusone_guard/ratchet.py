@@ -115,7 +115,9 @@ class Ratchet:
         kept = outcome.compared.unproven if outcome.compared is not None else ()
         new = baseline.Baseline((*new, *kept))
         baseline.save(self.options.baseline, new)
-        outcome.written.append(f"{outcome.name}: {len(new):,} finding{'s' * (len(new) != 1)}")
+        told = f"{outcome.name}: {len(new):,} finding{'s' * (len(new) != 1)}"
+        in_vain = mode == "prune" and not complete
+        outcome.written.append(told + "; none dropped, for not all tests ran" * in_vain)
 
     def _judge_queries(
         self, recorded: dict[str, int], tests: Tests, outcome: Outcome, complete: bool

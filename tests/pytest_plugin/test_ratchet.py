@@ -147,6 +147,12 @@ def test_what_is_gone_is_stale_and_what_has_expired_fails(suite):
     result = suite.run(SOURCE, *strict, "-k", "count")
     assert (result.ret, last_lines(result, 1)) == (0, [" baseline known.json: 0 known, 0 new"])
 
+    result = suite.run(SOURCE, "--nplusone-update-baseline=prune", "-k", "count")
+    assert last_lines(result, 2) == [
+        " written known.json: 1 finding; none dropped, for not all tests ran",
+        " written queries.json: 2 tests",
+    ]
+
     result = suite.run(SOURCE, *strict, *workers)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.assert_outcomes(passed=2)
