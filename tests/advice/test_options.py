@@ -6,7 +6,7 @@ That the edits do what they say is shown by `test_applied`.
 from __future__ import annotations
 
 import ast
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import django
@@ -35,6 +35,20 @@ def advised(function):
     assert report.internal_errors == ()
     (finding,) = report.findings
     return finding.advice
+
+
+@contextmanager
+def saves_received(*models):
+    """Somebody wants to know of each row that is saved."""
+
+    def receiver(sender, instance, **kwargs):
+        pass
+
+    with ExitStack() as stack:
+        for model in models:
+            post_save.connect(receiver, sender=model)
+            stack.callback(post_save.disconnect, receiver, sender=model)
+        yield
 
 
 def line_of(text):
@@ -386,14 +400,8 @@ def test_a_save_names_the_fields_that_the_loop_assigns():
 
 
 def test_what_is_lost_is_said_where_the_model_has_it():
-    def receiver(sender, instance, **kwargs):
-        pass
-
-    post_save.connect(receiver, sender=Note)
-    try:
+    with saves_received(Note):
         found = advised(saved)
-    finally:
-        post_save.disconnect(receiver, sender=Note)
     assert found.options[0].loses == "post_save of Note (1 receiver)"
     assert found.text.endswith(" (skips post_save of Note (1 receiver))")
 
@@ -421,14 +429,8 @@ def counted_before_and_made_behind():
     reason="the rows that the loop keeps would have no keys",
 )
 def test_what_else_the_loop_writes_is_told_with_what_it_loses():
-    def receiver(sender, instance, **kwargs):
-        pass
-
-    post_save.connect(receiver, sender=Note)
-    try:
+    with saves_received(Note):
         found = advised(counted_and_made)
-    finally:
-        post_save.disconnect(receiver, sender=Note)
     line = line_of('for author in Author.objects.order_by("slug"):')
     assert found.text == (
         'add .annotate(entries_count=Count("entries")) to the queryset at '
@@ -466,16 +468,8 @@ def made_and_saved():
 
 
 def test_of_two_writes_both_are_told_with_all_that_they_lose():
-    def receiver(sender, instance, **kwargs):
-        pass
-
-    for model in (Note, Tag):
-        post_save.connect(receiver, sender=model)
-    try:
+    with saves_received(Note, Tag):
         found = advised(made_and_saved)
-    finally:
-        for model in (Note, Tag):
-            post_save.disconnect(receiver, sender=model)
     line = line_of('for tag in Tag.objects.order_by("name"):')
     assert found.text == (
         'notes.append(Note(slug=f"of-{tag.pk}")) in the loop, and behind the loop at '
