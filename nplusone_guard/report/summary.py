@@ -36,7 +36,7 @@ def render(
     for entry in session.findings:
         lines += _entry(entry, session, width, base_dir, max_scopes, encoding)
     lines += cleared_lines(session, show_cleared=show_cleared, base_dir=base_dir)
-    lines += _notes(session, max(width, MIN_WIDTH), base_dir or os.getcwd())
+    lines += _notes(session, max(width, MIN_WIDTH), base_dir)
     return _fitted(lines, width, encoding)
 
 
@@ -156,7 +156,7 @@ def _entry(
         yield left + reached_by(scopes, max_scopes, max(width, 60) - len(left))
 
 
-def _notes(session: SessionReport, width: int, base_dir: str) -> Iterator[str]:
+def _notes(session: SessionReport, width: int, base_dir: str | None) -> Iterator[str]:
     unjudged = sum(scope.unjudged_queries for scope in session.scopes)
     if unjudged:
         count = counted(unjudged, "query", "queries")
@@ -169,7 +169,7 @@ def _notes(session: SessionReport, width: int, base_dir: str) -> Iterator[str]:
         first = session.internal_errors[0]
         yield f" {count} inside nplusone-guard, the application went on: {first}"
     for ignore in session.idle_ignores:
-        where = places.of_ignore(ignore.where, base_dir)
+        where = places.of_ignore(ignore.where, base_dir or os.getcwd())
         told = f" unused ignore at {where}:", f"{ignore.reason}  {ignore.text}"
         line = " ".join(told)
         # The second line, where it is cut, has said what to do.

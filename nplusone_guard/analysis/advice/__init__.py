@@ -212,7 +212,11 @@ def _merged(case: Case, chosen: Sequence[tuple[Subject, Plan]]) -> _Told | None:
     )
     behind = [plan for _, plan in chosen if _is_behind(plan) and not _says(main, plan)]
     others = [pair for pair in beside or chosen if pair[1] not in behind]
-    told = replace(main, also=_other_reads(others), behind=tuple(map(_behind, behind)))
+    told = replace(
+        main,
+        also=_other_reads(others),
+        behind=tuple(_behind(plan) + _repeated(plan) for plan in behind),
+    )
     for _, plan in beside:
         told.over, told.catches = told.over or plan.over, told.catches or plan.catches
     return option, told
@@ -335,6 +339,10 @@ def _behind(plan: Plan) -> str:
     return f"{read} in the loop, and {plan.place} {_where(plan)}: {expression}"
 
 
+def _repeated(plan: Plan) -> str:
+    return f" ({plan.repeated})" if plan.repeated else ""
+
+
 def _where(plan: Plan | Option) -> str:
     return f"{os.path.basename(plan.file.replace(chr(92), '/'))}:{plan.line}"
 
@@ -364,7 +372,7 @@ def _sentence(case: Case, told: _Told) -> str:
     *others, last = [f", {verb} {what}" for verb, what in more.items() if what] or [""]
     text += "".join(others) + last.replace(", ", ", and ", 1)
     text = f"{double_quoted(plan.why)}: {text}" if plan.why else text
-    text += f" ({plan.repeated})" if plan.repeated else ""
+    text += _repeated(plan)
     text = "; ".join(dict.fromkeys((text, *plan.behind)))
     return text + (f" (skips {option.loses})" if option.loses else "")
 

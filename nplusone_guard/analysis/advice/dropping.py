@@ -44,6 +44,8 @@ def _up_to_date(plans: list[Plan], subject: Subject) -> list[Plan]:
     """
     field = _relation(subject)
     table = meta.through_table(field) if field is not None else ""
+    if not table:
+        return plans
     earlier: list[ast.Call] = []
     for group in meanwhile.writing(subject, table):
         call = _writing(subject, group)
