@@ -246,6 +246,18 @@ def test_a_stated_slope():
     assert headline(error) == "6 queries at 2, 10 at 4: +2.0 per entry, at most +1.0 allowed"
 
 
+def test_a_stated_slope_that_is_too_long_for_its_line_is_told_below_the_counts():
+    with pytest.raises(MaxQueriesExceeded) as error:
+        assert_constant_queries(
+            populate, lambda: [loop(), loop()], linear=1, info="the entries", width=72
+        )
+    assert growth(error).splitlines()[:3] == [
+        "6 queries at 2, 10 at 4:",
+        "   +2.0 per entry, at most +1.0 allowed:",
+        "   the entries",
+    ]
+
+
 def test_no_size_may_be_above_the_slope():
     def run():
         rows = Entry.objects.count()
