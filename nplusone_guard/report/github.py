@@ -70,7 +70,7 @@ def _lines(entry: SessionFinding, base_dir: str) -> Iterator[str]:
     main = places.primary(finding, base_dir)
     yield f"Fix: {finding.advice.text}" if finding.advice.text else finding.summary
     for site, what in places.related(finding, main):
-        yield f"{what}: {places.shown(site, base_dir)}"
+        yield f"{what[:1].upper()}{what[1:]}: {places.shown(site, base_dir)}"
     if any(entry.scopes):
         yield f"Reached by {reached_by(entry.scopes, MAX_SCOPES)}"
     yield f"Finding {finding.id}"

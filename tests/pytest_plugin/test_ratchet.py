@@ -271,7 +271,7 @@ def test_reports_and_annotations(suite, monkeypatch):
         (
             "::error file=shelf/views.py,line=7,title=lazy-relation%3A 3 × SELECT shelf_author in the "
             'loop at views.py%3A6::Fix: add .select_related("author") to the queryset at views.py:6%0A'
-            "the loop: shelf/views.py:6%0AReached by test_shelf.py::test_loop%0AFinding ID"
+            "The loop: shelf/views.py:6%0AReached by test_shelf.py::test_loop%0AFinding ID"
         )
     ]
     found = json.loads((path / "out.json").read_text())

@@ -40,7 +40,7 @@ def test_a_finding_is_one_command():
         "::error file=background_tasks/journal_wellness_tasks.py,line=61,"
         "title=bypassed-prefetch%3A 20 × SELECT peoples_people at 61::"
         'Fix: read tenant.people_set.all(), or Prefetch("people_set", queryset=...)'
-        "%0Athe loop: background_tasks/journal_wellness_tasks.py:60"
+        "%0AThe loop: background_tasks/journal_wellness_tasks.py:60"
         "%0A20 tenants.Tenant loaded here: background_tasks/journal_wellness_tasks.py:58"
         "%0AReached by wellness_report"
         "%0AFinding 3f9c2a1b7d04\n"
