@@ -30,7 +30,10 @@ PLAIN, LOADED = "Entry.objects", 'Entry.objects.prefetch_related("tags")'
 OTHER_SIDE, OTHER_ROWS = "tag.entries.add(entry)", "tag.entries.add(*rest)"
 THROUGH = "Entry.tags.through.objects.create(entry=entry, tag=tag)"
 COPIED, REST = "copy.tags.add(*entry.tags.all())", "Entry.objects.exclude(pk=copy.pk)"
+MADE, TAG_MADE = "author.blogs.create(name='made')", "entry.tags.create(name='made')"
+MADE_FOR = "Blog.objects.create(name='made', owner={})"
 FRIEND, FRIENDS = "blog.owner.friends.add(author)", "told.append(len(author.friends.all()))"
+OTHERS = "Author.objects.exclude(pk=blog.owner_id)"
 AUTHORS = 'Author.objects.prefetch_related("blogs")'
 
 
@@ -121,6 +124,50 @@ def ran(folder, monkeypatch, name, rows, *lines):
             (FRIENDS, FRIEND),
         ),
         (
+            "Author.objects",
+            (MADE, OWNED),
+            (
+                'add .prefetch_related("blogs") to the queryset at given_{id}.py:9, and '
+                "read author.blogs.all() before create() at :10 makes it outdated"
+            ),
+            AUTHORS,
+            (OWNED, MADE),
+        ),
+        (
+            AUTHORS,
+            (MADE, "told.append(len(author.blogs.filter(name='made')))"),
+            (
+                '"blogs" is prefetched at given_{id}.py:9: '
+                "read author.blogs.all() before create() at :10 makes it outdated"
+            ),
+            AUTHORS,
+            (OWNED, MADE),
+        ),
+        (
+            "Author.objects",
+            (MADE_FOR.format("author"), OWNED),
+            (
+                'add .prefetch_related("blogs") to the queryset at given_{id}.py:9, and '
+                "read author.blogs.all() before create() at :10 makes it outdated"
+            ),
+            AUTHORS,
+            (OWNED, MADE_FOR.format("author")),
+        ),
+        (
+            OTHERS,
+            (MADE_FOR.format("blog.owner"), OWNED),
+            'add .prefetch_related("blogs") to the queryset at given_{id}.py:9',
+            f'{OTHERS}.prefetch_related("blogs")',
+            (MADE_FOR.format("blog.owner"), OWNED),
+        ),
+        (
+            PLAIN,
+            (READ, TAG_MADE),
+            'add .prefetch_related("tags") to the queryset at given_{id}.py:9',
+            LOADED,
+            (READ, TAG_MADE),
+        ),
+        (
             PLAIN,
             (READ, OTHER_SIDE),
             'add .prefetch_related("tags") to the queryset at given_{id}.py:9',
@@ -144,6 +191,11 @@ def ran(folder, monkeypatch, name, rows, *lines):
         "from the other side",
         "filtered from the other side",
         "of one's own kind",
+        "made",
+        "filtered when made",
+        "made by its manager",
+        "made for another",
+        "made behind",
         "behind from the other side",
         "copied to another",
     ],
@@ -157,6 +209,7 @@ def test_what_is_claimed_is_what_following_saves(
     after = ran(tmp_path, monkeypatch, f"then_{name}", then, *instead)
     assert advice.text == text.replace("{id}", name)
     assert advice.saves == before.queries - after.queries > 0
+    assert lines != instead or after.result == before.result
 
 
 def test_what_is_read_first_is_served_by_the_prefetch(tmp_path, monkeypatch) -> None:

@@ -2,21 +2,27 @@
 
 ``entry.tags.add(…)`` forgets what was prefetched for ``entry.tags``, and so do the other methods
 that write through a related manager: a prefetch serves no read behind them. ``tag.entries.add(entry)``
-leaves it as it was, and no longer true.
+and ``Blog.objects.create(owner=author)`` leave it as it was, and no longer true.
 """
 
 from __future__ import annotations
 
 import ast
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from nplusone_guard.analysis.advice import lost, meanwhile, meta, relations
 from nplusone_guard.analysis.advice.case import Plan, Subject, spot_of_group
 from nplusone_guard.analysis.advice.chains import RELATION_WRITES
 from nplusone_guard.analysis.advice.trees import own_nodes
 from nplusone_guard.capture.scope import Group
+
+#: What makes a row; some of them drop what was loaded, on some versions of Django.
+_CREATING: Final = frozenset(
+    "create get_or_create update_or_create acreate aget_or_create aupdate_or_create".split()
+)
 
 
 def undropped(plans: list[Plan], subject: Subject) -> list[Plan]:
@@ -29,6 +35,9 @@ def undropped(plans: list[Plan], subject: Subject) -> list[Plan]:
         return plans
     call = _dropping(subject)
     if call is None:
+        created = _creating(subject)
+        if created is not None and created.lineno < _last_line(subject):
+            return [_in_words(plans[0], subject, created, "makes it outdated")]
         return _up_to_date(plans, subject)
     if call.lineno < subject.spot.line:
         return [_in_words(plans[0], subject, call, "drops it")]
@@ -53,10 +62,10 @@ def _up_to_date(plans: list[Plan], subject: Subject) -> list[Plan]:
             continue
         if call is None or [ast.unparse(one) for one in call.args] != [_parent(subject)]:
             return [_not_shown(subject, group)]
-        earlier += [call] if subject.spot and call.lineno < subject.spot.line else []
-    if not earlier:
+        earlier += [call] if call.lineno < _last_line(subject) else []
+    first = _first(earlier)
+    if first is None:
         return plans
-    first = min(earlier, key=lambda one: one.lineno)
     return [_in_words(plans[0], subject, first, "makes it outdated")]
 
 
@@ -76,11 +85,11 @@ def _writing(subject: Subject, group: Group) -> ast.Call | None:
     if spot is None or not any(one is subject.loop for one in spot.tree.above(spot.node)):
         return None
     calls = (one for one in ast.walk(spot.node) if isinstance(one, ast.Call))
-    return next((one for one in calls if _method(one) in RELATION_WRITES), None)
+    return next((one for one in calls if _method(one) in RELATION_WRITES | _CREATING), None)
 
 
 def _is_of_another(subject: Subject, call: ast.Call, field: Any) -> bool:
-    """``copy.tags.set(…)`` beside ``entry.tags``: the same side of another object."""
+    """``copy.tags.set(…)`` beside ``entry.tags``: the same side, of what is no row of later turns."""
     owner = call.func.value if isinstance(call.func, ast.Attribute) else None
     forward = field.field if field.auto_created else field
     both = bool(forward.remote_field.symmetrical)
@@ -123,18 +132,41 @@ def _rows(subject: Subject) -> str:
 
 def _dropping(subject: Subject) -> ast.Call | None:
     """The first call in the loop that drops what its related manager has loaded."""
-    rows = _rows(subject)
-    if subject.loop is None or not subject.local or not rows:
-        return None
-    found = (
-        node
-        for node in own_nodes(subject.loop)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and _method(node) in RELATION_WRITES
-        and ast.unparse(node.func.value) == rows
+    calls = (one for one in _calls(subject) if _method(one) in RELATION_WRITES)
+    return _first(one for one in calls if _owner(one) == _rows(subject))
+
+
+def _creating(subject: Subject) -> ast.Call | None:
+    """``author.blogs.create(…)``, ``Blog.objects.create(owner=author)``: the first in the loop."""
+    field, parent = _relation(subject), _parent(subject)
+    key = field.field if field is not None and field.one_to_many else None
+    own = {key.name: parent, key.attname: f"{parent}.pk"} if key is not None else {}
+    calls = (one for one in _calls(subject) if _method(one) in _CREATING)
+    return _first(
+        one
+        for one in calls
+        if _owner(one) == _rows(subject)
+        or any(own.get(given.arg or "") == ast.unparse(given.value) for given in one.keywords)
     )
-    return min(found, key=lambda node: node.lineno, default=None)
+
+
+def _calls(subject: Subject) -> Iterator[ast.Call]:
+    """The calls in the loop, where it reads the relation itself."""
+    if subject.loop is not None and subject.local and _rows(subject):
+        yield from (one for one in own_nodes(subject.loop) if isinstance(one, ast.Call))
+
+
+def _owner(call: ast.Call) -> str:
+    return ast.unparse(call.func.value) if isinstance(call.func, ast.Attribute) else ""
+
+
+def _first(calls: Iterable[ast.Call]) -> ast.Call | None:
+    return min(calls, key=lambda call: call.lineno, default=None)
+
+
+def _last_line(subject: Subject) -> int:
+    """Of the last read in the loop."""
+    return max(map(_line, subject.candidate.groups), default=0)
 
 
 def _line(group: Group) -> int:
