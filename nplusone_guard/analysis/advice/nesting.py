@@ -143,8 +143,11 @@ def _least_length(subject: Subject, loop: Spot, around: list[Spot]) -> int:
     same = bool(first.facts.parent_key) and first.facts.parent_key == second.facts.parent_key
     if not same or first.digest == second.digest or subject.loop is not loop.node:
         return 1
-    steady = _is_steady(loop, around) and not meanwhile.is_conditional(subject, spot, spot.node)
-    return 2 if steady else 1
+    # Without columns (Python 3.10) it is the whole statement: ``if new: entry.tags.add(tag)``.
+    parts = () if spot.exact else ast.walk(spot.node)
+    plain = not any(isinstance(one, (ast.If, ast.IfExp, ast.BoolOp, ast.Try)) for one in parts)
+    plain = plain and not meanwhile.is_conditional(subject, spot, spot.node)
+    return 2 if plain and _is_steady(loop, around) else 1
 
 
 def _is_steady(loop: Spot, around: list[Spot]) -> bool:
