@@ -139,7 +139,9 @@ def _dropping(subject: Subject) -> ast.Call | None:
 def _creating(subject: Subject) -> ast.Call | None:
     """``author.blogs.create(…)``, ``Blog.objects.create(owner=author)``: the first in the loop."""
     field, parent = _relation(subject), _parent(subject)
-    key = field.field if field is not None and field.one_to_many else None
+    # A GenericRelation has a key of two columns, and stands on its model itself.
+    reverse = field is not None and field.one_to_many and field.auto_created
+    key = field.field if reverse else None
     own = {key.name: parent, key.attname: f"{parent}.pk"} if key is not None else {}
     calls = (one for one in _calls(subject) if _method(one) in _CREATING)
     return _first(
