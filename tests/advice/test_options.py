@@ -11,7 +11,6 @@ from pathlib import Path
 
 import django
 import pytest
-from django.db import connection
 from django.db.models import Count, F, Prefetch
 from django.db.models.signals import post_save
 
@@ -424,10 +423,6 @@ def counted_before_and_made_behind():
     return Note.objects.bulk_create(made)
 
 
-@pytest.mark.skipif(
-    not connection.features.can_return_rows_from_bulk_insert,
-    reason="the rows that the loop keeps would have no keys",
-)
 def test_what_else_the_loop_writes_is_told_with_what_it_loses():
     with saves_received(Note):
         found = advised(counted_and_made)
