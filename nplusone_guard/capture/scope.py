@@ -200,12 +200,12 @@ class Scope:
         self.transactions = self.late = self.unjudged = 0
         #: Queries that are in no group of this scope: how many, failed, seconds, by alias.
         self.other_count = self.other_failed = 0
-        #: Groups that fill a cache of the process, and queries of units inside that did.
-        self.filling: tuple[Group, ...] = ()
-        self.other_fills = 0
         self.other_time = 0.0
         self.sequence = 0
         self.other_aliases: defaultdict[str, int] = defaultdict(int)
+        #: Groups that fill a cache of the process, and queries of units inside that did.
+        self.filling: tuple[Group, ...] = ()
+        self.other_fills = 0
         #: Statements of transaction control, by alias.
         self.controls: defaultdict[str, int] = defaultdict(int)
         #: (alias, shape, path) → group; raw paths of recursion are further keys of a group.

@@ -68,6 +68,8 @@ def recorded(suite) -> dict[str, int]:
 
 @pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["one process", "workers"])
 def test_what_is_recorded_is_the_same_in_any_order(suite, workers):
+    if workers:
+        pytest.importorskip("xdist")
     suite.run(TESTS, *RECORD, *workers).assert_outcomes(passed=3)
     assert recorded(suite) == {"test_one": 1, "test_other": 2, "test_third": 1}
     for test in ("test_one", "test_other", "test_third"):  # each is the first to ask
