@@ -52,7 +52,7 @@ def _register_checks() -> None:
 
 
 def _connect_signals() -> None:
-    from nplusone_guard.middleware import connect_signals
+    from nplusone_guard.request_units import connect_signals
 
     connect_signals()
 

@@ -14,8 +14,8 @@ from asgiref.sync import iscoroutinefunction, sync_to_async
 from nplusone_guard.capture import hook
 from nplusone_guard.capture.scope import Scope
 from nplusone_guard.exceptions import ConfigError, MaxQueriesExceeded
-from nplusone_guard.guard import Recording, open_scope
 from nplusone_guard.ignores import closest
+from nplusone_guard.recording import Recording, open_scope
 from nplusone_guard.report.groups import query_groups, render_groups, told_of
 from nplusone_guard.report.model import Report
 from nplusone_guard.report.opening import NAME, opening

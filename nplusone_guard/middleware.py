@@ -7,32 +7,31 @@ import logging
 import sys
 import threading
 from asyncio import CancelledError
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextvars import ContextVar
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import lru_cache, partial
 from random import SystemRandom
 from types import FrameType
 from typing import Any, Final
 
-import wrapt
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
-from django.core.handlers.base import BaseHandler
-from django.core.signals import got_request_exception, request_finished, request_started
+from django.core.signals import got_request_exception
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from nplusone_guard import correlation
 from nplusone_guard.capture.faults import contain
-from nplusone_guard.capture.scope import Scope, current_scope, open_scope_of_context
+from nplusone_guard.capture.scope import Scope, open_scope_of_context
 from nplusone_guard.conf import policy_from_settings
 from nplusone_guard.delivery import deliver, is_heard
 from nplusone_guard.exceptions import ConfigError, NPlusOneDetected, NPlusOneWarning
-from nplusone_guard.guard import Recording, open_scope
 from nplusone_guard.policy import Policy
+from nplusone_guard.recording import Recording
+from nplusone_guard.request_units import correlate, unit_for
+from nplusone_guard.streaming import AsyncBody, Body
 
 logger = logging.getLogger("nplusone_guard")
 
@@ -62,6 +61,7 @@ class GuardMiddleware:
         self.is_async = iscoroutinefunction(get_response)
         if self.is_async:
             markcoroutinefunction(self)
+        got_request_exception.connect(_on_exception, dispatch_uid="nplusone_guard")
 
     def __call__(self, request: HttpRequest) -> Any:
         """The response; in async mode a coroutine of it."""
@@ -77,7 +77,7 @@ class GuardMiddleware:
         _note_exception(request, exception)
 
     def _watch(self, request: HttpRequest, policy: Policy) -> HttpResponseBase:
-        watched = _Watched(request, policy, sys._getframe())  # noqa: SLF001 - the root of all paths
+        watched = _Watched(request, policy, sys._getframe())
         try:
             response: HttpResponseBase = self.get_response(request)
         except BaseException as error:
@@ -86,7 +86,7 @@ class GuardMiddleware:
         return watched.hand_on(request, response)
 
     async def _watch_async(self, request: HttpRequest, policy: Policy) -> HttpResponseBase:
-        watched = _Watched(request, policy, sys._getframe())  # noqa: SLF001
+        watched = _Watched(request, policy, sys._getframe())
         try:
             answer: Awaitable[HttpResponseBase] = self.get_response(request)
             response = await answer
@@ -159,10 +159,10 @@ class _Watched:
         #: The recording, until somebody takes it out to close it: once, in any thread.
         self._open: list[Recording] = []
         try:
-            recording = _unit_for(request, policy, root)
+            recording = unit_for(request, policy, root)
             self._open.append(recording)
             setattr(request, _ATTRIBUTE, self)
-            _correlate(recording, request.META)
+            correlate(recording, request.META)
         except Exception as error:
             contain("middleware", error)
 
@@ -253,12 +253,6 @@ def _log_late_unwanted(scope: Scope) -> None:
     )
 
 
-def _correlate(recording: Recording, environ: Mapping[str, Any]) -> None:
-    """Give the scope the id that its request brings along, if any, and once."""
-    scope = recording.scope
-    scope.correlation_id = scope.correlation_id or correlation.of_request(environ)
-
-
 def _tell_correlation(recording: Recording, *, response: HttpResponseBase) -> None:
     response.headers[correlation.RESPONSE_HEADER] = correlation.of_scope(recording.scope)
 
@@ -289,197 +283,6 @@ def _note_exception(request: Any, exception: BaseException | None) -> None:
         watched.exception = exception
 
 
-# ── bodies that stream ──────────────────────────────────────────────────────────────
-
-
-class Body:
-    """The chunks of a streaming response; the scope is open while each is made."""
-
-    def __init__(self, chunks: Iterator[bytes], watched: _Watched) -> None:
-        self._chunks = chunks
-        self._watched = watched
-
-    def __iter__(self) -> Body:
-        return self
-
-    def __next__(self) -> bytes:
-        self._watched.go_on()
-        try:
-            for chunk in self._chunks:
-                self._watched.pause()
-                return chunk
-        except BaseException as error:
-            self._watched.finish(error)
-            raise
-        self._watched.finish(self._watched.exception)
-        raise StopIteration
-
-    def close(self) -> None:
-        """Django calls this when the response is closed, read to its end or not."""
-        self._watched.abandon()
-
-
-class AsyncBody:
-    """As ``Body``, for an async iterator."""
-
-    def __init__(self, chunks: AsyncIterator[bytes], watched: _Watched) -> None:
-        self._chunks = chunks
-        self._watched = watched
-
-    def __aiter__(self) -> AsyncBody:
-        return self
-
-    async def __anext__(self) -> bytes:
-        self._watched.go_on()
-        try:
-            async for chunk in self._chunks:
-                self._watched.pause()
-                return chunk
-        except BaseException as error:  # CancelledError: the client has gone
-            self._watched.finish(error)
-            raise
-        self._watched.finish(self._watched.exception)
-        raise StopAsyncIteration
-
-    def close(self) -> None:
-        """Django calls this when the response is closed, in whatever thread."""
-        self._watched.abandon()
-
-
-# ── requests inside a scope, with or without the middleware ─────────────────────────
-
-#: The unit that was opened for the request of this context.
-_unit: ContextVar[Recording | None] = ContextVar("nplusone_guard_request", default=None)
-
-
-def connect_signals() -> None:
-    """Make each request that runs inside a scope a unit of its own, judged alone.
-
-    Signals tell the start and the end of a request under WSGI. Under ASGI their receivers
-    may run in a task of their own (Django 5.0 to 6.0), whose context nobody sees: there
-    the function is wrapped that answers all requests. Again changes nothing: apps are made
-    ready whenever a test changes ``INSTALLED_APPS``.
-    """
-    request_started.connect(_on_started, dispatch_uid="nplusone_guard")
-    request_finished.connect(_on_finished, dispatch_uid="nplusone_guard")
-    got_request_exception.connect(_on_exception, dispatch_uid="nplusone_guard")
-    if not isinstance(vars(BaseHandler)["get_response_async"], wrapt.FunctionWrapper):
-        wrapt.wrap_function_wrapper(BaseHandler, "get_response_async", _answer_async)
-
-
-def _on_started(environ: Any = None, **_: object) -> None:
-    if environ is None or (current_scope.get() is None and _unit.get() is None):
-        return  # nobody watches from around the request, as in production
-    try:
-        name = f"{environ.get('REQUEST_METHOD')} {environ.get('PATH_INFO')}"
-        _open_unit(name, _sender_frame(), environ)
-    except Exception as error:
-        contain("signals", error)
-
-
-def _on_finished(**_: object) -> None:
-    try:
-        _close_unit()
-    except Exception as error:
-        contain("signals", error)
-
-
-def _answer_async(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-    """Around ``BaseHandler.get_response_async(request)``."""
-    if open_scope_of_context() is None:
-        return wrapped(*args, **kwargs)
-    return _answer_in_unit(wrapped, *args, **kwargs)
-
-
-async def _answer_in_unit(get_response: Any, request: HttpRequest) -> HttpResponseBase:
-    unit = None
-    try:
-        name = f"{request.method} {request.path_info}"
-        unit = _open_unit(name, sys._getframe(), request.META)  # noqa: SLF001
-    except Exception as error:
-        contain("signals", error)
-    try:
-        response: HttpResponseBase = await get_response(request)
-    except BaseException:
-        _on_finished()
-        raise
-    if unit is not None:
-        _close_with(response, unit)
-    return response
-
-
-def _close_with(response: Any, unit: Recording) -> None:
-    """Close the unit with the response, before ``request_finished``: in whatever context."""
-    try:
-        response._resource_closers.append(partial(_close_contained, unit))  # noqa: SLF001
-    except Exception as error:
-        contain("signals", error)
-
-
-def _close_contained(unit: Recording) -> None:
-    try:
-        _close(unit)
-    except Exception as error:
-        contain("signals", error)
-
-
 def _on_exception(request: Any = None, **_: object) -> None:
     """Note what was raised outside views, in another middleware."""
     _note_exception(request, sys.exc_info()[1])
-
-
-def _open_unit(name: str, root: FrameType | None, environ: Mapping[str, Any]) -> Recording | None:
-    """Close the unit that was left open; open one if this context has a scope around it."""
-    _close_unit()
-    enclosing = open_scope_of_context()
-    if enclosing is None:
-        return None
-    unit = open_scope(name, "request", enclosing.policy, root=root)
-    _unit.set(unit)
-    _correlate(unit, environ)
-    return unit
-
-
-def _close_unit() -> None:
-    unit = _unit.get()
-    if unit is not None:
-        _close(unit)
-
-
-def _close(unit: Recording) -> None:
-    if _unit.get() is unit:
-        _unit.set(None)
-    unit.end()
-    # The scope around may have ended before a body that nobody read.
-    current_scope.set(open_scope_of_context())
-
-
-def _sender_frame() -> FrameType | None:
-    """The request handler's frame, where the call paths of its queries end."""
-    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001
-    while frame is not None and frame.f_globals.get("__name__") == "django.dispatch.dispatcher":
-        frame = frame.f_back
-    return frame
-
-
-def _unit_for(request: HttpRequest, policy: Policy, root: FrameType) -> Recording:
-    """The unit that was opened for this request already, else a new one.
-
-    Inside a scope, that scope's policy judges; what becomes of the findings, the
-    settings say.
-    """
-    unit = _unit.get()
-    enclosing = open_scope_of_context()
-    if unit is not None and enclosing is unit.scope:
-        return unit
-    judging = enclosing.policy if enclosing is not None else _in_words(policy)
-    return open_scope(f"{request.method} {request.path_info}", "request", judging, root=root)
-
-
-@lru_cache(maxsize=8)
-def _in_words(policy: Policy) -> Policy:
-    """The policy for a report that nobody gets but as words, which show no shapes and no timeline.
-
-    They are a quarter of what a healthy request costs.
-    """
-    return policy if policy.mode == "raise" else replace(policy, details=False)

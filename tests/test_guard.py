@@ -18,8 +18,8 @@ import nplusone_guard
 from nplusone_guard import NPlusOneDetected, watch
 from nplusone_guard.capture.scope import Scope, current_scope
 from nplusone_guard.capture.transactions import note_transaction_end
-from nplusone_guard.guard import Recording, open_scope
 from nplusone_guard.policy import Policy
+from nplusone_guard.recording import Recording, open_scope
 from nplusone_guard.report.model import Report
 from tests.corpus.data import populate
 from tests.corpus.models import Author, Entry

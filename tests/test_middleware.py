@@ -17,7 +17,7 @@ from django.http import HttpResponse
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 from django.utils.decorators import async_only_middleware, sync_only_middleware
 
-from nplusone_guard import guard, middleware
+from nplusone_guard import middleware, recording
 from nplusone_guard.capture import faults
 from nplusone_guard.capture.scope import current_scope
 from nplusone_guard.exceptions import NPlusOneDetected
@@ -86,8 +86,8 @@ def test_no_report_is_made_that_nobody_would_read(
     send, guarded, monkeypatch, caplog, path, level, made
 ):
     reports = []
-    build = guard.build
-    monkeypatch.setattr(guard, "build", lambda *given: reports.append(1) or build(*given))
+    build = recording.build
+    monkeypatch.setattr(recording, "build", lambda *given: reports.append(1) or build(*given))
     caplog.set_level(level, "nplusone_guard")
     with guarded("log"):
         assert send(path).status_code == 200
@@ -462,13 +462,13 @@ def test_requests_in_two_tasks_do_not_mix(delivered):
 @pytest.mark.parametrize(
     "broken",
     [
-        "open_scope",
-        "is_heard",
-        "deliver",
-        "policy_from_settings",
-        "_name",
-        "_streams",
-        "_unit_for",
+        "request_units.open_scope",
+        "middleware.unit_for",
+        "middleware.is_heard",
+        "middleware.deliver",
+        "middleware.policy_from_settings",
+        "middleware._name",
+        "middleware._streams",
     ],
 )
 def test_a_fault_of_the_guard_leaves_the_response_untouched(send, monkeypatch, caplog, broken):
@@ -476,7 +476,7 @@ def test_a_fault_of_the_guard_leaves_the_response_untouched(send, monkeypatch, c
         raise RuntimeError("inside the guard")
 
     faults.forget_logged()
-    monkeypatch.setattr(middleware, broken, fail)
+    monkeypatch.setattr(f"nplusone_guard.{broken}", fail)
     for _ in range(2):
         response = send("/loop/")
         assert (response.status_code, response.content) == (200, b"user0,user1,user2")

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.core.signals import request_finished, request_started
 from django.test import AsyncClient, Client, modify_settings, override_settings
 
-from nplusone_guard import middleware
+from nplusone_guard import request_units
 from nplusone_guard.capture import faults
 from nplusone_guard.capture.scope import current_scope
 from nplusone_guard.guard import watch
@@ -31,7 +31,7 @@ def routes(installed, delivered):
     ):
         yield
     assert current_scope.get() is None
-    assert middleware._unit.get() is None
+    assert request_units._unit.get() is None
 
 
 #: Set in the context of a test that looks at what is opened.
@@ -42,7 +42,7 @@ looking = ContextVar("looking", default=False)
 def opened(monkeypatch):
     """The names of the scopes that were opened for requests."""
     names = []
-    open_scope = middleware.open_scope
+    open_scope = request_units.open_scope
     looking.set(True)
 
     def note(name, kind, *args, **kwargs):
@@ -50,7 +50,7 @@ def opened(monkeypatch):
             names.append(f"{kind} {name}")
         return open_scope(name, kind, *args, **kwargs)
 
-    monkeypatch.setattr(middleware, "open_scope", note)
+    monkeypatch.setattr(request_units, "open_scope", note)
     return names
 
 
@@ -276,7 +276,7 @@ def test_a_fault_in_the_signals_leaves_the_request_untouched(guarded, monkeypatc
     def fail(*args, **kwargs):
         raise RuntimeError("inside the guard")
 
-    monkeypatch.setattr(middleware, "open_scope", fail)
+    monkeypatch.setattr(request_units, "open_scope", fail)
     with guarded("off"), watch("test"):
         assert Client().get("/healthy/").status_code == 200
     assert "failed in signals" in caplog.text
@@ -292,7 +292,7 @@ def test_a_fault_around_an_async_request_leaves_it_untouched(guarded, monkeypatc
         async with watch("test"):
             return await AsyncClient().get("/healthy/")
 
-    monkeypatch.setattr(middleware, broken, fail)
+    monkeypatch.setattr(request_units, broken, fail)
     with guarded("off"):
         # What cannot be closed stays in the context until the next request: not in ours.
         assert copy_context().run(async_to_sync(run)).status_code == 200

@@ -19,7 +19,8 @@ from django.test import AsyncClient, Client, RequestFactory
 
 from nplusone_guard.capture.scope import current_scope
 from nplusone_guard.exceptions import NPlusOneDetected
-from nplusone_guard.guard import Recording, watch
+from nplusone_guard.guard import watch
+from nplusone_guard.recording import Recording
 from tests.concurrency.checking import assert_found
 from tests.webapp import GUARD, views
 

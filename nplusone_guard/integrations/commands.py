@@ -15,8 +15,8 @@ from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.scope import open_scope_of_context
 from nplusone_guard.delivery import deliver, is_heard
 from nplusone_guard.exceptions import NPlusOneDetected, NPlusOneWarning
-from nplusone_guard.guard import Recording, default_policy, open_scope
 from nplusone_guard.policy import Policy
+from nplusone_guard.recording import Recording, default_policy, open_scope
 
 #: Watched only where ``COMMANDS`` names them: migrations run once; a shell, a server or a
 #: worker never ends, and a unit of work inside it is a scope of its own.

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from nplusone_guard.capture.scope import open_scope_of_context
 from nplusone_guard.delivery import deliver_unraised, is_heard
-from nplusone_guard.guard import Recording, default_policy, open_scope
 from nplusone_guard.policy import Policy
+from nplusone_guard.recording import Recording, default_policy, open_scope
 
 #: Between the function that sends a signal and its receiver.
 _DISPATCHERS: Final = ("django.dispatch.dispatcher", "celery.utils.dispatch.signal")

@@ -17,7 +17,7 @@ from pytest_nplusone_guard.workers import width_of
 
 if TYPE_CHECKING:
     from nplusone_guard.budgets import QueryBudget
-    from nplusone_guard.guard import Recording
+    from nplusone_guard.recording import Recording
 
 MARKER: Final = "max_queries"
 

@@ -302,8 +302,8 @@ class Suite:
     def _idle_ignores(self) -> list[list[str]]:
         if self._ratchet is None or not django_is_configured():
             return []
-        from nplusone_guard.guard import default_policy
         from nplusone_guard.ignores import unused_settings_ignores
+        from nplusone_guard.recording import default_policy
 
         unused = unused_settings_ignores(default_policy())
         return [[each.where, each.text, IDLE] for each in unused]

@@ -14,13 +14,13 @@ from nplusone_guard.analysis.findings import Finding, UnusedIgnore
 from nplusone_guard.analysis.merging import NOTHING
 from nplusone_guard.capture import hook
 from nplusone_guard.capture.scope import Scope
-from nplusone_guard.guard import Recording, default_policy, open_scope
 from nplusone_guard.ignores import describe
-from nplusone_guard.middleware import connect_signals
 from nplusone_guard.policy import IgnoreEntry, Policy
+from nplusone_guard.recording import Recording, default_policy, open_scope
 from nplusone_guard.report.build import totals
 from nplusone_guard.report.model import Report
 from nplusone_guard.report.session import Found, ScopeSummary, SessionReport, session_of
+from nplusone_guard.request_units import connect_signals
 
 if TYPE_CHECKING:
     from pytest_nplusone_guard.declarations import Mode

@@ -14,9 +14,9 @@ from django.core.management.base import CommandParser, DjangoHelpFormatter
 from nplusone_guard.conf import policy_from_settings
 from nplusone_guard.exceptions import ConfigError
 from nplusone_guard.files import Destination, why
-from nplusone_guard.guard import open_scope
 from nplusone_guard.integrations.commands import already_watched
 from nplusone_guard.policy import Policy
+from nplusone_guard.recording import open_scope
 from nplusone_guard.report.model import Report
 from nplusone_guard.report.text import render
 
