@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import linecache
 import os
-import re
 import sys
-import threading
 import tokenize
-import warnings
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from types import CodeType, ModuleType
@@ -25,9 +22,6 @@ _LONGEST = 4 * 1024 * 1024
 _T = TypeVar("_T")
 _K = TypeVar("_K")
 
-#: What makes the parser warn: an invalid escape in a string (or a raw one: no harm).
-_MAY_WARN = re.compile(r"\\[^\n\\'\"abfnrtvxuUN0-7]")
-_warnings_lock = threading.Lock()
 _scopes: dict[int, tuple[CodeType, Scope]] = {}
 
 
@@ -128,12 +122,7 @@ def _cached_text(file: str) -> str:
 
 def _index(file: str, text: str) -> SourceIndex | None:
     try:
-        if not _MAY_WARN.search(text):
-            return index_source(file, text)
-        # The warning was given when the module was compiled; ``-W error`` must not fail here.
-        with _warnings_lock, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return index_source(file, text)
+        return index_source(file, text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 

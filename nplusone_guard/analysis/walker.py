@@ -24,6 +24,7 @@ from nplusone_guard.analysis.scopes import (
     Scope,
     SourceIndex,
 )
+from nplusone_guard.capture.parsing import parse
 
 #: Whether list, set and dict comprehensions run in the frame around them (PEP 709).
 INLINED = sys.version_info >= (3, 12)
@@ -49,7 +50,7 @@ ComprehensionNode: TypeAlias = ast.ListComp | ast.SetComp | ast.DictComp | ast.G
 def index_source(file: str, text: str) -> SourceIndex:
     """The index of a source text. Raises ``SyntaxError`` where it is not Python."""
     index = SourceIndex(file, text)
-    _Walker(index).run(ast.parse(text))
+    _Walker(index).run(parse(text))
     return index
 
 

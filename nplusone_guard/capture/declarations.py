@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from nplusone_guard.capture.codes import is_library_file, package_of_file
+from nplusone_guard.capture.parsing import parse
 from nplusone_guard.capture.steps import Spot
 
 #: Source files of which the classes are remembered.
@@ -90,7 +91,7 @@ def _written(cls: type) -> Iterator[tuple[str, _Class]]:
 def _classes(file: str) -> Mapping[str, _Class]:
     """Every class of a source file, by qualified name."""
     try:
-        tree = ast.parse("".join(linecache.getlines(file)))
+        tree = parse("".join(linecache.getlines(file)))
     except (SyntaxError, ValueError):
         return {}
     found: dict[str, _Class] = {}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import py_compile
 import re
+import warnings
 
 import pytest
 
@@ -53,6 +55,59 @@ def named(text: str) -> str:
         if found:
             text = text.replace(f"[{found[1]}]", f"[{{{file}}}]")
     return text
+
+
+ESCAPED = """
+from django.http import HttpResponse
+from django.views.generic import ListView
+from shelf.models import Book
+
+PATTERN = "\\d+"
+
+def books(request):
+    names = []
+    for book in Book.objects.all():
+        names.append(book.author.name)
+    return HttpResponse(names)
+
+class Joined(ListView):
+    model = Book
+
+joined = Joined.as_view()
+"""
+
+ESCAPING = """
+import pytest
+from shelf.data import make_books
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("page", ["books", "joined"])
+def test_page(client, page, settings):
+    engine = "django.template.backends.django.DjangoTemplates"
+    settings.TEMPLATES = [{"BACKEND": engine, "APP_DIRS": True}]
+    make_books(3)
+    client.get(f"/{page}/")
+"""
+
+
+def test_source_that_warns_is_read_without_a_warning(suite):
+    """Python has warned when it compiled the file: neither again, nor an error with ``-W error``."""
+    suite.write(**{"shelf/views.py": ESCAPED})
+    page = suite.pytester.mkdir("shelf/templates").joinpath("shelf", "book_list.html")
+    page.parent.mkdir()
+    page.write_text("{% for book in object_list %}{{ book.author.name }}{% endfor %}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        py_compile.compile(str(suite.pytester.path / "shelf" / "views.py"), doraise=True)
+    result = suite.run(ESCAPING, "--nplusone=report")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines_random(
+        [
+            '*add .select_related("author") to the queryset at views.py:9',
+            '*add .select_related("author") to the queryset of Joined at views.py:14',
+        ]
+    )
+    result.stdout.no_fnmatch_line("*error inside nplusone-guard*")
 
 
 def test_fail(suite):

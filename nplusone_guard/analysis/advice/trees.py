@@ -13,6 +13,7 @@ from typing import TypeAlias
 from nplusone_guard.analysis.loops import Position, position_of
 from nplusone_guard.analysis.scopes import SourceIndex
 from nplusone_guard.analysis.sources import index_of, module_of
+from nplusone_guard.capture.parsing import parse
 
 FunctionNode: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 ForNode: TypeAlias = ast.For | ast.AsyncFor
@@ -32,7 +33,7 @@ class Tree:
 
     def __init__(self, index: SourceIndex) -> None:
         self.file = index.file
-        self.module = ast.parse("\n".join(index.lines))
+        self.module = parse("\n".join(index.lines))
         self.parents: dict[ast.AST, ast.AST] = {}
         #: Expressions by where they end, outer ones first.
         self.ending: dict[tuple[int | None, int | None], list[ast.expr]] = defaultdict(list)
