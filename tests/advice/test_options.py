@@ -18,7 +18,7 @@ from nplusone_guard.analysis import advice
 from nplusone_guard.capture import faults
 from nplusone_guard.guard import watch
 from tests.corpus.data import populate
-from tests.corpus.models import Author, Entry, Note, Option, Profile, Remark, Tag
+from tests.corpus.models import Author, Country, Entry, Note, Option, Profile, Remark, Tag
 
 pytestmark = pytest.mark.django_db
 
@@ -473,6 +473,26 @@ def test_of_two_writes_both_are_told_with_all_that_they_lose():
         f'test_options.py:{line}: Tag.objects.bulk_update(changed_tags, ["name"]) '
         "(skips post_save of Note (1 receiver), post_save of Tag (1 receiver))"
     )
+
+
+def made_in_one_another():
+    for number in range(SIZE):
+        Author.objects.create(slug=f"n{number}", country=Country.objects.create(code=f"n{number}"))
+
+
+def made_one_after_the_other():
+    for number in range(SIZE):
+        country = Country.objects.create(code=f"n{number}")
+        Author.objects.create(slug=f"n{number}", country=country)
+
+
+@pytest.mark.parametrize("function", [made_in_one_another, made_one_after_the_other])
+def test_rows_that_are_made_inside_a_call_are_no_rows_of_that_call(function):
+    """On 3.10, too, where only the line tells which call sent what."""
+    found = advised(function)
+    assert (found.saves, found.of) == (SIZE - 1, 2 * SIZE)
+    assert "Author.objects.bulk_create(authors)" in found.text
+    assert "Country.objects.bulk_create" not in found.text
 
 
 def known_or_new():

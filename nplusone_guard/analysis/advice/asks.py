@@ -75,7 +75,7 @@ class Ask:
     @property
     def row(self) -> str:
         """What to call one row where Python goes through them."""
-        name = meta.snake(self.model.__name__)
+        name = meta.variable(self.model)
         return name if name not in self.subject.varying and name != self.parent else "row"
 
     @property

@@ -127,7 +127,7 @@ def _name(spot: Spot, node: ast.AST) -> str:
     if query is not None and query.model is not None:
         operation = query.terminal.name if query.terminal is not None else ""
         plural = meta.plural(query.model)
-        return {"get": meta.snake(query.model.__name__), "": plural}.get(
+        return {"get": meta.variable(query.model), "": plural}.get(
             operation, f"{meta.snake(query.model.__name__)}_{operation}"
         )
     inner = next((one for one in ast.walk(node) if value_of(spot, one).is_queryset), None)

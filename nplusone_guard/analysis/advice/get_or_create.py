@@ -64,7 +64,7 @@ def _is_called(write: Write, value: ast.expr) -> bool:
 
 def _latest(query: Query, unique: list[str]) -> str:
     """Of several rows by one key the last, as PostgreSQL takes no key twice in one statement."""
-    row = meta.snake(query.model.__name__)
+    row = meta.variable(query.model)
     keys = [f"{row}.{meta.attribute(query.model, name)}" for name in unique]
     key = keys[0] if len(keys) == 1 else f"({', '.join(keys)})"
     return f"{{{{{key}: {row} for {row} in {{name}}}}}}.values()"
@@ -175,7 +175,7 @@ def _create_missing(write: Write, query: Query, names: list[str], item: str) -> 
     field, base = meta.attribute(query.model, str(names[0])), manager_of(query)
     known = write.subject.fresh(f"known_{field}s")
     missing = write.subject.fresh("missing")
-    row = meta.snake(query.model.__name__)
+    row = meta.variable(query.model)
     behind = (
         f"{known} = {base}.filter({field}__in=[{row}.{field} for {row} in {{name}}])\n"
         f"{known} = set({known}.values_list({quoted(field)}, flat=True))\n"

@@ -121,7 +121,7 @@ class Lookup:
 
     @property
     def row(self) -> str:
-        name = meta.snake(self.model.__name__)
+        name = meta.variable(self.model)
         return name if name not in self.subject.varying else "row"
 
     @property

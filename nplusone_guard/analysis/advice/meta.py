@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -224,7 +225,17 @@ def plural(model: Model) -> str:
     default = f"{made.replace('_', ' ')}s"
     if words == default and made.endswith("y") and made[-2:-1] not in set("aeiou"):
         return f"{made[:-1]}ies"
-    return name if name.isidentifier() else f"{made}s"
+    return _no_keyword(name if name.isidentifier() else f"{made}s")
+
+
+def variable(model: Model) -> str:
+    """``journal_entry`` for ``JournalEntry``, as one of its rows is called."""
+    return _no_keyword(snake(model.__name__))
+
+
+def _no_keyword(name: str) -> str:
+    """``class_`` for ``class``, as PEP 8 has it."""
+    return f"{name}_" if keyword.iskeyword(name) else name
 
 
 def snake(name: str) -> str:

@@ -225,7 +225,7 @@ def _raw(subject: Subject, keyed: Keyed, rows: Rows, keys: str) -> Plan | None:
         return None
     name = subject.fresh(f"{meta.plural(model)}_by_{keyed.name}", alone=True)
     keys_name = subject.fresh("keys", alone=True)
-    row = meta.snake(model.__name__)
+    row = meta.variable(model)
     sent = f"{keyed.text(keys_name)}, {keyed.params(keys_name)}"
     text = (
         f"{keys_name} = {keys}\n"

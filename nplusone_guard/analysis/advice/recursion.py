@@ -90,7 +90,7 @@ def _linked(subject: Subject, field: Any) -> list[Plan]:
     if start is None or row is None or meta.narrows(field.model._base_manager):
         return []
     name = fresh(start.tree, start.node, f"{meta.plural(field.model)}_by_key")
-    one = meta.snake(field.model.__name__)
+    one = meta.variable(field.model)
     one = fresh(start.tree, start.node, one)
     statement = (
         f"{name} = {field.model.__name__}._base_manager.in_bulk()\n"

@@ -38,7 +38,7 @@ def _validating_once(write: Write) -> Plan | None:
         f"{name} = set({base}.filter({field}__in={rows.each(key)})"
         f".values_list({quoted(field)}, flat=True))"
     )
-    one = write.subject.fresh(meta.snake(model.__name__))
+    one = write.subject.fresh(meta.variable(model))
     read = (
         f"{one} = {ast.unparse(made)}\n"
         f"{one}.full_clean(validate_unique=False, validate_constraints=False)\n"

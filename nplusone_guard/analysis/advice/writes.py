@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable
 from typing import Final
 
+from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Plan, Subject
 from nplusone_guard.analysis.advice.creating import creating, gathering
 from nplusone_guard.analysis.advice.filtered_writes import deleting, updating
@@ -23,16 +24,17 @@ def plans(subject: Subject) -> list[Plan]:
         return []
     makers = _MAKERS.get(write.name, ())
     found = [plan for maker in makers if (plan := maker(write)) is not None]
-    if found and _is_echo(subject):
+    if found and _is_echo(subject, write):
         # The same call sends this statement, too: one edit removes both.
         for plan in found:
             plan.costs = 0
     return found
 
 
-def _is_echo(subject: Subject) -> bool:
+def _is_echo(subject: Subject, write: Write) -> bool:
     first = next(one for one in subject.case.subjects if one.site == subject.site)
-    return first is not subject
+    other = _write_of(first) if first is not subject else None
+    return other is not None and other.call is write.call
 
 
 def _write_of(subject: Subject) -> Write | None:
@@ -43,9 +45,20 @@ def _write_of(subject: Subject) -> Write | None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             name = node.func.attr
             plain = name[1:] if name in ASYNC else name
-            if plain in _MAKERS:
-                return Write(subject, spot, loop, node, node.func.value, plain)
+            write = Write(subject, spot, loop, node, node.func.value, plain)
+            if plain in _MAKERS and not _makes_another(write):
+                return write
     return None
+
+
+def _makes_another(write: Write) -> bool:
+    """Whether the rows that ``create()`` makes are of a model that was not written: where only
+    the line is known (Python 3.10), a call may stand inside another.
+    """
+    if write.name != "create" or write.query is None:
+        return False
+    made, written = write.query.model, meta.model_of(write.subject.facts.model)
+    return made is not None and written is not None and made is not written
 
 
 _Maker = Callable[[Write], Plan | None]
