@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import sysconfig
+
 import pytest
 from django.db import connection, connections, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.models.expressions import RawSQL
+from django.db.models.sql.compiler import SQLCompiler
 from django.db.utils import DatabaseError
 
 from nplusone_guard.capture import hook
 from nplusone_guard.guard import watch
+from tests.corpus.data import populate
 from tests.corpus.models import Author, Country
 
 pytestmark = pytest.mark.django_db
@@ -133,3 +139,51 @@ def test_no_scope_no_record() -> None:
         pass
     Country.objects.count()
     assert report.query_count == 0
+
+
+#: As Sentry wraps ``CursorWrapper.execute``, and Silk ``SQLCompiler.execute_sql``.
+TRACER = """
+def traced(function):
+    def tracing(*args, **kwargs):
+        with_span = lambda: function(*args, **kwargs)
+        return with_span()
+    return tracing
+"""
+
+
+def by_relation() -> None:
+    for author in Author.objects.all():
+        assert author.country.code
+
+
+def by_relation_loaded() -> None:
+    for author in Author.objects.select_related("country"):
+        assert author.country.code
+
+
+def by_cursor() -> None:
+    with connection.cursor() as cursor:
+        for key in ("a", "b", *map(str, range(3))):
+            cursor.execute("SELECT name FROM corpus_country WHERE code = %s", [key])
+
+
+@pytest.mark.parametrize(
+    ("owner", "method"), [(CursorWrapper, "execute"), (SQLCompiler, "execute_sql")]
+)
+def test_what_other_tools_wrap_around_changes_no_finding(monkeypatch, owner, method) -> None:
+    populate(3)
+
+    def found(function):
+        with watch() as report:
+            function()
+        return [(one.rule, one.count, one.loop, one.site, one.id) for one in report.findings]
+
+    loops = (by_relation, by_cursor)
+    alone = [found(function) for function in loops]
+    file = os.path.join(sysconfig.get_path("purelib"), "tracer", "patch.py")
+    names: dict = {}
+    exec(compile(TRACER, file, "exec"), names)
+    monkeypatch.setattr(owner, method, names["traced"](getattr(owner, method)))
+    assert [found(function) for function in loops] == alone
+    assert [len(one) for one in alone] == [1, 1]
+    assert found(by_relation_loaded) == []
