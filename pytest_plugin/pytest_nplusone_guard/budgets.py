@@ -13,6 +13,7 @@ import pytest
 from pytest_nplusone_guard.declarations import django_is_configured
 from pytest_nplusone_guard.fixtures import is_verbose
 from pytest_nplusone_guard.items import around_function
+from pytest_nplusone_guard.marks import as_written
 from pytest_nplusone_guard.workers import width_of
 
 if TYPE_CHECKING:
@@ -57,16 +58,18 @@ def _budget(item: pytest.Item, mark: pytest.Mark) -> QueryBudget:
     from nplusone_guard.budgets import QueryBudget
     from nplusone_guard.exceptions import ConfigError
 
-    unknown = [name for name in mark.kwargs if name not in _OPTIONS]
-    if len(mark.args) != 1 or unknown:
-        _refuse(item, f"{_as_written(mark)}. Allowed: {_USAGE}.")
+    options = dict(mark.kwargs)
+    # ``--markers`` shows it by this name.
+    stated = [*mark.args, *([options.pop("n")] if "n" in options else [])]
+    if len(stated) != 1 or not options.keys() <= set(_OPTIONS):
+        _refuse(item, f"{as_written(mark)}. Allowed: {_USAGE}.")
     try:
         budget = QueryBudget(
-            mark.args[0],
+            stated[0],
             name=MARKER,
             verbose=is_verbose(item.config),
             width=width_of(item.config),
-            **mark.kwargs,
+            **options,
         )
         if django_is_configured():
             budget.check_aliases()
@@ -77,11 +80,6 @@ def _budget(item: pytest.Item, mark: pytest.Mark) -> QueryBudget:
 
 def _refuse(item: pytest.Item, problem: str) -> None:
     raise pytest.UsageError(f"{item.nodeid}: {problem}")
-
-
-def _as_written(mark: pytest.Mark) -> str:
-    given = [*map(repr, mark.args), *(f"{name}={value!r}" for name, value in mark.kwargs.items())]
-    return f"{MARKER}({', '.join(given)})"
 
 
 class Enforcement:

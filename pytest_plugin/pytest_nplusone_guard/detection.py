@@ -63,7 +63,9 @@ class Suite:
         self._gathering: Gathering | None = None
         self.session: SessionReport | None = None
         self.outcome: Outcome | None = None
+        #: What fails the run, and what does not.
         self.problems: list[str] = []
+        self.warnings: list[str] = []
         #: What a test of this process was found to do, until its report is heard of.
         self._held: dict[str, Watched] = {}
         self._process = os.getpid()
@@ -288,7 +290,8 @@ class Suite:
             self.problems.append(f"{many:,} eager load{'s' * (many > 1)} that no test reads")
         base_dir = outputs.workspace(str(self.config.rootpath))
         self.problems += outputs.write(self.options.reports, self.session, base_dir)
-        self.problems += outputs.add_step_summary(self.session, base_dir, self.outcome)
+        # All that it holds is told by the terminal as well.
+        self.warnings += outputs.add_step_summary(self.session, base_dir, self.outcome)
         stale = self.outcome is not None and self.outcome.stale and not self.options.update
         if (self.problems or (stale and self.options.strict)) and session.exitstatus in (0, 5):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -324,7 +327,7 @@ class Suite:
     def _summary(
         self, terminal: Any, session: SessionReport, ratchet: Ratchet
     ) -> Generator[str, None, None]:
-        from pytest_nplusone_guard import summary
+        from pytest_nplusone_guard import summary, wrapping
 
         outcome = self.outcome
         if session.scopes:
@@ -338,6 +341,8 @@ class Suite:
             yield from outcome.lines(strict=self.options.strict, verbose=verbose)
         for note in (*ratchet.missing, *self.problems):
             yield f" {note}"
+        for warning in self.warnings:
+            yield from wrapping.rows(self.config, f" warning: {warning}", width_of(self.config))
 
 
 class _Forked:

@@ -7,6 +7,8 @@ rest, and Django, sqlparse and the guard itself, are imported once something is 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -42,7 +44,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers, and be there for assertions that tests import by themselves."""
-    declarations.check_update(config)
+    with _fitting(config):
+        declarations.check_update(config)
     declarations.add_markers(config)
     expect_failures(config)
 
@@ -50,17 +53,8 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Switch detection on where it is asked for; Django's settings are there by now."""
-    config = session.config
-    mode, _ = declarations.stated_mode(config)
-    if (
-        mode != "off"
-        or declarations.are_dependents_given(config)
-        # The markers of tests that workers run are known to them alone.
-        or config.pluginmanager.has_plugin("dsession")
-    ):
-        from pytest_nplusone_guard import detection
-
-        detection.switch_on(config)
+    with _fitting(session.config):
+        _switch_on(session.config)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -83,7 +77,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if marked:
         from pytest_nplusone_guard import workers
 
-        with workers.refusing(config, items):
+        with workers.refusing(config, items), _fitting(config):
             _read_markers(config, marked)
 
 
@@ -91,6 +85,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Let the assertions that test modules import by themselves fit the terminal as well."""
     if "nplusone_guard" in sys.modules:
         fit_failures(session.config)
+
+
+def _switch_on(config: pytest.Config) -> None:
+    mode, _ = declarations.stated_mode(config)
+    if (
+        mode != "off"
+        or declarations.are_dependents_given(config)
+        # The markers of tests that workers run are known to them alone.
+        or config.pluginmanager.has_plugin("dsession")
+    ):
+        from pytest_nplusone_guard import detection
+
+        detection.switch_on(config)
 
 
 def _read_markers(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -103,3 +110,14 @@ def _read_markers(config: pytest.Config, items: list[pytest.Item]) -> None:
 
         options.check_settings()
         detection.switch_on(config).see(items)
+
+
+@contextmanager
+def _fitting(config: pytest.Config) -> Iterator[None]:
+    """Let a ``UsageError`` out in rows that fit the terminal."""
+    try:
+        yield
+    except pytest.UsageError as error:
+        from pytest_nplusone_guard import wrapping
+
+        raise wrapping.fitted(config, error) from error.__cause__

@@ -29,6 +29,7 @@ def run(pytester, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
+    monkeypatch.setenv("COLUMNS", "1000")  # so that each error is told on one line
     pytester.makeini("[pytest]\naddopts = --strict-markers\n")
 
     def run(*arguments: str, source: str = PASSING) -> list[str]:

@@ -211,6 +211,13 @@ def test_the_marker_is_declared(sample):
     result.stdout.fnmatch_lines(["@pytest.mark.max_queries(n, [*], using=None, exact=False, *"])
 
 
+def test_the_number_has_the_name_that_is_shown(request):
+    request.node.add_marker(pytest.mark.max_queries(n=3, exact=True))
+    assert read_markers([request.node])
+    (budget,) = request.node.stash[budgets_key]
+    assert (budget.allowed, budget.exact) == (3, True)
+
+
 def test_a_wrong_marker_is_a_usage_error(sample):
     result = sample.run(
         """
@@ -238,6 +245,8 @@ USAGE = "Allowed: max_queries(n), with using, exact, info, transactions by name.
     [
         ([], {}, f"max_queries(). {USAGE}"),
         ([5, 6], {}, f"max_queries(5, 6). {USAGE}"),
+        ([5], {"n": 6}, f"max_queries(5, n=6). {USAGE}"),
+        ([], {"exact": True}, f"max_queries(exact=True). {USAGE}"),
         ([5], {"exakt": True}, f"max_queries(5, exakt=True). {USAGE}"),
         ([5], {"verbose": True}, f"max_queries(5, verbose=True). {USAGE}"),
         (

@@ -14,6 +14,8 @@ from jsonschema import Draft4Validator
 
 from nplusone_guard.report import sarif
 from pytest_nplusone_guard import outputs
+from tests.pytest_plugin.conftest import section
+from tests.pytest_plugin.suite import write_suite
 from tests.pytest_plugin.whole import properties_in, timeless, write_whole
 
 #: A name with what Markdown, XML and workflow commands read as their own.
@@ -156,6 +158,28 @@ def test_the_summary_of_a_step_never_grows_over_what_github_takes(tmp_path, monk
     for _ in range(2):  # there is no room for a line more
         assert outputs.add_step_summary(session, "") == []
         assert path.read_bytes().decode() == whole_lines
+
+
+def test_a_summary_that_cannot_be_written_is_told_once_and_fails_nothing(sample, monkeypatch):
+    """The terminal and the annotations have told all that it would hold."""
+    told, twin = (_reported(sample, monkeypatch, name) for name in ("nowhere/step.md", "step.md"))
+    path = sample.pytester.path / "nowhere/step.md"
+    warning = f"warning: GITHUB_STEP_SUMMARY: {path} cannot be written: No such file or directory"
+    assert " ".join(section(told, "query loops").split()).count(warning) == 1
+    assert "::error file=shelf/views.py" in told.stdout.str()
+    assert "warning" not in twin.stdout.str()
+    assert (told.ret, twin.ret) == (0, 0)
+    assert (sample.pytester.path / "step.md").exists()
+
+
+def _reported(sample, monkeypatch, summary: str) -> pytest.RunResult:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(sample.pytester.path))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(sample.pytester.path / summary))
+    write_suite(sample)
+    result = sample.run(ADOPTING, "--nplusone=report")
+    result.assert_outcomes(passed=2)
+    return result
 
 
 ADOPTING = """

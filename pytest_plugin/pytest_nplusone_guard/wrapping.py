@@ -1,0 +1,50 @@
+"""Errors and warnings of a run in lines that fit the terminal; paths stay whole.
+
+Loaded only where there is something wrong to tell.
+"""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from typing import Final
+
+import pytest
+
+from pytest_nplusone_guard.workers import MIN_WIDTH, is_worker, width_of
+
+#: What pytest puts before a usage error.
+_BEFORE: Final = "ERROR: "
+#: Stands for a blank that no line ends at.
+_JOINED: Final = "\0"
+
+
+def fitted(config: pytest.Config, error: pytest.UsageError) -> pytest.UsageError:
+    """The same ``error`` in rows that fit the terminal."""
+    return pytest.UsageError("\n".join(rows(config, str(error), _width(config), before=_BEFORE)))
+
+
+def _width(config: pytest.Config) -> int:
+    """That of the standard error: the run may end before there is a terminal's reporter."""
+    if is_worker(config):
+        return width_of(config)
+    return max(shutil.get_terminal_size((80, 24)).columns, MIN_WIDTH)
+
+
+def rows(config: pytest.Config, text: str, width: int, *, before: str = "") -> list[str]:
+    """``text`` in rows of ``width`` columns, broken at blanks, the later ones indented.
+
+    ``before`` is what stands on the first row already. Neither a word that is longer nor the
+    directory of the run, whose name may hold blanks, is broken.
+    """
+    for whole in (str(config.rootpath), str(config.invocation_params.dir)):
+        text = text.replace(whole, whole.replace(" ", _JOINED))
+    told = before.replace(" ", _JOINED) + text
+    wrapped = [row for line in told.split("\n") for row in _wrapped(line, width)]
+    return [row.replace(_JOINED, " ") for row in (wrapped[0][len(before) :], *wrapped[1:])]
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    return textwrap.wrap(
+        line, width, subsequent_indent=" ", break_long_words=False, break_on_hyphens=False
+    )
