@@ -33,6 +33,7 @@ def register() -> None:
     checks.register(check_settings, TAG)
     checks.register(check_middleware, TAG)
     checks.register(check_commands, TAG)
+    checks.register(check_fields, TAG)
     checks.register(check_deployment, TAG, deploy=True)
 
 
@@ -75,6 +76,13 @@ def check_commands(**_: Any) -> list[checks.CheckMessage]:
             id=f"{TAG}.W004",
         )
         for name in sorted(policy.commands - known.keys())
+    ]
+
+
+def check_fields(**_: Any) -> list[checks.CheckMessage]:
+    """An ignore of a field that is misspelled would ignore nothing."""
+    return [
+        checks.Warning(slip.text, hint=slip.hint, id=f"{TAG}.{slip.code}") for slip in conf.slips()
     ]
 
 

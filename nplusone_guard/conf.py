@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.signals import setting_changed
 
 from nplusone_guard.exceptions import ConfigError
-from nplusone_guard.ignores import closest, entry_faults, rule_faults
+from nplusone_guard.ignores import closest, entry_faults, rule_faults, slip_faults
 from nplusone_guard.policy import MODES, PYTEST_MODES, IgnoreEntry, Policy
 
 SETTING: Final = "NPLUSONE_GUARD"
@@ -292,6 +292,22 @@ def _ignore_entry(raw: Mapping[Any, object], where: str, say: Say) -> list[Ignor
     for problem in found:
         say(problem)
     return [] if found else [IgnoreEntry(**given)]
+
+
+def slips() -> tuple[Problem, ...]:
+    """The entries of a sound setting that name a field which no model has.
+
+    Asked once Django has loaded the models, which the setting itself is read before.
+    """
+    raw = getattr(settings, SETTING, None)
+    if not raw or problems():
+        return ()
+    return tuple(
+        Problem("W005", f'{SETTING}["IGNORE"][{position}] {fault}.', hint)
+        for position, entry in enumerate(raw.get("IGNORE", ()))
+        if isinstance(entry, Mapping) and entry.get("field")
+        for fault, hint in slip_faults(entry["field"])
+    )
 
 
 KEYS: Final = (

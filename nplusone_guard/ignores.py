@@ -22,6 +22,7 @@ import wrapt
 
 from nplusone_guard.capture.scope import active_ignores, current_scope
 from nplusone_guard.exceptions import ConfigError
+from nplusone_guard.field_names import unknown
 from nplusone_guard.policy import RULES, IgnoreEntry, Policy, UnusedIgnore
 
 if TYPE_CHECKING:
@@ -74,6 +75,17 @@ def reason_faults(reason: object) -> list[tuple[str, str]]:
     if isinstance(reason, str) and reason.strip():
         return []
     return [("has no reason", "Say why these queries may stay.")]
+
+
+def slip_faults(field: str, test_file: Path | None = None) -> list[tuple[str, str]]:
+    """A field is one that some model has; what other settings may have passes.
+
+    ``test_file`` may define models of its own.
+    """
+    missing = unknown(field, test_file)
+    if missing is None or not missing.is_slip:
+        return []
+    return [(f"names {field!r}, but {missing.text}", missing.hint)]
 
 
 def rule_faults(rule: object) -> list[tuple[str, str]]:
@@ -453,7 +465,9 @@ def unused(
         if comment is not None and comment not in used
     ]
     found += [
-        _unused(block.where, repr(block)) for block, uses in opened if _uses.get(block, 0) == uses
+        _unused(block.where, repr(block), why_unused(block.entry, _FOUND_NOTHING))
+        for block, uses in opened
+        if _uses.get(block, 0) == uses
     ]
     return tuple(found)
 
@@ -462,10 +476,24 @@ def _unused(where: str, text: str, reason: str = "") -> UnusedIgnore:
     return UnusedIgnore(where, text, reason or _FOUND_NOTHING)
 
 
-def unused_settings_ignores(policy: Policy) -> tuple[UnusedIgnore, ...]:
-    """The entries of ``policy`` that suppressed nothing since the process started."""
+def why_unused(entry: IgnoreEntry, nothing: str) -> str:
+    """That ``entry`` names what there is not; else ``nothing``, that it suppressed nothing."""
+    missing = unknown(entry.field) if entry.field is not None else None
+    if missing is None:
+        return nothing
+    advice = missing.hint if missing.hint.endswith("?") else "Remove it."
+    return f"suppressed nothing: {missing.text}. {advice}"
+
+
+def unused_settings_ignores(
+    policy: Policy, nothing: str = _FOUND_NOTHING
+) -> tuple[UnusedIgnore, ...]:
+    """The entries of ``policy`` that suppressed nothing since the process started.
+
+    ``nothing`` tells that of one that names what there is.
+    """
     return tuple(
-        _unused(entry.where, describe(entry))
+        _unused(entry.where, describe(entry), why_unused(entry, nothing))
         for entry in policy.ignores
         if entry not in _used_entries
     )

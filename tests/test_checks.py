@@ -47,6 +47,19 @@ def test_manage_py_check_shows_them():
 
 
 @pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        ("corpus.Entry.auhtor", [("W005", 'Did you mean "author"?')]),
+        ("corpus.Entry.author", []),
+        ("corpsu.Entry.author", []),  # an app that other settings may install
+    ],
+)
+def test_a_field_that_is_misspelt_ignores_nothing(settings, field, expected):
+    settings.NPLUSONE_GUARD = {"IGNORE": ["write-in-loop", {"field": field, "reason": "x"}]}
+    assert found() == expected
+
+
+@pytest.mark.parametrize(
     ("middleware", "expected"),
     [
         ([], []),

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from nplusone_guard.analysis.findings import Cleared
+from nplusone_guard.analysis.findings import Cleared, UnusedIgnore
 from nplusone_guard.report import columns, places
 from nplusone_guard.report.once import told_once
 from nplusone_guard.report.page import MIN_WIDTH, counted, duration
@@ -26,13 +26,15 @@ def render(
     show_cleared: bool = False,
     max_scopes: int = MAX_SCOPES,
     encoding: str | None = "utf-8",
+    whole: SessionReport | None = None,
 ) -> str:
     """The whole session, worst finding first, by the options of ``text.render``.
 
-    Of the scopes that reach a finding ``max_scopes`` are named, the others counted.
+    Of the scopes that reach a finding ``max_scopes`` are named, the others counted. The
+    totals are those of ``whole``, where not all that it has found is to be told.
     """
     session = told_once(session)
-    lines = [totals(session)]
+    lines = totals_in(told_once(whole) if whole is not None else session, max(width, MIN_WIDTH))
     for entry in session.findings:
         lines += _entry(entry, session, width, base_dir, max_scopes, encoding)
     lines += cleared_lines(session, show_cleared=show_cleared, base_dir=base_dir)
@@ -56,21 +58,46 @@ def render_diff(
         lines += [f"{title}:"] if entries else []
         for entry in entries:
             finding = render_finding(
-                entry.finding, width=width, base_dir=base_dir, encoding=encoding, brief=brief
+                entry.finding,
+                width=width,
+                base_dir=base_dir,
+                encoding=encoding,
+                brief=brief,
+                again=False,
             )
-            lines += [line.replace("  again [", "  [") for line in finding.split("\n")]
+            lines += finding.split("\n")
     return _fitted(lines, width, encoding)
 
 
 def totals(session: SessionReport) -> str:
     """``120 tests: 1,204 queries in 340 ms, 2 query loops, 61 queries avoidable``."""
-    facts = [counted(session.query_count, "query", "queries")]
-    if session.query_count:
-        facts[0] += f" in {duration(session.query_time)}"
-    facts.append(found(session.findings))
-    if session.saves:
-        facts.append(f"{counted(session.saves, 'query', 'queries')} avoidable")
+    return _told(session, [_queries(session), *_verdicts(session)])
+
+
+def totals_in(session: SessionReport, width: int) -> list[str]:
+    """The same on one line of ``width`` columns, without the time, or on more where need be."""
+    facts = [_queries(session), *_verdicts(session)]
+    timeless = [counted(session.query_count, "query", "queries"), *facts[1:]]
+    for line in (_told(session, facts), _told(session, timeless)):
+        if columns.columns(line) <= width:
+            return [line]
+    rows = columns.wrap(", ".join(facts[1:]), width - 1, lines=len(facts))
+    return [f"{_told(session, facts[:1])},", *(f" {row}" for row in rows)]
+
+
+def _told(session: SessionReport, facts: Iterable[str]) -> str:
     return f"{scope_count(session)}: {', '.join(facts)}"
+
+
+def _queries(session: SessionReport) -> str:
+    count = counted(session.query_count, "query", "queries")
+    return f"{count} in {duration(session.query_time)}" if session.query_count else count
+
+
+def _verdicts(session: SessionReport) -> Iterator[str]:
+    yield found(session.findings)
+    if session.saves:
+        yield f"{counted(session.saves, 'query', 'queries')} avoidable"
 
 
 def diff_totals(difference: SessionDiff) -> str:
@@ -170,10 +197,17 @@ def _notes(session: SessionReport, width: int, base_dir: str | None) -> Iterator
         yield f" {count} inside nplusone-guard, the application went on: {first}"
     for ignore in session.idle_ignores:
         where = places.of_ignore(ignore.where, base_dir or os.getcwd())
-        told = f" unused ignore at {where}:", f"{ignore.reason}  {ignore.text}"
-        line = " ".join(told)
-        # The second line, where it is cut, has said what to do.
-        yield from [line] if columns.columns(line) <= width else [told[0], f"   {told[1]}"]
+        yield from _in_rows(f" unused ignore at {where}:", ignore, width)
+
+
+def _in_rows(where: str, ignore: UnusedIgnore, width: int) -> list[str]:
+    """On one row, or two, or else each part on its own: the last may be cut."""
+    told = f"{ignore.reason}  {ignore.text}"
+    if columns.columns(f"{where} {told}") <= width:
+        return [f"{where} {told}"]
+    if columns.columns(f"   {told}") <= width:
+        return [where, f"   {told}"]
+    return [where, f"   {ignore.reason}", f"   {ignore.text}"]
 
 
 def _fitted(lines: Iterable[str], width: int, encoding: str | None) -> str:

@@ -38,6 +38,8 @@ from nplusone_guard.report.told import (
 
 #: Lines of a finding whose fix takes ``FEW_LINES``, or fewer; a longer fix is told whole.
 MAX_LINES = 6
+#: Columns of a statement that is shortened to leave room for its place.
+MIN_WHAT = 20
 #: From this width on every place is told with its path, also where it is that of the query.
 ROOM_FOR_PATHS = 100
 #: Cleared groups and duplicate sites that get a place of their own.
@@ -83,9 +85,12 @@ def render_finding(
     base_dir: str | None = None,
     total: int = 0,
     brief: bool = False,
+    again: bool = True,
     encoding: str | None = "utf-8",
 ) -> str:
     """One finding in at most six lines, two of them its fix; in one where ``brief``.
+
+    The one line says that it is told ``again``, unless it is not.
 
     A fix that takes more than two lines is told whole all the same, in lines of its own.
 
@@ -93,7 +98,9 @@ def render_finding(
     saved are set against; without it they are set against the finding's own.
     """
     page = page_of(width, base_dir, encoding)
-    return _brief(finding, page) if brief else "\n".join(_finding(finding, total, page))
+    if brief:
+        return _brief(finding, page, "  again" if again else " ")
+    return "\n".join(_finding(finding, total, page))
 
 
 def headline(report: Report, *, width: int = 100, encoding: str | None = "utf-8") -> str:
@@ -303,16 +310,20 @@ def _other_sites(finding: Finding, page: Page) -> str:
     return "sent at " + ", ".join(page.place(site, finding.site) for site in sites) + " too"
 
 
-def _brief(finding: Finding, page: Page) -> str:
+def _brief(finding: Finding, page: Page, again: str = "  again") -> str:
+    """What was found and where: the statement is shortened before the place is left out."""
     left, what = f" {page.clean(finding.rule)}  ", _what(finding, page)
-    tail = f"  again {_id(finding, page)}".rstrip()
-    places = [f"  {place}" for place in short_places(finding.site, page)]
+    tail = f"{again} {_id(finding, page)}".rstrip()
+    place, short = (f"  {each}" for each in short_places(finding.site, page))
     room = page.width - columns.columns(left + tail)
+    beside = room - columns.columns(short)
+    # The name of the rule says what the aside of a duplicate does.
+    bare = what.replace(" (same parameters)", "")
+    parts = [what + place, what + short, bare + short]
+    if beside >= MIN_WHAT:
+        parts.append(page.middle(bare, beside) + short)
     return page.first_fitting(
-        [
-            *(left + what + place + tail for place in (*places, "")),
-            left + page.middle(what, room) + tail,
-        ]
+        [left + each + tail for each in (*parts, what, page.middle(what, room))]
     )
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 if TYPE_CHECKING:
     from nplusone_guard.report.session import Coverage
+
+#: What is told of an ignore that no test needs.
+IDLE: Final = "suppressed nothing; remove it."
 
 
 @dataclass(slots=True)

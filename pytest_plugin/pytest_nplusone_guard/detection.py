@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_nplusone_guard.collecting import Collected, Ran, coverage
+from pytest_nplusone_guard.collecting import IDLE, Collected, Ran, coverage
 from pytest_nplusone_guard.declarations import Mode, deselected_key, django_is_configured
 from pytest_nplusone_guard.fixtures import is_verbose
 from pytest_nplusone_guard.items import around_function
@@ -40,8 +40,6 @@ TITLE: Final = "query loops"
 NAME: Final = "nplusone_guard_suite"
 #: What a test's reports are of; one of a crash is of none.
 PHASES: Final = ("setup", "call", "teardown")
-#: What is told of an ignore of the settings that no test needs.
-IDLE: Final = "suppressed nothing; remove it."
 PROPERTIES: Final = ("nplusone_queries", "nplusone_findings")
 
 
@@ -308,8 +306,8 @@ class Suite:
         from nplusone_guard.ignores import unused_settings_ignores
         from nplusone_guard.recording import default_policy
 
-        unused = unused_settings_ignores(default_policy())
-        return [[each.where, each.text, IDLE] for each in unused]
+        unused = unused_settings_ignores(default_policy(), IDLE)
+        return [[each.where, each.text, each.reason] for each in unused]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Show each finding once, and how the run stands against what is recorded."""

@@ -14,13 +14,14 @@ from nplusone_guard.analysis.findings import Finding, UnusedIgnore
 from nplusone_guard.analysis.merging import NOTHING
 from nplusone_guard.capture import hook
 from nplusone_guard.capture.scope import Scope
-from nplusone_guard.ignores import describe
+from nplusone_guard.ignores import describe, why_unused
 from nplusone_guard.policy import IgnoreEntry, Policy
 from nplusone_guard.recording import Recording, default_policy, open_scope
 from nplusone_guard.report.build import totals
 from nplusone_guard.report.model import Report
 from nplusone_guard.report.session import Found, ScopeSummary, SessionReport, session_of
 from nplusone_guard.request_units import connect_signals
+from pytest_nplusone_guard.collecting import IDLE
 
 if TYPE_CHECKING:
     from pytest_nplusone_guard.declarations import Mode
@@ -157,8 +158,7 @@ class Watched:
     def note_ignores(self, ignores: tuple[IgnoreEntry, ...]) -> None:
         """Let the session know the ignores of markers; it tells those without use."""
         unused = tuple(
-            UnusedIgnore(entry.where, describe(entry), "suppressed nothing; remove it.")
-            for entry in ignores
+            UnusedIgnore(entry.where, describe(entry), why_unused(entry, IDLE)) for entry in ignores
         )
         if unused:
             session = self.session

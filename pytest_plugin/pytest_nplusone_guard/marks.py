@@ -86,7 +86,7 @@ def _is_list(value: object) -> bool:
 
 
 def _ignores(item: pytest.Item, node: Any, mark: pytest.Mark) -> list[IgnoreEntry]:
-    from nplusone_guard.ignores import entry_faults
+    from nplusone_guard.ignores import entry_faults, slip_faults
     from nplusone_guard.policy import IgnoreEntry
 
     what, reason = mark.kwargs.get("ignore", ()), mark.kwargs.get("reason", "")
@@ -96,7 +96,8 @@ def _ignores(item: pytest.Item, node: Any, mark: pytest.Mark) -> list[IgnoreEntr
     entries: list[IgnoreEntry] = []
     for each in what:
         key = "field" if isinstance(each, str) and "." in each else "rule"
-        for fault, hint in entry_faults({key: each, "reason": reason}):
+        faults = entry_faults({key: each, "reason": reason})
+        for fault, hint in faults or (slip_faults(each, item.path) if key == "field" else []):
             _refuse(item, f"{MARKER}(ignore=[{each!r}], reason={reason!r}) {fault}. {hint}")
         where = f"{_place(item, node)} @{MARKER}[{each}]"
         entries.append(

@@ -122,13 +122,15 @@ def check_settings() -> None:
     """Settings that cannot be read would silently judge by the defaults."""
     if not django_is_configured():
         return
-    from nplusone_guard.conf import policy_from_settings
+    from nplusone_guard.conf import policy_from_settings, slips
     from nplusone_guard.exceptions import ConfigError
 
     try:
         policy_from_settings()
     except ConfigError as error:
         raise pytest.UsageError(str(error)) from error
+    if found := slips():
+        raise pytest.UsageError(str(found[0]))
 
 
 def _path(config: pytest.Config, name: str) -> str:

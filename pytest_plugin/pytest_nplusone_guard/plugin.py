@@ -7,7 +7,7 @@ rest, and Django, sqlparse and the guard itself, are imported once something is 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -70,15 +70,19 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
         stash[key] = stash.get(key, 0) + len(items)
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Read the markers of the tests that are going to run."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, object, object]:
+    """Read the markers of the tests that are going to run, once nobody adds any more."""
+    result = yield
     marked = [item for item in items if declarations.is_marked(item)]
     if marked:
         from pytest_nplusone_guard import workers
 
         with workers.refusing(config, items), _fitting(config):
             _read_markers(config, marked)
+    return result
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -26,9 +26,9 @@ def lines(terminal: Any, session: SessionReport, known: Collection[str]) -> Iter
         width=width_of(terminal.config),
         base_dir=str(terminal.config.rootpath),
         show_cleared=verbose,
+        whole=session,
     )
-    yield summary.totals(told_once(session))
-    yield from text.split("\n")[1:]
+    yield from text.split("\n")
     hidden = len(told) - most
     if hidden > 0:
         yield f" {hidden:,} more: -v shows them, --nplusone-report=FILE.md writes them"

@@ -340,6 +340,82 @@ def test_a_marker_that_switches_on_needs_settings_that_can_be_read(run, pytester
     assert said == ["ERROR: NPLUSONE_GUARD has an unknown key 'SELECTS'. Did you mean \"SELECT\"?"]
 
 
+def test_a_marker_with_a_field_that_is_misspelt(sample, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "1000")
+    assert _refused_for(sample, "shelf.Book.auhtor") == [
+        (
+            "ERROR: test_shelf.py::test_it: nplusone(ignore=['shelf.Book.auhtor'], reason='x') "
+            "names 'shelf.Book.auhtor', but shelf.Book has no field \"auhtor\". "
+            'Did you mean "author"?'
+        )
+    ]
+    assert _refused_for(sample, "shelf.Boook.*")[0].endswith(
+        'the app "shelf" has no model "Boook". Did you mean "Book"?'
+    )
+
+
+def _refused_for(sample, field: str) -> list[str]:
+    result = sample.run(
+        f"""
+        import pytest
+
+        @pytest.mark.nplusone(ignore=["{field}"], reason="x")
+        def test_it(): pass
+        """
+    )
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    return refused(result)
+
+
+def test_a_marker_with_a_field_of_other_settings(sample):
+    """The twin: an app may be installed elsewhere, and a test may define a model."""
+    result = sample.run(
+        """
+        import pytest
+        from django.db import models
+        from django.test.utils import isolate_apps
+        from shelf.models import Book
+
+        @pytest.mark.nplusone(ignore=["shelv.Book.author", "shelf.Book.stock_set"], reason="x")
+        def test_elsewhere(): pass
+
+        @pytest.mark.nplusone(ignore=["shelf.MyBook.author"], reason="x")
+        @isolate_apps("shelf")
+        def test_local():
+            class MyBook(Book):
+                class Meta:
+                    app_label = "shelf"
+                    proxy = True
+        """,
+        "--nplusone=report",
+    )
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(
+        [
+            " unused ignore at *test_elsewhere @nplusone[[]shelf.Book.stock_set]:",
+            '   suppressed nothing: shelf.Book has no field "stock_set". Remove it.  field=*',
+            " unused ignore at *test_elsewhere @nplusone[[]shelv.Book.author]:",
+            '   suppressed nothing: no app "shelv" is installed. Did you mean "shelf"?  field=*',
+        ]
+    )
+
+
+@pytest.mark.parametrize("field", ["auhtor", "author"])
+def test_a_setting_with_a_field_that_is_misspelt(sample, monkeypatch, field):
+    """And the twin, which is spelt as the model has it."""
+    monkeypatch.setenv("COLUMNS", "1000")
+    entry = f'{{"field": "shelf.Book.{field}", "reason": "x"}}'
+    settings = sample.pytester.path / "settings.py"
+    settings.write_text(settings.read_text() + f'NPLUSONE_GUARD = {{"IGNORE": [{entry}]}}\n')
+    result = sample.run(PASSING, "--nplusone=report")
+    told = (
+        "ERROR: NPLUSONE_GUARD[\"IGNORE\"][0] names 'shelf.Book.auhtor', but shelf.Book has no "
+        'field "auhtor". Did you mean "author"?'
+    )
+    assert [line for line in result.stderr.lines if line] == [told] * (field == "auhtor")
+    assert (result.ret == pytest.ExitCode.OK) == (field == "author")
+
+
 # ── in a test ───────────────────────────────────────────────────────────────────────
 
 

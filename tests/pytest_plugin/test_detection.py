@@ -36,7 +36,8 @@ SUMMARY = """\
    tests   test_shelf.py::test_error_of_its_own, test_shelf.py::test_loop
  cleared: 2 test-code, 1 ignored
  unused ignore at test_shelf.py::test_ignored @nplusone[shelf.Book.other]:
-   suppressed nothing; remove it.  field='shelf.Book.other', reason='three at most'"""
+   suppressed nothing: shelf.Book has no field "other". Remove it.
+   field='shelf.Book.other', reason='three at most'"""
 
 
 @pytest.fixture

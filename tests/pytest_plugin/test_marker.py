@@ -99,6 +99,34 @@ def test_the_closest_marker_holds(sample):
     )
 
 
+def test_a_hook_may_add_markers_however_late(sample):
+    """And a test that the hook leaves alone has none."""
+    sample.write(
+        **{
+            "conftest.py": """
+        import pytest
+
+        @pytest.hookimpl(trylast=True)
+        def pytest_collection_modifyitems(items):
+            for item in items:
+                if "late" in item.name:
+                    item.add_marker(pytest.mark.max_queries(2))
+        """
+        }
+    )
+    result = sample.run(
+        f"""{BOOKS}
+    def test_late(three):
+        names()
+
+    def test_left_alone(three):
+        names()
+        """
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["FAILED test_shelf.py::test_late - *4 queries, at most 2 allowed"])
+
+
 def test_each_choice_of_databases_has_its_budget(sample):
     result = sample.run(
         f"""{BOOKS}

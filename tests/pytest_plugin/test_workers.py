@@ -72,7 +72,10 @@ def test_records_reports_annotations_and_junit(whole, monkeypatch):
     assert left.outcomes == {"passed": 15, "failed": 5, "skipped": 2, "xfailed": 1}
     assert left.summary.splitlines()[-5:] == [
         " unused ignore at test_reports.py::test_ignored @nplusone[shelf.Book.other]:",
-        "   suppressed nothing; remove it.  field='shelf.Book.other', reason='three at most'",
+        (
+            '   suppressed nothing: shelf.Book has no field "other". Remove it.  '
+            "field='shelf.Book.other', reason='three at most'"
+        ),
         " baseline known.json: 0 known, 2 new",
         " written known.json: 2 findings",
         " written queries.json: 14 tests",

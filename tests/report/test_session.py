@@ -288,6 +288,19 @@ def test_scopes_beyond_the_first_are_counted():
     assert "   tests   a and 4 more" in summary.render(session, max_scopes=1)
 
 
+def test_totals_fit_the_terminal():
+    duplicate = finding("duplicate-query", loop=None, id="twice")
+    session = session_of(seen(3, "a"), report(duplicate, name="b"))
+    told = {width: summary.totals_in(session, width) for width in (100, 80, 60)}
+    verdicts = "1 query loop, 1 duplicate query, 22 queries avoidable"
+    assert told == {
+        100: [f"2 scopes: 26 queries in 42.8 ms, {verdicts}"],
+        80: [f"2 scopes: 26 queries, {verdicts}"],
+        60: ["2 scopes: 26 queries in 42.8 ms,", f" {verdicts}"],
+    }
+    assert summary.render(session, width=60).split("\n")[:2] == told[60]
+
+
 def test_a_session_without_findings_says_so():
     assert summary.render(session_of(report())) == "1 scope: 22 queries in 21.4 ms, no query loop"
     assert summary.render(SessionReport()) == "0 scopes: 0 queries, no query loop"

@@ -439,6 +439,27 @@ def test_a_finding_seen_before_takes_one_line():
     ]
 
 
+def test_one_line_on_a_duplicate_tells_its_place():
+    """At 80 columns there is room for either what its rule says as well, or for the place."""
+    one = finding(
+        "duplicate-query",
+        statement(3, "SELECT clinic_appointment", site=site(41, file="clinic/views/day.py")),
+        loop=None,
+    )
+    told = {
+        width: text.render_finding(one, brief=True, again=False, width=width)
+        for width in (120, 80, 70)
+    }
+    assert told == {
+        120: (
+            " duplicate-query  3 × SELECT clinic_appointment (same parameters)  "
+            "clinic/views/day.py:41  [3f9c2a1b7d04]"
+        ),
+        80: " duplicate-query  3 × SELECT clinic_appointment  day.py:41  [3f9c2a1b7d04]",
+        70: " duplicate-query  3 × SELE…inic_appointment  day.py:41  [3f9c2a1b7d04]",
+    }
+
+
 @pytest.mark.parametrize(
     ("one", "width", "line"),
     [
@@ -451,6 +472,11 @@ def test_a_finding_seen_before_takes_one_line():
             finding(),
             100,
             " bypassed-prefetch  20 × SELECT peoples_people  journal_wellness_tasks.py:61  again [3f9c2a1b7d04]",
+        ),
+        (
+            finding(),
+            94,
+            " bypassed-prefetch  20 × SE…peoples_people  journal_wellness_tasks.py:61  again [3f9c2a1b7d04]",
         ),
         (finding(), 80, " bypassed-prefetch  20 × SELECT peoples_people  again [3f9c2a1b7d04]"),
         (finding(), 60, " bypassed-prefetch  20 × …oples_people  again [3f9c2a1b7d04]"),
