@@ -5,8 +5,10 @@ Loaded only where there is something wrong to tell.
 
 from __future__ import annotations
 
+import os
 import shutil
 import textwrap
+from collections.abc import Iterator
 from typing import Final
 
 import pytest
@@ -34,14 +36,23 @@ def _width(config: pytest.Config) -> int:
 def rows(config: pytest.Config, text: str, width: int, *, before: str = "") -> list[str]:
     """``text`` in rows of ``width`` columns, broken at blanks, the later ones indented.
 
-    ``before`` is what stands on the first row already. Neither a word that is longer nor the
-    directory of the run, whose name may hold blanks, is broken.
+    ``before`` is what stands on the first row already. Neither a word that is longer nor a
+    path of the run, which may hold blanks, is broken.
     """
-    for whole in (str(config.rootpath), str(config.invocation_params.dir)):
-        text = text.replace(whole, whole.replace(" ", _JOINED))
+    for path in _paths(config):
+        text = text.replace(path, path.replace(" ", _JOINED))
     told = before.replace(" ", _JOINED) + text
     wrapped = [row for line in told.split("\n") for row in _wrapped(line, width)]
     return [row.replace(_JOINED, " ") for row in (wrapped[0][len(before) :], *wrapped[1:])]
+
+
+def _paths(config: pytest.Config) -> Iterator[str]:
+    """The directories of the run, and what is stated of files in them or elsewhere."""
+    yield from (str(config.rootpath), str(config.invocation_params.dir))
+    yield os.environ.get("GITHUB_STEP_SUMMARY", "")
+    for name in ("baseline", "budgets", "report"):
+        for stated in (config.getoption(f"--nplusone-{name}"), config.getini(f"nplusone_{name}")):
+            yield from [stated] if isinstance(stated, str) else stated or ()
 
 
 def _wrapped(line: str, width: int) -> list[str]:

@@ -10,8 +10,12 @@ import pytest
 from pytest_nplusone_guard.wrapping import rows
 
 HOME = "/home/ann/My Project"
+FILE = "all my/reports.md"
 CONFIG = SimpleNamespace(
-    rootpath=Path(HOME), invocation_params=SimpleNamespace(dir=Path("/home/ann"))
+    rootpath=Path(HOME),
+    invocation_params=SimpleNamespace(dir=Path("/home/ann")),
+    getoption={"--nplusone-baseline": None, "--nplusone-report": [FILE]}.get,
+    getini={"nplusone_baseline": "", "nplusone_report": []}.get,
 )
 
 
@@ -25,6 +29,8 @@ CONFIG = SimpleNamespace(
         ("a word-that-is-never-broken b", "", ["a", " word-that-is-never-broken", " b"]),
         ("longer-than-all-of-it", "ERROR: ", ["longer-than-all-of-it"]),
         (f"in {HOME}/a.json now", "", ["in", f" {HOME}/a.json", " now"]),
+        (f"in {HOME}/{FILE} now", "", ["in", f" {HOME}/{FILE}", " now"]),
+        ("in all my/other.md now", "", ["in all my/other.md", " now"]),
     ],
 )
 def test_rows(text, before, told):
