@@ -26,20 +26,31 @@ MAX_NAMES: Final = 12
 _SUFFIX: Final = "_set"
 
 
-class Unknown(NamedTuple):
-    """A name that nothing has, in words."""
+class Missing(NamedTuple):
+    """A name that is not there, in words, and what is."""
 
     text: str
-    hint: str
-    #: Whether it is a slip for sure, and not a name that other settings may have.
-    is_slip: bool = False
+    word: str
+    known: tuple[str, ...]
+    #: Whether it may be there all the same, so that nobody has slipped.
+    may_be: bool = False
+
+    @property
+    def meant(self) -> str:
+        """The name that is most like it; empty where none is."""
+        return _nearest(self.word, self.known, NEAR)
+
+    @property
+    def hint(self) -> str:
+        """What to write in its place, as a question, or what there is to choose from."""
+        if meant := self.meant:
+            return f'Did you mean "{meant}"?'
+        more = ", …" if len(self.known) > MAX_NAMES else ""
+        return f"Known: {', '.join(self.known[:MAX_NAMES])}{more}."
 
 
-def unknown(field: str, test_file: Path | None = None) -> Unknown | None:
-    """What is not there of ``app.Model.field``; nothing where all is, or nobody knows yet.
-
-    ``test_file`` may define models inside its functions, which are there once those run.
-    """
+def missing(field: str) -> Missing | None:
+    """What is not there of ``app.Model.field``; nothing where all is, or nobody knows yet."""
     if not _are_models_loaded():
         return None
     from django.apps import apps
@@ -47,17 +58,27 @@ def unknown(field: str, test_file: Path | None = None) -> Unknown | None:
     app, model, name = field.split(".")
     config = apps.app_configs.get(app)
     if config is None:
-        return _unknown(f'no app "{app}" is installed', app, apps.app_configs)
+        known = tuple(sorted(apps.app_configs))
+        return Missing(f'no app "{app}" is installed', app, known, may_be=True)
     models = _models(config)
     if model not in models:
-        slip = not _is_class_of(test_file, model)
-        return _unknown(f'the app "{app}" has no model "{model}"', model, models, slip=slip)
+        text = f'the app "{app}" has no model "{model}"'
+        return Missing(text, model, tuple(sorted(models)))
     first = name.partition("__")[0]  # prefetches are named by their way
     if name == "*" or _has(models[model], first):
         return None
-    slip = first not in _query_names(models[model])
-    text = f'{app}.{model} has no field "{first}"'
-    return _unknown(text, first, _names(models[model]), slip=slip)
+    text, known = f'{app}.{model} has no field "{first}"', tuple(sorted(_names(models[model])))
+    return Missing(text, first, known, may_be=first in _query_names(models[model]))
+
+
+def is_slip(found: Missing, test_file: Path | None = None) -> bool:
+    """Whether the name is misspelt for sure, and not one that is there at other times.
+
+    ``test_file`` may define models inside its functions, which are there once those run.
+    """
+    if found.may_be or not _nearest(found.word, found.known, LIKE):
+        return False
+    return not (_is_class_of(test_file, found.word) or _is_historical(found.word))
 
 
 def _are_models_loaded() -> bool:
@@ -69,16 +90,6 @@ def _are_models_loaded() -> bool:
 def _models(config: Any) -> dict[str, Any]:
     models = config.get_models(include_auto_created=True, include_swapped=True)
     return {model._meta.object_name: model for model in models}
-
-
-def _unknown(text: str, word: str, known: Iterable[str], *, slip: bool = False) -> Unknown:
-    known = sorted(known)
-    near = _nearest(word, known, NEAR)
-    if near:
-        slip = slip and bool(_nearest(word, known, LIKE)) and not _is_historical(word)
-        return Unknown(text, f'Did you mean "{near}"?', slip)
-    more = ", …" if len(known) > MAX_NAMES else ""
-    return Unknown(text, f"Known: {', '.join(known[:MAX_NAMES])}{more}.")
 
 
 def _nearest(word: str, known: Iterable[str], likeness: float) -> str:

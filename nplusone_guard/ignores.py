@@ -22,7 +22,7 @@ import wrapt
 
 from nplusone_guard.capture.scope import active_ignores, current_scope
 from nplusone_guard.exceptions import ConfigError
-from nplusone_guard.field_names import unknown
+from nplusone_guard.field_names import is_slip, missing
 from nplusone_guard.policy import RULES, IgnoreEntry, Policy, UnusedIgnore
 
 if TYPE_CHECKING:
@@ -82,10 +82,10 @@ def slip_faults(field: str, test_file: Path | None = None) -> list[tuple[str, st
 
     ``test_file`` may define models of its own.
     """
-    missing = unknown(field, test_file)
-    if missing is None or not missing.is_slip:
+    found = missing(field)
+    if found is None or not is_slip(found, test_file):
         return []
-    return [(f"names {field!r}, but {missing.text}", missing.hint)]
+    return [(f"names {field!r}, but {found.text}", found.hint)]
 
 
 def rule_faults(rule: object) -> list[tuple[str, str]]:
@@ -478,11 +478,10 @@ def _unused(where: str, text: str, reason: str = "") -> UnusedIgnore:
 
 def why_unused(entry: IgnoreEntry, nothing: str) -> str:
     """That ``entry`` names what there is not; else ``nothing``, that it suppressed nothing."""
-    missing = unknown(entry.field) if entry.field is not None else None
-    if missing is None:
+    found = missing(entry.field) if entry.field is not None else None
+    if found is None:
         return nothing
-    advice = missing.hint if missing.hint.endswith("?") else "Remove it."
-    return f"suppressed nothing: {missing.text}. {advice}"
+    return f"suppressed nothing: {found.text}. {found.hint if found.meant else 'Remove it.'}"
 
 
 def unused_settings_ignores(

@@ -9,7 +9,7 @@ import pytest
 from django.apps import apps
 
 from nplusone_guard import field_names
-from nplusone_guard.field_names import Unknown, unknown
+from nplusone_guard.field_names import is_slip, missing
 
 SLIPS = {
     # a field, a relation from another model, a column, a lookup, another case
@@ -50,35 +50,39 @@ ELSEWHERE = {
     "corpus.Visit.doctor": ('the app "corpus" has no model "Visit"', "Known: "),
     "corpus.Entries.*": ('the app "corpus" has no model "Entries"', 'Did you mean "Entry"?'),
     # What a look-up calls it.
-    "corpus.Entry.chapter": ('corpus.Entry has no field "chapter"', "chapter_set"),
+    "corpus.Entry.chapter": (
+        'corpus.Entry has no field "chapter"',
+        'Did you mean "chapter_set"?',
+    ),
 }
 
 
 @pytest.mark.parametrize("field", SLIPS)
 def test_a_slip_is_told_with_what_was_meant(field):
     text, meant = SLIPS[field]
-    assert unknown(field) == Unknown(text, f'Did you mean "{meant}"?', is_slip=True)
+    found = missing(field)
+    assert (found.text, found.hint) == (text, f'Did you mean "{meant}"?')
+    assert is_slip(found)
 
 
 @pytest.mark.parametrize("field", KNOWN)
 def test_what_is_there_is_no_slip(field):
-    assert unknown(field) is None
+    assert missing(field) is None
 
 
 @pytest.mark.parametrize("field", ELSEWHERE)
 def test_what_other_settings_may_have_is_no_slip(field):
-    found = unknown(field)
-    assert found is not None
-    assert (found.text, found.is_slip) == (ELSEWHERE[field][0], False)
-    assert ELSEWHERE[field][1] in found.hint
+    found = missing(field)
+    text, hint = ELSEWHERE[field]
+    assert (found.text, found.hint[: len(hint)]) == (text, hint)
+    assert not is_slip(found)
 
 
 def test_a_suffix_alone_makes_no_likeness():
     """Django has put it behind ``city`` as well."""
-    found = unknown("corpus.Country.copy_set")
-    assert found == Unknown(
-        'corpus.Country has no field "copy_set"', "Known: authors, city_set, code, name."
-    )
+    found = missing("corpus.Country.copy_set")
+    assert found.hint == "Known: authors, city_set, code, name."
+    assert not is_slip(found)
 
 
 def test_a_migration_has_models_as_they_were(tmp_path, monkeypatch, settings):
@@ -88,23 +92,24 @@ def test_a_migration_has_models_as_they_were(tmp_path, monkeypatch, settings):
     migration = tmp_path / "corpus_migrations/0001_initial.py"
     monkeypatch.syspath_prepend(tmp_path)
     settings.MIGRATION_MODULES = {"corpus": "corpus_migrations"}
-    for text, is_slip in (("", True), ('RenameField("entry", "auhtor", "author")', False)):
+    for text, slip in (("", True), ('RenameField("entry", "auhtor", "author")', False)):
         migration.write_text(text)
         field_names._is_historical.cache_clear()
-        assert unknown("corpus.Entry.auhtor").is_slip is is_slip
+        assert is_slip(missing("corpus.Entry.auhtor")) is slip
     field_names._is_historical.cache_clear()
 
 
 def test_a_test_may_define_a_model(tmp_path):
     file = tmp_path / "test_it.py"
-    for text, is_slip in (("", True), ("def test():\n    class MyEntry(Entry): ...", False)):
+    found = missing("corpus.MyEntry.author")
+    for text, slip in (("", True), ("def test():\n    class MyEntry(Entry): ...", False)):
         file.write_text(text)
-        assert unknown("corpus.MyEntry.author", file).is_slip is is_slip
-    assert unknown("corpus.MyEntry.author", Path("nowhere/test_it.py")).is_slip is False
+        assert is_slip(found, file) is slip
+    assert not is_slip(found, Path("nowhere/test_it.py"))
 
 
 def test_nobody_knows_before_django_is_set_up(monkeypatch):
     monkeypatch.setattr(apps, "models_ready", False)
-    assert unknown("corpus.Entry.auhtor") is None
+    assert missing("corpus.Entry.auhtor") is None
     monkeypatch.delitem(sys.modules, "django.apps")
-    assert unknown("corpus.Entry.auhtor") is None
+    assert missing("corpus.Entry.auhtor") is None

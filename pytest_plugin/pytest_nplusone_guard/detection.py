@@ -325,7 +325,7 @@ class Suite:
     def _summary(
         self, terminal: Any, session: SessionReport, ratchet: Ratchet
     ) -> Generator[str, None, None]:
-        from pytest_nplusone_guard import summary, wrapping
+        from pytest_nplusone_guard import summary
 
         outcome = self.outcome
         if session.scopes:
@@ -340,7 +340,9 @@ class Suite:
         for note in (*ratchet.missing, *self.problems):
             yield f" {note}"
         for warning in self.warnings:
-            yield from wrapping.rows(self.config, f" warning: {warning}", width_of(self.config))
+            from pytest_nplusone_guard.wrapping import rows
+
+            yield from rows(self.config, f" warning: {warning}", width_of(self.config))
 
 
 class _Forked:

@@ -16,7 +16,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.contrib.sites.models import Site
 from django.db import connections, transaction
 
-from nplusone_guard.field_names import unknown
+from nplusone_guard.field_names import missing
 from tests.corpus.data import populate
 from tests.corpus.labels import HERE, KINDS, MODULES, Expected, Pattern, identity, labels, lines
 
@@ -156,7 +156,7 @@ def _wrong_rule(expected: Expected, finding: Any) -> list[str]:
         wrong.append(f"rule {finding.rule}, expected {' or '.join(expected.rules)}")
     if expected.relation is not None and finding.relation != expected.relation:
         wrong.append(f"relation {finding.relation!r}, expected {expected.relation!r}")
-    if finding.relation and unknown(finding.relation):
+    if finding.relation and missing(finding.relation):
         wrong.append(f"relation {finding.relation!r}, which no ignore may name")
     return wrong
 
