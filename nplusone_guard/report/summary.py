@@ -201,13 +201,18 @@ def _notes(session: SessionReport, width: int, base_dir: str | None) -> Iterator
 
 
 def _in_rows(where: str, ignore: UnusedIgnore, width: int) -> list[str]:
-    """On one row, or two, or else each part on its own: the last may be cut."""
+    """On one row, or two, or more: only the last, which the others have told, is cut."""
     told = f"{ignore.reason}  {ignore.text}"
     if columns.columns(f"{where} {told}") <= width:
         return [f"{where} {told}"]
-    if columns.columns(f"   {told}") <= width:
-        return [where, f"   {told}"]
-    return [where, f"   {ignore.reason}", f"   {ignore.text}"]
+    first, *more = columns.wrap(where, width, lines=3)
+    room = width - 3
+    below = [told] if columns.columns(told) <= room else _apart(ignore, room)
+    return [first, *(f"   {row}" for row in (*more, *below))]
+
+
+def _apart(ignore: UnusedIgnore, room: int) -> list[str]:
+    return [*columns.wrap(ignore.reason, room, lines=3), ignore.text]
 
 
 def _fitted(lines: Iterable[str], width: int, encoding: str | None) -> str:

@@ -345,6 +345,23 @@ def test_an_unused_comment_is_told_below_the_base_directory():
     ]
 
 
+def test_an_unused_ignore_is_told_whole_but_for_its_own_words():
+    """Where the terminal is narrow, what was meant and where stand on rows of their own."""
+    reason = 'suppressed nothing: clinic.Patient has no field "visits". Did you mean "visit_set"?'
+    at = "tests/test_pages.py::TestWard @nplusone[clinic.Patient.visits]"
+    entry = UnusedIgnore(
+        at, "field='clinic.Patient.visits', reason='" + "three at most, " * 9, reason
+    )
+    session = complete(session_of(report(unused_ignores=(entry,))))
+    assert summary.render(session, width=80).split("\n")[1:] == [
+        " unused ignore at tests/test_pages.py::TestWard",
+        "   @nplusone[clinic.Patient.visits]:",
+        '   suppressed nothing: clinic.Patient has no field "visits". Did you mean',
+        '   "visit_set"?',
+        "   field='clinic.Patient.visits', reason='three at most, three at most, three a…",
+    ]
+
+
 def test_a_loop_that_is_mended_in_part_is_kept_and_not_new():
     whole = finding("lazy-relation", statement(id="a"), statement(id="b"), id="a")
     old, new = session_of(report(whole)), seen(3, "t", id="b")
