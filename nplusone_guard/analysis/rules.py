@@ -119,11 +119,12 @@ def _paged(group: Group) -> Clearance | None:
 def two_pages(branches: list[Group]) -> Clearance | None:
     """The reason to clear a first page and one more: the first has no OFFSET, the other has.
 
-    They are two statements, each of which was sent once.
+    They are two statements, each of which was sent once. Of the last page one row may be left.
     """
-    if len(branches) != 2 or any(one.count > 1 or _takes_one_row(one) for one in branches):
+    if len(branches) != 2 or any(one.count > 1 for one in branches):
         return None
-    if len([one for one in branches if one.fingerprint.offset is not None]) != 1:
+    first = [one for one in branches if one.fingerprint.offset is None]
+    if len(first) != 1 or _takes_one_row(first[0]):
         return None
     return Clearance("paged", "LIMIT with an OFFSET from the second page on")
 

@@ -136,6 +136,12 @@ def paged_in_two(n):
         list(page)
 
 
+@healthy(cleared="paged", grows=True)
+def paged_in_two_with_one_row_left(n):
+    for page in Paginator(Entry.objects.order_by("pk"), max(2, n - 1)):
+        list(page)
+
+
 @healthy(cleared="paged")
 def paged_in_two_by_offset(n):
     half = (n + 2) // 2
