@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.db import transaction
 from django.db.models import F
 
 from nplusone_guard.guard import watch
 from tests.corpus.data import populate
-from tests.corpus.models import Entry, Note
+from tests.corpus.models import Blog, Entry, Note
 
 pytestmark = pytest.mark.django_db
 
@@ -76,3 +77,38 @@ def of_two_fields():
 )
 def test_edits_where_one_statement_does_the_same(function, kinds) -> None:
     assert edits_of(function) == kinds
+
+
+def deleted_notes():
+    for note in Note.objects.order_by("pk"):
+        note.delete()
+
+
+def deleted_notes_at_once():
+    Note.objects.filter(pk__in=[note.pk for note in Note.objects.order_by("pk")]).delete()
+
+
+def deleted_blogs():
+    for blog in Blog.objects.order_by("pk"):
+        blog.delete()
+
+
+def deleted_blogs_at_once():
+    Blog.objects.filter(pk__in=[blog.pk for blog in Blog.objects.order_by("pk")]).delete()
+
+
+@pytest.mark.parametrize(
+    ("each", "at_once"),
+    [(deleted_notes, deleted_notes_at_once), (deleted_blogs, deleted_blogs_at_once)],
+)
+def test_a_delete_claims_what_it_saves(each, at_once):
+    """What cascades is deleted by statements of its own, and its rows are read before."""
+    populate(SIZE)
+    with transaction.atomic(), watch("each") as recording:
+        each()
+        transaction.set_rollback(True)
+    with watch("at once") as fewer:
+        at_once()
+    (finding,) = recording.report.findings
+    saved = recording.report.query_count - fewer.report.query_count
+    assert finding.advice.saves == saved > 0

@@ -25,7 +25,7 @@ def deleting(write: Write) -> Plan | None:
         f"{found.model.__name__}.{meta.manager_name(found.model)}",
     )
     behind = f"{base}.filter(pk__in={{name}}).delete()"
-    return collected(
+    plan = collected(
         write,
         f"{meta.snake(found.model.__name__)}_keys",
         f"{owner}.pk",
@@ -33,6 +33,9 @@ def deleting(write: Write) -> Plan | None:
         "delete",
         loses=meta.losses(found.model, (), ["delete"], auto_now=False),
     )
+    if plan is not None and not meta.deletes_unseen(found.model):
+        plan.costs += 1  # the rows are read before they are deleted
+    return plan
 
 
 def _deleting_filtered(write: Write, query: Query) -> Plan | None:

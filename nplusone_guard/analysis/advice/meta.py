@@ -246,6 +246,13 @@ def snake(name: str) -> str:
 # -- what is lost ----------------------------------------------------------------------
 
 
+def deletes_unseen(model: Model) -> bool:
+    """Whether rows are deleted by one statement: nothing cascades, and no signal wants them."""
+    from django.db.models.deletion import Collector
+
+    return bool(Collector("default").can_fast_delete(model._base_manager.all()))
+
+
 def losses(model: Model, signals: Iterable[str], methods: Iterable[str], *, auto_now: bool) -> str:
     """What a statement over many rows passes by: signals, overridden methods, ``auto_now``."""
     told = [text for name in signals if (text := _receivers(model, name))]

@@ -25,9 +25,10 @@ def plans(subject: Subject) -> list[Plan]:
     makers = _MAKERS.get(write.name, ())
     found = [plan for maker in makers if (plan := maker(write)) is not None]
     if found and _is_echo(subject, write):
-        # The same call sends this statement, too: one edit removes both.
+        # The same call sends this statement, too: one edit removes both. A delete of many rows
+        # sends one of each sort that a delete of one row does.
         for plan in found:
-            plan.costs = 0
+            plan.costs = int(plan.kind == "delete")
     return found
 
 
