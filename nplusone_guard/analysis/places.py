@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from types import CodeType
 from typing import Any
 
@@ -19,19 +20,32 @@ def asking_places(path: Sequence[steps.Place]) -> Iterator[steps.Place]:
 
     Those of the user's, and those that the user wrote for a framework to run. Not the line of
     a middleware that passes the request on: everything that is done for it comes from there.
+    Nor that of a method that hands on to the queryset's own which it overrides, unless
+    there is no other.
     """
-    within: steps.Place | None = None
-    for place in path:
-        if place.spot is not None:
-            if place.spot.own:
-                yield place
-        elif place.user and not _handles(within):
+    asked = False
+    for within, place in pairwise((None, *path)):
+        if _may_ask(within, place) and not _hands_on(within, place):
+            asked = True
             yield place
-        within = place
+    if not asked:
+        yield from (place for within, place in pairwise((None, *path)) if _may_ask(within, place))
 
 
-def _handles(place: steps.Place | None) -> bool:
-    return place is not None and files.is_of(place.code, files.HANDLERS)
+def _may_ask(within: steps.Place | None, place: steps.Place) -> bool:
+    if place.spot is not None:
+        return place.spot.own
+    return place.user and not (within is not None and files.is_of(within.code, files.HANDLERS))
+
+
+def _hands_on(within: steps.Place | None, place: steps.Place) -> bool:
+    """Whether ``place`` is ``super()._fetch_all()`` in a ``_fetch_all``: it asks for nothing."""
+    return (
+        place.user
+        and within is not None
+        and within.code.co_name == place.code.co_name
+        and files.is_of(within.code, files.QUERYSETS)
+    )
 
 
 def site_of(code: CodeType, lasti: int, kind: str = "python") -> Site:

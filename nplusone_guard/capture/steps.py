@@ -12,6 +12,9 @@ from nplusone_guard.capture.codes import line_of
 #: The file of a template that was written in Python: its lines are those of a string.
 NO_FILE: Final = "<template>"
 
+#: What Django calls of a queryset, whoever wrote it: who asked stands further out.
+PASSED_THROUGH: Final = frozenset({"_fetch_all", "_iterator"})
+
 #: The reader of places at which the landmarks end.
 STOP: Final[Any] = object()
 
@@ -113,7 +116,8 @@ class Place:
         self.keyed = mark.key is not None or (mark.spot is not None and not mark.fixed)
         #: The path goes on in another thread or task: what says where.
         self.bridge = mark.bridge
-        stops = user or mark.bridge is not None or spot is not None
+        asks = user and code.co_name not in PASSED_THROUGH
+        stops = asks or mark.bridge is not None or spot is not None
         #: What reads the frames of this place, if it is a landmark; ``STOP`` where no
         #: frame beyond says more of the ORM.
         self.reader = STOP if stops else mark.reader

@@ -1,7 +1,7 @@
 """Inherited models: multi-table, proxy and abstract."""
 
 from tests.corpus.labels import healthy, loop
-from tests.corpus.models import Memo, PenName, Place, Restaurant, Review
+from tests.corpus.models import Author, Leaflet, Memo, PenName, Place, Restaurant, Review
 
 
 @loop("lazy-relation", relation="corpus.Place.restaurant")
@@ -141,3 +141,40 @@ def abstract_fk(n):
 def abstract_fk_joined(n):
     for memo in Memo.objects.select_related("created_by"):
         memo.created_by.name
+
+
+@loop("lazy-relation")
+def fk_of_rows_that_an_override_fetched(n):
+    for leaflet in Leaflet.objects.order_by("pk"):  # loop origin
+        leaflet.author.name  # site
+
+
+@healthy(twin=fk_of_rows_that_an_override_fetched)
+def fk_of_rows_that_an_override_fetched_joined(n):
+    for leaflet in Leaflet.objects.select_related("author"):
+        leaflet.author.name
+
+
+@loop("query-in-loop")
+def override_fetches_per_row(n):
+    for author in Author.objects.order_by("pk"):  # loop origin
+        list(Leaflet.objects.filter(author=author))  # site
+
+
+@healthy(twin=override_fetches_per_row)
+def override_fetches_once(n):
+    authors = list(Author.objects.order_by("pk"))
+    list(Leaflet.objects.filter(author__in=authors))
+
+
+@loop("query-in-loop", origin=False)
+def overridden_get_per_key(n):
+    for i in range(n):  # loop
+        Leaflet.objects.get(slug=f"e{i}")  # site
+
+
+@healthy(twin=overridden_get_per_key)
+def overridden_get_of_all_keys_at_once(n):
+    leaflets = Leaflet.objects.in_bulk([f"e{i}" for i in range(n)], field_name="slug")
+    for i in range(n):
+        leaflets[f"e{i}"].headline.upper()

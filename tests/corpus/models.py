@@ -7,6 +7,8 @@ from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelatio
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
 
+from tests.corpus.overrides import CountingQuerySet
+
 
 class Country(models.Model):
     code = models.CharField(max_length=10, primary_key=True)
@@ -118,6 +120,13 @@ class Entry(models.Model):
     @property
     def teaser(self):
         return self.body[:10]  # site:entry_teaser
+
+
+class Leaflet(Entry):
+    objects = CountingQuerySet.as_manager()
+
+    class Meta:
+        proxy = True
 
 
 class Chapter(models.Model):

@@ -13,6 +13,9 @@ from typing import Final
 #: The ORM itself.
 ORM: Final = ("django/db/",)
 
+#: The methods of querysets, which projects override.
+QUERYSETS: Final = ("django/db/models/query.py",)
+
 #: What calls a middleware's ``get_response``, and the whole of Django from a WSGI file.
 HANDLERS: Final = ("django/core/handlers/",)
 
