@@ -24,6 +24,7 @@ from nplusone_guard.analysis.places import (
     site_of,
     user_place,
 )
+from nplusone_guard.analysis.structure import is_of_cells, is_of_parts
 from nplusone_guard.capture import callpath, codes, steps
 from nplusone_guard.capture.scope import Group, Scope, Sighting
 
@@ -123,26 +124,55 @@ def _user_loop(scope: Scope, group: Group, places: list[steps.Place]) -> _Found 
     """The innermost loop that can grow; a bounded one if it accounts for all the turns.
 
     A loop over functions that are written out calls each of them once: what is more comes
-    from a loop further out. Where there is none, one of them goes by several names.
+    from a loop further out. Where there is none, one of them goes by several names. One over
+    the parts of something is told only where no loop of the product's is further out.
     """
     turns = most = 1
     bounded: _Found | None = None
-    fans, called = _fans(group.path), _called(group.path)
-    for place in places:
-        if place.spot is not None:
-            spot = place.spot if place.spot.loop else place.spot.within
-            if spot is not None:
-                return _spot_loop(group, place, spot)
+    parts: _Found | None = None
+    called = _called(group.path)
+    for place, found in _loops_around(scope, group, places):
+        if parts is not None and _is_exempt(scope, place):
             continue
-        for found in _loops_at(scope, place, fans.get(place, "")):
-            if found.node is None or found.node.bounded is None:
-                return found
+        if _is_over_parts(found):
+            parts = parts or found
+        elif found.node is None or found.node.bounded is None:
+            return found
+        elif parts is None:
             turns *= found.node.turns_of(called.get(place, "")) or 1
             most *= found.node.bounded
             bounded = bounded or found
             if group.count <= turns:
                 return replace(found, bounded=True)
-    return replace(bounded, bounded=group.count <= most) if bounded is not None else None
+    if parts is not None or bounded is None:
+        return parts
+    return replace(bounded, bounded=group.count <= most)
+
+
+def _loops_around(
+    scope: Scope, group: Group, places: list[steps.Place]
+) -> Iterator[tuple[steps.Place, _Found]]:
+    """The loops that the places are in, innermost first."""
+    fans = _fans(group.path)
+    for place in places:
+        if place.spot is None:
+            for found in _loops_at(scope, place, fans.get(place, "")):
+                yield place, found
+            continue
+        spot = place.spot if place.spot.loop else place.spot.within
+        if spot is not None:
+            yield place, _spot_loop(group, place, spot)
+
+
+def _is_over_parts(found: _Found) -> bool:
+    if found.spot is not None:
+        return is_of_cells(found.spot)
+    return found.node is not None and found.node.bounded is None and is_of_parts(found.node)
+
+
+def _is_exempt(scope: Scope, place: steps.Place) -> bool:
+    exempt = scope.policy.exempt
+    return exempt is not None and bool(exempt.owns(place.code.co_filename, ""))
 
 
 def _spot_loop(group: Group, place: steps.Place, spot: steps.Spot) -> _Found:

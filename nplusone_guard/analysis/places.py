@@ -5,7 +5,6 @@ from __future__ import annotations
 import linecache
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from types import CodeType
 from typing import Any
 
@@ -23,13 +22,13 @@ def asking_places(path: Sequence[steps.Place]) -> Iterator[steps.Place]:
     Nor that of a method that hands on to the queryset's own which it overrides, unless
     there is no other.
     """
-    asked = False
-    for within, place in pairwise((None, *path)):
-        if _may_ask(within, place) and not _hands_on(within, place):
-            asked = True
-            yield place
-    if not asked:
-        yield from (place for within, place in pairwise((None, *path)) if _may_ask(within, place))
+    may_ask = [
+        (within, place)
+        for within, place in zip((None, *path), path, strict=False)
+        if _may_ask(within, place)
+    ]
+    asking = [place for within, place in may_ask if not _hands_on(within, place)]
+    yield from asking or [place for _, place in may_ask]
 
 
 def _may_ask(within: steps.Place | None, place: steps.Place) -> bool:

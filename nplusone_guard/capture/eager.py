@@ -196,7 +196,8 @@ def _unread(queryset: Any, frame: Any, scope: Scope) -> Tree:
     if not issubclass(queryset._iterable_class, ModelIterable):
         return {}
     path, _ = callpath.call_path(frame, scope.recorders[-1].root)
-    place = next(iter(callpath.user_places(path)), None)
+    users = callpath.user_places(path)
+    place = next((one for one in users if one.code.co_name not in steps.PASSED_THROUGH), None)
     if place is None:
         return {}
     tree: Tree = {}

@@ -28,6 +28,9 @@ BY_HAND: dict[str, str] = {
     "writes.save_with_signal_per_row": (
         "a receiver of post_save asks for each row: bulk_update() would skip it"
     ),
+    "writes.signal_for_each_deleted_row": (
+        "a receiver of post_delete asks for each row that delete() has found by itself"
+    ),
     "shapes.row_by_row_to_the_end": (
         "the loop looks for the next row until there is none: iterating is another loop"
     ),

@@ -86,3 +86,62 @@ def cursor_before_both_loops(n):
     return [
         (chapter.title, slugs[entry.pk]) for entry in entries for chapter in entry.chapter_set.all()
     ]
+
+
+def author_column(entry):
+    return entry.author.name  # site:columns_of_each_row site:fields_of_each_row
+
+
+def cells(entry, columns):
+    return [column(entry) for column in columns]
+
+
+class Sheet:
+    fields = (str, author_column)
+
+    def get_fields(self):
+        return {field.__name__: field for field in self.fields}
+
+    def row(self, entry):
+        told = {}
+        for name, field in self.get_fields().items():
+            told[name] = field(entry)
+        return told
+
+
+@loop("lazy-relation", relation="corpus.Entry.author")
+def columns_of_each_row(n):
+    told = []
+    for entry in Entry.objects.order_by("pk"):  # loop origin
+        told.append(cells(entry, Sheet.fields))
+    return told
+
+
+@healthy(twin=columns_of_each_row)
+def columns_of_each_row_joined(n):
+    return [cells(entry, Sheet.fields) for entry in Entry.objects.select_related("author")]
+
+
+@loop("lazy-relation", relation="corpus.Entry.author")
+def fields_of_each_row(n):
+    sheet = Sheet()
+    return [sheet.row(entry) for entry in Entry.objects.order_by("pk")]  # loop origin
+
+
+@healthy(twin=fields_of_each_row)
+def fields_of_each_row_joined(n):
+    sheet = Sheet()
+    return [sheet.row(entry) for entry in Entry.objects.select_related("author")]
+
+
+@loop("query-in-loop", origin=False)
+def query_for_each_field(n):
+    fields = [f"a{i}" for i in range(n)]
+    for field in fields:  # loop
+        Author.objects.filter(slug=field).exists()  # site
+
+
+@healthy(twin=query_for_each_field)
+def query_for_all_fields(n):
+    fields = [f"a{i}" for i in range(n)]
+    Author.objects.filter(slug__in=fields).count()

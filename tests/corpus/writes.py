@@ -3,7 +3,7 @@
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Case, F, Value, When
-from django.db.models.signals import post_save
+from django.db.models.signals import post_delete, post_save
 
 from tests.corpus.labels import healthy, loop
 from tests.corpus.models import (
@@ -381,6 +381,30 @@ def save_with_signal_once(n):
         Note.objects.get(slug="n0").save()
     finally:
         post_save.disconnect(count_authors, sender=Note)
+
+
+@loop("query-in-loop", loop_kind="call", origin="optional")
+def signal_for_each_deleted_row(n):
+    def count_authors(sender, instance, **kwargs):
+        Author.objects.filter(slug=instance.slug).count()  # site
+
+    post_delete.connect(count_authors, sender=Note)
+    try:
+        Note.objects.all().delete()  # loop
+    finally:
+        post_delete.disconnect(count_authors, sender=Note)
+
+
+@healthy(twin=signal_for_each_deleted_row)
+def signal_for_one_deleted_row(n):
+    def count_authors(sender, instance, **kwargs):
+        Author.objects.filter(slug=instance.slug).count()
+
+    post_delete.connect(count_authors, sender=Note)
+    try:
+        Note.objects.get(slug="n0").delete()
+    finally:
+        post_delete.disconnect(count_authors, sender=Note)
 
 
 @loop("write-in-loop", origin=False)

@@ -72,8 +72,7 @@ def _for_package(case: Case, advice: Advice) -> Advice:
 
 def _in_words(case: Case) -> Advice:
     main = case.main
-    origin = case.parents.origin if case.parents is not None else None
-    told = words.advise(main.rule, main.group, main.location, origin, main.relation)
+    told = words.advise(main.rule, main.group, main.location, case.parents, main.relation)
     # The words are about one branch of the loop: the others go with it.
     return replace(told, saves=told.saves + main.count - main.group.count, of=case.total)
 
@@ -196,6 +195,8 @@ def _merged(case: Case, chosen: Sequence[tuple[Subject, Plan]]) -> _Told | None:
     )
     covered = sum(subject.count for subject, _ in chosen)
     saves = covered - sum(plan.costs for _, plan in chosen)
+    if saves <= 0:
+        return None  # rows that come one by one are prefetched for one by one
     beside = [pair for pair in chosen if _goes_beside(pair[1], main)]
     expression = calls or _statements([plan for _, plan in beside]) or main.expression
     option = Option(
@@ -206,7 +207,7 @@ def _merged(case: Case, chosen: Sequence[tuple[Subject, Plan]]) -> _Told | None:
         read=double_quoted(main.read),
         steps=tuple(map(_written, dict.fromkeys(steps))) if complete else (),
         imports=tuple(dict.fromkeys(line for _, plan in chosen for line in plan.imports)),
-        saves=max(saves, 0),
+        saves=saves,
         of=case.total,
         loses=", ".join(dict.fromkeys(plan.loses for _, plan in chosen if plan.loses)),
     )

@@ -32,7 +32,7 @@ def plans(subject: Subject) -> list[Plan]:
         return []
     if called_method(spot) == "execute":
         return _cursor(spot, loop)
-    varying = stored_in(loop)
+    varying = stored_in(loop) | meanwhile.changed_names(loop)
     node = _start(subject, spot)
     if node is None or names_in(node) & varying or _asks_otherwise(subject):
         return []

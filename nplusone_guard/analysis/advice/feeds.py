@@ -40,6 +40,8 @@ ENDING: Final = (
     | VALUE_ROWS
     | frozenset("in_bulk iterator union intersection difference".split())
 )
+#: What the managers are called of a model that the source does not show.
+_MANAGERS: Final = frozenset({"objects", "_default_manager", "_base_manager"})
 _DEEPEST = 25
 
 
@@ -202,7 +204,7 @@ def _lambda_rows(spot: Spot, node: ast.Lambda, depth: int) -> Iterator[Feed]:
 
 def _attribute(spot: Spot, node: ast.Attribute, depth: int) -> Iterator[Feed]:
     found = value_of(spot, node)
-    if found.is_queryset:
+    if found.is_queryset or node.attr in _MANAGERS:
         yield Feed(spot.at(node), found.model)
     elif node.attr == "object_list":
         yield from _feeds(spot, node.value, depth)
@@ -235,12 +237,28 @@ def _call(spot: Spot, node: ast.Call, depth: int) -> Iterator[Feed]:
             yield from _chain(spot, node, function, depth)
             return
         if owner.kind in {"rows", "dict", "raw"} or not rows_of_call(node):
-            yield from _feeds(spot, function.value, depth)
+            yield from _by_method(spot, function, depth)
     rows = rows_of_call(node)
-    if not rows and value_of(spot, node).kind in {"unknown", "object"}:
-        rows = [*node.args, *(keyword.value for keyword in node.keywords)]
     for argument in rows:
         yield from _feeds(spot, argument, depth)
+    if not rows and value_of(spot, node).kind in {"unknown", "object"}:
+        yield from _in_arguments(spot, node, depth)
+
+
+def _by_method(spot: Spot, function: ast.Attribute, depth: int) -> Iterator[Feed]:
+    """What a method is called on; of what no source shows, if a queryset has such a method."""
+    from django.db.models import QuerySet
+
+    for feed in _feeds(spot, function.value, depth):
+        if feed.kind != "open" or hasattr(QuerySet, function.attr):
+            yield _ended(feed, function.attr) if feed.model is None else feed
+
+
+def _in_arguments(spot: Spot, node: ast.Call, depth: int) -> Iterator[Feed]:
+    """The querysets that a function is given, which it may hand on; not whatever else."""
+    for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
+        found = _feeds(spot, argument, depth)
+        yield from (feed for feed in found if feed.kind != "open")
 
 
 def _of_function(spot: Spot, node: ast.Call, given: list[Spot], depth: int) -> Iterator[Feed]:
@@ -259,10 +277,17 @@ def _chain(spot: Spot, node: ast.Call, function: ast.Attribute, depth: int) -> I
         yield Feed(spot.at(node), value_of(spot, node).model, "raw")
     elif name in ENDING:
         for feed in _feeds(spot, function.value, depth):
-            kind = "values" if name in VALUE_ROWS else feed.kind
-            yield Feed(feed.spot, feed.model, kind, (*feed.endings, name))
+            yield _ended(feed, name)
     else:
         yield Feed(spot.at(node), value_of(spot, node).model)
+
+
+def _ended(feed: Feed, name: str) -> Feed:
+    """The feed behind which a method is called."""
+    if name not in ENDING:
+        return feed
+    kind = "values" if name in VALUE_ROWS else feed.kind
+    return Feed(feed.spot, feed.model, kind, (*feed.endings, name))
 
 
 def _below(field: str) -> Any:

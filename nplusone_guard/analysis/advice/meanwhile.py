@@ -144,6 +144,11 @@ def is_changed(loop: ast.AST, node: ast.expr) -> bool:
     )
 
 
+def changed_names(loop: ast.AST) -> set[str]:
+    """The names of what a loop changes in place: ``context`` of ``context["user"] = user``."""
+    return {one for part in own_nodes(loop) for one in _changed(part) if one.isidentifier()}
+
+
 def _changed(node: ast.AST) -> Iterator[str]:
     """``rows`` of ``rows.append(…)``, ``rows[0] = …``, ``del rows[0]``, ``rows += …``."""
     if isinstance(node, ast.Call):

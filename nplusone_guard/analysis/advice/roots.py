@@ -77,7 +77,10 @@ def root_of(subject: Subject, parent: Spot | None, parent_model: Any) -> Root | 
 def root_by_source(parent: Spot, model: Any) -> Root | None:
     """The root of what an expression yields, where the source shows it."""
     found = _by_source(parent, parent.node, (), 0)
-    return found if found is not None and _leads(found, model) else None
+    if found is None or not _leads(found, model):
+        return None
+    unknown = found.model is None and not found.way
+    return replace(found, model=model) if unknown else found
 
 
 def _leads(root: Root, wanted: Any) -> bool:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from nplusone_guard.analysis.advice import meta
+from nplusone_guard.analysis.advice.case import Parents
 from nplusone_guard.analysis.advice.declared import place_of
 from nplusone_guard.analysis.findings import Advice, Origin, Site
 from nplusone_guard.analysis.location import Location
 from nplusone_guard.analysis.rules import facts_of
 from nplusone_guard.capture.landmarks import Facts
+from nplusone_guard.capture.landmarks.facts import ForeignKeyCondition
 from nplusone_guard.capture.scope import Group
 
 
@@ -22,19 +24,61 @@ class Case:
     group: Group
     facts: Facts
     origin: Origin | None
-    #: The name of the loop variable, or ``obj``.
+    #: The loop variable, where it is known to hold the parents.
     name: str
     #: The accessor of the relation that the finding is about.
     accessor: str
     loop: Site | None = None
+    #: The loop runs over values of the parents, not over objects.
+    values: bool = False
+    #: How often the parents were read: each turn its own, or all by one query.
+    reads: int = 1
 
     @property
     def back(self) -> str:
         """How the parents read the rows; empty where the loop goes over no parents, but over keys."""
         facts = self.facts
+        if self.values:
+            return ""
         if facts.accessor or self.origin is None:
-            return str(facts.accessor)
-        return next((one.accessor for one in facts.fks if one.accessor), "")
+            return _readable(facts.accessor)
+        return next((_readable(one.accessor) for one in facts.fks if self._leads(one)), "")
+
+    def _leads(self, condition: ForeignKeyCondition) -> bool:
+        """Whether the rows asked for are those that a parent has by this foreign key.
+
+        Another condition may be the same in every turn, or about a table that is joined.
+        """
+        owner = meta.model_of(condition.field.rpartition(".")[0])
+        parent = meta.model_of(self.origin.model) if self.origin is not None else None
+        return meta.same_rows(owner, meta.model_of(self.facts.model)) and meta.same_rows(
+            parent, meta.model_of(condition.parent_model)
+        )
+
+    @property
+    def singly(self) -> bool:
+        """Whether the parents come one by one, so that each would be prefetched for alone."""
+        return self.reads > 1 and self.group.count <= self.reads
+
+    def rows_by(self, accessor: str) -> str:
+        """``author.entries.all()``; without a name, whose it is."""
+        return self.one_by(f"{accessor}.all()")
+
+    def one_by(self, read: str) -> str:
+        """``author.profile``; without a name, whose it is."""
+        return f"{self.name}.{read}" if self.name else f".{read} of each {self.parent}"
+
+    def leads_to_one(self, accessor: str) -> bool:
+        """Whether a parent has one such row at most: by a one-to-one relation."""
+        model = meta.model_of(self.origin.model) if self.origin is not None else None
+        field = meta.relation(model, accessor) if model is not None else None
+        return field is not None and not meta.is_collection(field)
+
+    @property
+    def parent(self) -> str:
+        """``Author``: what the rows asked for belong to."""
+        model = self.facts.parent_model or (self.origin.model if self.origin is not None else "")
+        return model.rpartition(".")[2] or "object"
 
     @property
     def queryset(self) -> str:
@@ -47,18 +91,41 @@ class Case:
 
 
 def advise(
-    rule: str, group: Group, location: Location, origin: Origin | None, relation: str
+    rule: str, group: Group, location: Location, parents: Parents | None, relation: str
 ) -> Advice:
     """The advice for one candidate in words; ``relation`` is what it is about, if anything."""
-    accessor = relation.rpartition(".")[2]
-    case = Case(group, facts_of(group), origin, _loop_name(location), accessor, location.loop)
+    origin = parents.origin if parents is not None else None
+    case = Case(
+        group,
+        facts_of(group),
+        origin,
+        name=_loop_name(location, origin),
+        accessor=relation.rpartition(".")[2],
+        loop=location.loop,
+        values=parents is not None and facts_of(parents.read).values,
+        reads=parents.read.count if parents is not None else 1,
+    )
     text = _WORDING[rule](case)
     return Advice(text, saves=_saves(rule, case), of=group.count)
 
 
-def _loop_name(location: Location) -> str:
-    target = location.node.target if location.node is not None else ""
-    return target if target.isidentifier() else "obj"
+def _loop_name(location: Location, origin: Origin | None) -> str:
+    """The loop variable, where the loop runs over what was read as the parents."""
+    node = location.node
+    if node is None or origin is None or not node.target.isidentifier():
+        return ""
+    lines = {*range(node.iter_lines[0], node.iter_lines[1] + 1), node.assigned}
+    sites = [site for site in (origin.site, origin.assigned) if site is not None]
+    return node.target if any(_is_on(site, node.file, lines) for site in sites) else ""
+
+
+def _is_on(site: Site, file: str, lines: set[int | None]) -> bool:
+    return site.file == file and site.line in lines
+
+
+def _readable(accessor: str) -> str:
+    """The accessor, unless it is hidden (``related_name="+"``)."""
+    return "" if accessor.endswith("+") else str(accessor)
 
 
 def _saves(rule: str, case: Case) -> int:
@@ -69,6 +136,11 @@ def _saves(rule: str, case: Case) -> int:
 
 def _lazy(case: Case) -> str:
     method = case.facts.eager or "prefetch_related"
+    if case.singly and method == "prefetch_related":
+        return (
+            f"read the {case.parent} rows of all turns by one query before the loop, with "
+            f'.prefetch_related("{case.facts.accessor}"): they come one by one from {case.queryset}'
+        )
     return f'add .{method}("{case.facts.accessor}") to {case.queryset}'
 
 
@@ -81,7 +153,7 @@ def _bypassed(case: Case) -> str:
     """The prefetch costs a query more and saves none: worse than without it."""
     accessor = case.accessor
     return (
-        f"read {case.name}.{accessor}.all(), or use Prefetch(queryset=…): {accessor} is "
+        f"read {case.rows_by(accessor)}, or use Prefetch(queryset=…): {accessor} is "
         "prefetched, then bypassed, one query more and none saved"
     )
 
@@ -99,13 +171,18 @@ def _query(case: Case) -> str:
             f'add .prefetch_related(Prefetch("{accessor}", queryset=…, to_attr=…)) to '
             f"{case.queryset}, and read that attribute"
         )
+    if accessor and case.leads_to_one(accessor):
+        return _query_one(case, accessor)
     if accessor:
         what = f'"{accessor}"' if facts.whole else f'Prefetch("{accessor}", queryset=…)'
         return (
-            f"add .prefetch_related({what}) to {case.queryset}, and read "
-            f"{case.name}.{accessor}.all()"
+            f"add .prefetch_related({what}) to {case.queryset}, and read {case.rows_by(accessor)}"
         )
     return _looked_up(case)
+
+
+def _query_one(case: Case, accessor: str) -> str:
+    return f'add .select_related("{accessor}") to {case.queryset}, and read {case.one_by(accessor)}'
 
 
 def _looked_up(case: Case) -> str:
@@ -119,11 +196,13 @@ def _in_bulk(case: Case) -> str:
 
 def _get(case: Case) -> str:
     accessor = case.back
+    if accessor and case.leads_to_one(accessor):
+        return _query_one(case, accessor)
     if case.facts.by_key or not accessor:
         return _in_bulk(case) if case.facts.by_key else _looked_up(case)
     return (
         f'add .prefetch_related("{accessor}") to {case.queryset}, and pick the row from '
-        f"{case.name}.{accessor}.all()"
+        f"{case.rows_by(accessor)}"
     )
 
 

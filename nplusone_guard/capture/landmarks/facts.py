@@ -26,6 +26,8 @@ class Facts:
     #: Whether a related manager is read as it is, by ``.all()``.
     plain = False
     deferred = False
+    #: The rows are dictionaries, tuples or values, and no objects.
+    values = False
     #: The queryset method that would load the relation with the parents.
     eager = ""
     #: Objects asked for at once, where the operation says so.

@@ -13,8 +13,8 @@ from typing import Final
 #: The ORM itself.
 ORM: Final = ("django/db/",)
 
-#: The methods of querysets, which projects override.
-QUERYSETS: Final = ("django/db/models/query.py",)
+#: The methods of querysets, which projects override; and what stands in for one of them.
+QUERYSETS: Final = ("django/db/models/query.py", "nplusone_guard/capture/eager.py")
 
 #: What calls a middleware's ``get_response``, and the whole of Django from a WSGI file.
 HANDLERS: Final = ("django/core/handlers/",)
@@ -29,6 +29,7 @@ CARRIERS: Final = (
     *HANDLERS,
     "django/shortcuts.py",
     "django/core/management/",
+    "django/dispatch/",
     "django/template/backends/",
     "django/template/base.py",
     "django/template/context.py",

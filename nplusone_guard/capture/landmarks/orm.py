@@ -244,6 +244,8 @@ def _note_queryset(queryset: Any, facts: Facts, deep: bool) -> None:
     if model is None:  # ``EmptyQuerySet`` and the like
         return
     facts.model = label(model)
+    if queryset._fields is not None:
+        facts.values = True
     if deep:
         _note_conditions(queryset, facts)
     else:
