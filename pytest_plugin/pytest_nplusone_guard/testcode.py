@@ -22,8 +22,20 @@ PACKAGES: Final = frozenset(
 )
 
 
+#: What a project is made of: a loop of theirs that a test calls may be in its own form or view.
+_FRAMEWORKS: Final = frozenset({"django", "rest_framework"})
+
+#: Directories whose other modules help the tests beside them …
+_DIRECTORIES: Final = frozenset({"test", "tests"})
+#: … unless they are an app by that name.
+_OF_AN_APP: Final = frozenset({"apps.py", "migrations", "models", "models.py"})
+
+
 class TestCode:
-    """Which files hold tests: what pytest collects, ``conftest.py``, and what the user adds."""
+    """Which files hold tests: what pytest collects, ``conftest.py``, and what the user adds.
+
+    So do the modules beside them, such as ``tests/base.py``, where the directory is called so.
+    """
 
     __test__ = False
 
@@ -32,6 +44,7 @@ class TestCode:
         self._patterns = [*config.getini("python_files"), "conftest.py"]
         self._paths = [os.path.normpath(os.path.join(root, path)) for path in test_paths]
         self._known: dict[str, bool] = {}
+        self._directories: dict[str, bool] = {}
 
     def add(self, file: str) -> None:
         """A file that tests are collected from, whatever it is called."""
@@ -50,20 +63,58 @@ class TestCode:
     def why(self, scope: Scope, fingerprint: str, loop: Site | None, sites: Sequence[Site]) -> str:
         """In words, why what repeats says nothing about the product; empty where it does."""
         if loop is not None:
-            if loop.package in PACKAGES:
-                return f"the loop is {loop.package}'s"
-            return "the loop is in test code" if loop.file in self else ""
+            return self._why(loop, sites)
         if all(site.file in self for site in sites):
             return "sent by test code"
         if _is_asked_by_test(scope, fingerprint, self):
             return "test code calls it again"
         return ""
 
+    def _why(self, loop: Site, sites: Sequence[Site]) -> str:
+        if loop.package in PACKAGES:
+            return f"the loop is {loop.package}'s"
+        if loop.package and loop.package not in _FRAMEWORKS:
+            asked = all(site.file in self for site in sites)
+            return f"test code calls {loop.package}" if asked else ""
+        return "the loop is in test code" if loop.file in self else ""
+
     def _holds_tests(self, file: str) -> bool:
-        return any(_fits(file, pattern) for pattern in self._patterns) or any(
-            file.startswith(os.path.join(path, "")) or fnmatch.fnmatch(file, path)
-            for path in self._paths
+        return (
+            self._is_named_so(file)
+            or any(
+                file.startswith(os.path.join(path, "")) or fnmatch.fnmatch(file, path)
+                for path in self._paths
+            )
+            or self._helps_tests(os.path.dirname(file))
         )
+
+    def _is_named_so(self, file: str) -> bool:
+        return any(_fits(file, pattern) for pattern in self._patterns)
+
+    def _helps_tests(self, directory: str) -> bool:
+        """Whether ``directory`` is one of tests, or below one, and no app of its own."""
+        if len(directory) <= len(self.root) or not directory.startswith(self.root):
+            return False
+        known = self._directories.get(directory)
+        if known is None:
+            known = self._directories[directory] = self._looks_so(directory)
+        return known
+
+    def _looks_so(self, directory: str) -> bool:
+        names = _names_in(directory)
+        if names & _OF_AN_APP:
+            return False
+        tests = any(self._is_named_so(os.path.join(directory, name)) for name in names)
+        if tests and os.path.basename(directory) in _DIRECTORIES:
+            return True
+        return self._helps_tests(os.path.dirname(directory))
+
+
+def _names_in(directory: str) -> frozenset[str]:
+    try:
+        return frozenset(os.listdir(directory))
+    except OSError:  # a file of a module that was made at run time
+        return frozenset()
 
 
 def _fits(file: str, pattern: str) -> bool:
