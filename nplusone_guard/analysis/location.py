@@ -283,7 +283,12 @@ def _c_loop(group: Group, places: list[steps.Place]) -> _Found | None:
 
 
 def _any_call(group: Group, places: list[steps.Place]) -> _Found | None:
-    """The innermost call, or tag, that stayed on the stack: it runs a loop unseen by us."""
+    """The innermost call, or tag, that stayed on the stack: it runs a loop unseen by us.
+
+    That of a function by its own name runs it once, and is told only for want of another.
+    """
+    within = {outer: inner for inner, outer in pairwise(group.path)}
+    plain: _Found | None = None
     for place in places:
         if place.spot is not None:
             if place.spot.kind == "template":
@@ -291,9 +296,18 @@ def _any_call(group: Group, places: list[steps.Place]) -> _Found | None:
             continue
         position = loops.position_of(place.code, place.lasti)
         node = loops.call_loop(place.code, position)
-        if node is not None:
-            return _Found(_loop_site(place.code, node), node, place)
-    return None
+        if node is None:
+            continue
+        found = _Found(_loop_site(place.code, node), node, place)
+        if not _calls(node, within.get(place)):
+            return found
+        plain = plain or found
+    return plain
+
+
+def _calls(node: loops.Loop, inner: steps.Place | None) -> bool:
+    """Whether the line calls a function of the user's by its name: ``self.note(row)``."""
+    return inner is not None and inner.user and f"{inner.code.co_name}(" in node.source
 
 
 def _in_python(places: list[steps.Place]) -> list[steps.Place]:

@@ -385,8 +385,11 @@ def save_with_signal_once(n):
 
 @loop("query-in-loop", loop_kind="call", origin="optional")
 def signal_for_each_deleted_row(n):
+    def count(slug):
+        Author.objects.filter(slug=slug).count()  # site
+
     def count_authors(sender, instance, **kwargs):
-        Author.objects.filter(slug=instance.slug).count()  # site
+        count(instance.slug)
 
     post_delete.connect(count_authors, sender=Note)
     try:

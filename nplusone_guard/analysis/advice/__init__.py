@@ -103,7 +103,7 @@ def _plans(subject: Subject) -> list[Plan]:
     if _outdated(subject):
         return []
     for maker in _MAKERS.get(subject.candidate.rule, ()):
-        plans = maker(subject)
+        plans = [plan for plan in maker(subject) if not relations.is_in_vain(plan, subject)]
         if plans:
             plans = undropped(plans, subject)
             return [told_honestly(_on_branches(plan, subject), subject) for plan in plans]
@@ -195,8 +195,6 @@ def _merged(case: Case, chosen: Sequence[tuple[Subject, Plan]]) -> _Told | None:
     )
     covered = sum(subject.count for subject, _ in chosen)
     saves = covered - sum(plan.costs for _, plan in chosen)
-    if saves <= 0:
-        return None  # rows that come one by one are prefetched for one by one
     beside = [pair for pair in chosen if _goes_beside(pair[1], main)]
     expression = calls or _statements([plan for _, plan in beside]) or main.expression
     option = Option(
@@ -207,7 +205,7 @@ def _merged(case: Case, chosen: Sequence[tuple[Subject, Plan]]) -> _Told | None:
         read=double_quoted(main.read),
         steps=tuple(map(_written, dict.fromkeys(steps))) if complete else (),
         imports=tuple(dict.fromkeys(line for _, plan in chosen for line in plan.imports)),
-        saves=saves,
+        saves=max(saves, 0),
         of=case.total,
         loses=", ".join(dict.fromkeys(plan.loses for _, plan in chosen if plan.loses)),
     )

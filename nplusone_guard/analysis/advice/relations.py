@@ -205,6 +205,12 @@ def singly_loaded(subject: Subject) -> bool:
     return parents is not None and parents.read.count > 1
 
 
+def is_in_vain(plan: Plan, subject: Subject) -> bool:
+    """Whether a plan prefetches for rows that come one by one, as often as they come."""
+    prefetches = any(method == "prefetch_related" for method, _ in plan.calls)
+    return prefetches and plan.costs >= subject.count and singly_loaded(subject)
+
+
 def _by_hand(subject: Subject) -> list[Plan]:
     """``prefetch_related_objects(rows, "author")`` before a loop over a list."""
     loop, spot = subject.loop, subject.loop_spot
