@@ -197,7 +197,7 @@ def _unread(queryset: Any, frame: Any, scope: Scope) -> Tree:
         return {}
     path, _ = callpath.call_path(frame, scope.recorders[-1].root)
     users = callpath.user_places(path)
-    place = next((one for one in users if one.code.co_name not in steps.PASSED_THROUGH), None)
+    place = next((one for one in users if not steps.hands_on(one.code)), None)
     if place is None:
         return {}
     tree: Tree = {}

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.django_db
 
 SIZE = 4
 MODULE = """
-from tests.corpus.models import Author, Blog, Country, Entry, Profile, Tag
+from tests.corpus.models import Author, Blog, Country, Entry, Note, Place, Profile, Restaurant, Tag
 
 {body}
 """
@@ -213,3 +213,109 @@ def test_a_call_with_what_no_turn_changes_goes_before_it(tmp_path, monkeypatch):
     before, after = followed(tmp_path, monkeypatch, "context_kept", source, SIZE)
     assert after is not None
     assert (before.queries, after.queries, after.result) == (SIZE + 1, 2, before.result)
+
+
+OTHER_MANAGER = """
+def stays_of(place):
+    return [stay.pk for stay in place.stays(manager="objects").all()]
+
+
+def run():
+    return [stays_of(place) for place in Place.objects.order_by("pk")]
+"""
+
+
+def test_a_prefetch_does_not_answer_for_another_manager(tmp_path, monkeypatch):
+    advice = advice_on(tmp_path, monkeypatch, "other_manager", OTHER_MANAGER)
+    assert '.prefetch_related(Prefetch("stays", queryset=…, to_attr=…))' in advice.text
+    assert [step for option in advice.options for step in option.steps] == []
+
+
+KEYS = """
+def run():
+    pks, told = [entry.pk for entry in Entry.objects.order_by("pk")], []
+    for pk in pks:
+        entry = Entry.objects.filter(pk=pk).last()
+        told.append([tag.name for tag in entry.tags.all()])
+    return told
+"""
+
+
+def test_neither_keys_nor_the_row_of_a_turn_are_rows_to_prefetch_for(tmp_path, monkeypatch):
+    advice = advice_on(tmp_path, monkeypatch, "keys", KEYS)
+    assert [option.expression for option in advice.options] == []
+
+
+OBJECTS = """
+def run():
+    pks = Entry.objects.order_by("pk").values_list("pk", flat=True)
+    rows, told = [Entry.objects.get(pk=pk) for pk in pks], []
+    for row in rows:
+        told.append([tag.name for tag in row.tags.all()])
+    return told
+"""
+
+
+def test_objects_that_came_one_by_one_are(tmp_path, monkeypatch):
+    run = shown(load(tmp_path, "rows", MODULE.format(body=OBJECTS), monkeypatch), SIZE)
+    told = [option.expression for one in run.findings for option in one.advice.options]
+    assert 'prefetch_related_objects(rows, "tags")' in told
+
+
+# --- what is saved one by one ---------------------------------------------------------
+
+
+SAVED = """
+from copy import copy
+
+
+def run():
+    told = []
+    for i, note in enumerate(Note.objects.order_by("pk")):
+        MADE
+        made.slug = f"new-{i}"
+        made.save()
+        BEHIND
+    return told
+"""
+NEW = "made = Note(text=note.text)"
+COPIED = """made = copy(note)
+        made.pk = None
+        if i % 2:
+            made = Note(text=note.text)"""
+
+
+@pytest.mark.parametrize(
+    ("made", "behind", "collected"),
+    [
+        (NEW, "pass", True),
+        (COPIED, "pass", False),
+        (NEW, "told.append(made.get_deferred_fields())", False),
+    ],
+    ids=["new", "or_a_copy", "needed_behind"],
+)
+def test_rows_are_made_at_once_where_all_are_new_and_none_is_needed(
+    tmp_path, monkeypatch, request, made, behind, collected
+):
+    source = MODULE.format(body="SAVED").replace("SAVED", SAVED)
+    source = source.replace("MADE", made).replace("BEHIND", behind)
+    run = shown(load(tmp_path, f"saved_{request.node.callspec.id}", source, monkeypatch), SIZE)
+    kinds = [option.kind for one in run.findings for option in one.advice.options]
+    assert ("bulk_create" in kinds) is collected
+
+
+DEEP = """
+def run():
+    told = []
+    for i, owner in enumerate(Author.objects.order_by("pk")):
+        made = Restaurant(name=str(i), owner_id=owner.pk, cook_id=owner.pk, serves="tea")
+        made.save()
+    return told
+"""
+
+
+def test_rows_of_two_tables_are_saved_one_by_one(tmp_path, monkeypatch):
+    run = shown(load(tmp_path, "deep", MODULE.format(body=DEEP), monkeypatch), SIZE)
+    assert run.findings
+    kinds = [option.kind for one in run.findings for option in one.advice.options]
+    assert "bulk_create" not in kinds

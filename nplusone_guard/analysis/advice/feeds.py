@@ -190,7 +190,7 @@ def _argument(spot: Spot, node: ast.Name, bound: Bound, depth: int) -> Iterator[
         yield from found
     elif isinstance(bound.node, ast.Lambda):
         yield from _lambda_rows(spot, bound.node, depth)
-    elif not is_instance_name(spot.tree, bound.node, node.id):
+    elif given is None and not is_instance_name(spot.tree, bound.node, node.id):
         yield Feed(spot, None, "open")
 
 

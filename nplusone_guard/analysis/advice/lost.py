@@ -19,6 +19,7 @@ from nplusone_guard.analysis.advice.picking import picked
 from nplusone_guard.analysis.advice.relations import quoted, singly_loaded
 from nplusone_guard.analysis.advice.trees import Spot, own_nodes
 from nplusone_guard.analysis.advice.values import called
+from nplusone_guard.analysis.advice.wording import double_quoted
 from nplusone_guard.analysis.rules import facts_of
 from nplusone_guard.capture.scope import Group
 
@@ -100,7 +101,17 @@ def elsewhere(ask: Ask) -> list[Plan]:
         return [_told(ask, why, "prefetch it for the rows that are read again")]
     if singly_loaded(subject) or any("get" in feed.endings for feed in ask.root.feeds):
         return [_told(ask, why, "read it on the object that has it")]
-    return [changed(plan, why=why) for plan in queries.plans(subject)]
+    found = queries.plans(subject)
+    if any(map(_is_there, found)):
+        return [_told(ask, why, "read it on the object that has it")]
+    return [changed(plan, why=why) for plan in found]
+
+
+def _is_there(plan: Plan) -> bool:
+    """Whether the querysets that a plan is for name its look-ups already."""
+    names = [argument for _, argument in plan.calls]
+    texts = [double_quoted(feed.text) for feed in plan.feeds]
+    return bool(names and texts) and all(name in text for name in names for text in texts)
 
 
 def _told(ask: Ask, why: str, what: str) -> Plan:

@@ -12,8 +12,8 @@ from nplusone_guard.analysis.advice.chains import parent_spot
 from nplusone_guard.analysis.advice.declared import place_of
 from nplusone_guard.analysis.advice.feeds import Feed
 from nplusone_guard.analysis.advice.roots import Root, follow, root_of
-from nplusone_guard.analysis.advice.trees import Spot, own_nodes
-from nplusone_guard.analysis.advice.values import called, value_of
+from nplusone_guard.analysis.advice.trees import Spot, names_in, own_nodes
+from nplusone_guard.analysis.advice.values import ONE_OBJECT, called, value_of
 from nplusone_guard.analysis.advice.wording import double_quoted
 from nplusone_guard.analysis.findings import Step
 
@@ -29,6 +29,8 @@ def plans(subject: Subject) -> list[Plan]:
     parent = parent_spot(subject)
     model = meta.model_of(facts.parent_model)
     root = root_of(subject, parent, model)
+    if parent is not None and _by_other_manager(parent, facts.accessor):
+        return [_through_other_manager(subject, root)]
     if root is None:
         return _by_hand(subject)
     dropped = dropped_by_iterator(subject, root)
@@ -39,6 +41,27 @@ def plans(subject: Subject) -> list[Plan]:
         found = [*_by_hand(subject), *found]
     peers = fetch_peers(subject, root)
     return [*found, peers] if peers is not None else found
+
+
+def _by_other_manager(parent: Spot, accessor: str) -> bool:
+    """``page.contents(manager="drafts")``: what is prefetched is the default manager's."""
+    parents = parent.tree.parents
+    read = parents.get(parent.node)
+    call = parents.get(read) if isinstance(read, ast.Attribute) and read.attr == accessor else None
+    return isinstance(call, ast.Call) and call.func is read
+
+
+def _through_other_manager(subject: Subject, root: Root | None) -> Plan:
+    accessor = quoted(subject.facts.accessor)
+    where = _queryset(subject, root) if root is not None else "the queryset of its parents"
+    return Plan(
+        kind="prefetch",
+        file=root.file if root is not None else subject.site.file,
+        line=root.line if root is not None else subject.site.line,
+        text=f"add .prefetch_related(Prefetch({accessor}, queryset=…, to_attr=…)) to {where}, with "
+        "the rows of that manager, and read the attribute",
+        place="at",
+    )
 
 
 def dropped_by_iterator(subject: Subject, root: Root) -> Plan | None:
@@ -207,8 +230,17 @@ def singly_loaded(subject: Subject) -> bool:
 
 def is_in_vain(plan: Plan, subject: Subject) -> bool:
     """Whether a plan prefetches for rows that come one by one, as often as they come."""
-    prefetches = any(method == "prefetch_related" for method, _ in plan.calls)
-    return prefetches and plan.costs >= subject.count and singly_loaded(subject)
+    if not any(method == "prefetch_related" for method, _ in plan.calls):
+        return False
+    if plan.costs >= subject.count and singly_loaded(subject):
+        return True
+    return bool(plan.feeds) and all(_gives_one_a_turn(feed, subject) for feed in plan.feeds)
+
+
+def _gives_one_a_turn(feed: Feed, subject: Subject) -> bool:
+    """Whether a queryset stands in the loop, and gives it one object: ``get()``, ``last()``."""
+    inside = any(one is subject.loop for one in feed.spot.tree.above(feed.node))
+    return inside and not ONE_OBJECT.isdisjoint(feed.endings)
 
 
 def _by_hand(subject: Subject) -> list[Plan]:
@@ -216,7 +248,10 @@ def _by_hand(subject: Subject) -> list[Plan]:
     loop, spot = subject.loop, subject.loop_spot
     if not isinstance(loop, ast.For) or spot is None or not isinstance(loop.iter, ast.Name):
         return []
-    if parent_spot(subject) is None or not isinstance(loop.target, ast.Name):
+    parent = parent_spot(subject)
+    if parent is None or not isinstance(loop.target, ast.Name):
+        return []
+    if not _is_loop_variable(parent, loop.target.id, subject):
         return []
     call = f"prefetch_related_objects({loop.iter.id}, {quoted(subject.facts.accessor)})"
     return [
@@ -231,6 +266,15 @@ def _by_hand(subject: Subject) -> list[Plan]:
             place="before the loop at",
         )
     ]
+
+
+def _is_loop_variable(parent: Spot, name: str, subject: Subject) -> bool:
+    """Whether a relation is read on the loop variable; in a helper, on what may be handed it."""
+    if not isinstance(parent.node, ast.Name) or subject.loop_spot is None:
+        return False
+    if subject.local:
+        return parent.node.id == name
+    return name in names_in(subject.loop_spot.node)
 
 
 def fetch_peers(subject: Subject, root: Root) -> Plan | None:

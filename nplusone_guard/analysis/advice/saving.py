@@ -9,7 +9,7 @@ from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Plan
 from nplusone_guard.analysis.advice.new_rows import SAVED
 from nplusone_guard.analysis.advice.relations import quoted
-from nplusone_guard.analysis.advice.trees import binding_of, own_nodes
+from nplusone_guard.analysis.advice.trees import Bound, own_nodes, possible_bindings
 from nplusone_guard.analysis.advice.values import value_of
 from nplusone_guard.analysis.advice.write_calls import Write, collected
 
@@ -20,7 +20,9 @@ def saving(write: Write) -> Plan | None:
     model = found.model if found.kind == "object" else meta.model_of(write.subject.facts.model)
     if model is None or not isinstance(write.owner, ast.Name):
         return None
-    if write.subject.group.fingerprint.kind == "insert" and _is_new(write):
+    if write.subject.group.fingerprint.kind == "insert" and _is_new(write, model):
+        if model._meta.parents or _is_handed_on(write, write.owner.id):
+            return None
         behind = f"{model.__name__}.{meta.manager_name(model)}.bulk_create({{name}})"
         method = "bulk_create"
     else:
@@ -40,15 +42,31 @@ def saving(write: Write) -> Plan | None:
     )
 
 
-def _is_new(write: Write) -> bool:
+def _is_new(write: Write, model: Any) -> bool:
+    """Whether each turn makes one of its own, of this very model in whichever branch."""
     assert isinstance(write.owner, ast.Name)
-    bound = binding_of(write.spot.tree, write.owner.id, write.owner)
-    value = bound.value if bound is not None and bound.how == "value" else None
-    inside = bound is not None and any(
-        one is write.loop for one in write.spot.tree.above(bound.node)
-    )
-    made = isinstance(value, ast.Call) and value_of(write.spot, value.func).kind == "model"
-    return inside and made  # each turn makes one of its own
+    made = possible_bindings(write.spot.tree, write.owner.id, write.owner)
+    return bool(made) and all(_makes(write, one, model) for one in made)
+
+
+def _makes(write: Write, bound: Bound, model: Any) -> bool:
+    if bound.how != "value" or not isinstance(bound.value, ast.Call):
+        return False
+    inside = any(one is write.loop for one in write.spot.tree.above(bound.node))
+    found = value_of(write.spot, bound.value.func)
+    return inside and found.kind == "model" and found.model is model
+
+
+def _is_handed_on(write: Write, name: str) -> bool:
+    """Whether the loop, behind the ``save()``, calls a method of the object, which may need its key."""
+    parents, end = write.spot.tree.parents, write.call.end_lineno or write.call.lineno
+    for node in own_nodes(write.loop):
+        if isinstance(node, ast.Name) and node.id == name and node.lineno > end:
+            method = parents.get(node)
+            call = parents.get(method) if isinstance(method, ast.Attribute) else None
+            if isinstance(call, ast.Call) and call.func is method:
+                return True
+    return False
 
 
 def _changed_fields(write: Write, model: Any) -> list[str]:
