@@ -75,6 +75,30 @@ def test_the_manager_of_an_unknown_model_takes_the_look_up(tmp_path, monkeypatch
     assert (after.queries, after.result, after.findings) == (1, before.result, ())
 
 
+MIXED = """
+def shown(model, relation):
+    return [len(getattr(row, relation).all()) for row in model.objects.order_by("pk")]
+
+
+def run():
+    return [shown(model, relation) for model, relation in work()]
+
+
+def work():
+    yield Author, "entries"
+    yield Entry, "tags"
+"""
+
+
+def test_a_queryset_of_many_models_in_turn_takes_no_look_up_of_one(tmp_path, monkeypatch):
+    run = shown(load(tmp_path, "mixed", MODULE.format(body=MIXED), monkeypatch), SIZE)
+    assert {statement.relation for one in run.findings for statement in one.statements} == {
+        "corpus.Author.entries",
+        "corpus.Entry.tags",
+    }
+    assert [step for one in run.findings for o in one.advice.options for step in o.steps] == []
+
+
 # --- whose rows are read --------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from nplusone_guard.analysis.advice import (
     duplicates,
     keyed,
     meanwhile,
+    meta,
     queries,
     raw,
     reassigned,
@@ -88,6 +89,9 @@ def _options(case: Case) -> list[_Told]:
     if not made:
         return []
     chosen = [(subject, plans[0]) for subject, plans in made]
+    if _are_of_many_models(chosen):
+        chosen = [(made[0][0], replace(made[0][1][0], feeds=()))]  # to be told, not edited
+        made = made[:1]
     whole = _merged(case, chosen) or _merged(case, chosen[:1])  # one after the other
     told = [whole] if whole is not None else []
     subject, plans = made[0]
@@ -97,6 +101,24 @@ def _options(case: Case) -> list[_Told]:
         if option is not None and option[0] not in [known for known, _ in told]:
             told.append(option)
     return told[:MAX_OPTIONS]
+
+
+def _are_of_many_models(chosen: Sequence[tuple[Subject, Plan]]) -> bool:
+    """Whether a queryset, whose model does not show, has rows of unrelated models in turn.
+
+    A look-up of one of them would be an error for the others.
+    """
+    parents: dict[int, list[str]] = {}
+    for subject, plan in chosen:
+        for feed in plan.feeds:
+            if feed.model is None and subject.facts.parent_model:
+                parents.setdefault(id(feed.node), []).append(subject.facts.parent_model)
+    return any(not _related(labels) for labels in parents.values())
+
+
+def _related(labels: Sequence[str]) -> bool:
+    first, *others = (meta.model_of(label) for label in dict.fromkeys(labels))
+    return all(meta.same_rows(first, other) for other in others)
 
 
 def _plans(subject: Subject) -> list[Plan]:

@@ -114,10 +114,10 @@ def reading(subject: Subject) -> str:
         return ""
     spot, accessor = subject.spot, subject.facts.accessor
     parent = parent_spot(subject)
-    # A helper may be handed anything: the loop variable need not be what it reads from.
-    name = parent.text if parent is not None else subject.name if subject.local else ""
+    if spot is None or parent is None:
+        return ""  # ``getattr(row, name)``: the loop variable need not be what is read from
     collection = "" if subject.facts.operation in {"lazy", "deferred"} else ".all()"
-    return f"{name}.{accessor}{collection}" if spot is not None and name else ""
+    return f"{parent.text}.{accessor}{collection}"
 
 
 def eager(subject: Subject, root: Root, accessor: str, argument: str = "") -> Plan:
