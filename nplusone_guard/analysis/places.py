@@ -22,13 +22,19 @@ def asking_places(path: Sequence[steps.Place]) -> Iterator[steps.Place]:
     Nor that of a method that hands on to the queryset's own which it overrides, unless
     there is no other.
     """
-    may_ask = [
-        (within, place)
-        for within, place in zip((None, *path), path, strict=False)
-        if _may_ask(within, place)
-    ]
-    asking = [place for within, place in may_ask if not _hands_on(within, place)]
-    yield from asking or [place for _, place in may_ask]
+    within: steps.Place | None = None
+    passed: list[steps.Place] = []
+    asked = False
+    for place in path:
+        if _may_ask(within, place):
+            if _hands_on(within, place):
+                passed.append(place)
+            else:
+                asked = True
+                yield place
+        within = place
+    if not asked:
+        yield from passed
 
 
 def _may_ask(within: steps.Place | None, place: steps.Place) -> bool:
