@@ -27,7 +27,8 @@ def plans(subject: Subject) -> list[Plan]:
     if ask is None:
         return _by_record(subject)
     if ask.single:
-        return _single(ask)
+        lazy = subject.facts.operation == "lazy"  # ``author.profile`` stays as it is
+        return relations.plans(subject) if lazy else _single(ask)
     makers = [*_BY_OPERATION.get(ask.operation, ()), in_python]
     return [plan for maker in makers if (plan := maker(ask)) is not None]
 
