@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from tests.advice.following import followed, load, shown
@@ -216,7 +218,8 @@ def run():
     context, told = {}, []
     for author in Author.objects.order_by("pk"):
         CHANGE
-        told.append(page(context))
+        shown = page(context)
+        told.append(shown)
     return told
 """
 
@@ -235,6 +238,9 @@ def test_a_call_with_what_no_turn_changes_goes_before_it(tmp_path, monkeypatch):
     source = MODULE.format(body=CONTEXT.replace("{}, []", '{"author": "one"}, []'))
     source = source.replace("        CHANGE\n", "")
     before, after = followed(tmp_path, monkeypatch, "context_kept", source, SIZE)
+    if sys.version_info < (3, 11):  # no columns: which call of the line it is, nobody knows
+        assert after is None
+        return
     assert after is not None
     assert (before.queries, after.queries, after.result) == (SIZE + 1, 2, before.result)
 
