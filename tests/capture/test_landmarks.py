@@ -19,6 +19,7 @@ from django.contrib.sites.models import Site
 from django.core.cache.backends.db import DatabaseCache
 from django.db.models import Avg, prefetch_related_objects
 from django.forms import modelformset_factory
+from django.utils.functional import SimpleLazyObject
 
 from nplusone_guard.capture import callpath, landmarks
 from nplusone_guard.capture.landmarks import Facts, files
@@ -277,6 +278,30 @@ def test_landmark_is_read(row: Row) -> None:
     assert recording.report.internal_errors == ()
     read = [group.first.facts for group in recording.scope.all_groups() if group.first]
     assert any(agrees(facts, row.facts) for facts in read), [shown(facts) for facts in read]
+
+
+@pytest.mark.parametrize(
+    ("run", "queries"),
+    [
+        (lambda: m.Author.objects.in_bulk(m.Author.objects.values_list("pk", flat=True)), 2),
+        (lambda: m.Author.objects.in_bulk(SimpleLazyObject(author_keys)), 2),
+        (lambda: m.Author.objects.bulk_update(m.Author.objects.all(), ["name"]), 2),
+        (lambda: m.Note.objects.bulk_create(m.Note.objects.filter(slug="none")), 1),
+    ],
+    ids=["in_bulk", "in_bulk-lazy", "bulk_update", "bulk_create"],
+)
+def test_a_query_set_that_is_fetched_meanwhile_is_not_asked_again(
+    run: Callable[[], Any], queries: int
+) -> None:
+    populate(3)
+    with watch() as recording:
+        run()
+    assert recording.report.internal_errors == ()
+    assert recording.report.query_count == queries
+
+
+def author_keys() -> list[int]:
+    return list(m.Author.objects.values_list("pk", flat=True))
 
 
 def agrees(facts: Facts, wanted: dict[str, Any]) -> bool:

@@ -80,6 +80,20 @@ def drained_in_batches(n):
         Note.objects.filter(pk__in=pks).delete()
 
 
+@healthy(cleared="batched", grows=True)
+def chunks_of_in_bulk_by_query_sets(n):
+    # Each is fetched inside in_bulk(), which asks it whether it is empty.
+    for start in range(0, n, 2):
+        Author.objects.in_bulk(Author.objects.values_list("pk", flat=True)[start : start + 2])
+
+
+@healthy()
+def one_bulk_operation_of_query_sets(n):
+    keys = Author.objects.values_list("pk", flat=True)
+    Author.objects.in_bulk(keys)
+    Note.objects.bulk_update(Note.objects.all(), ["text"])
+
+
 @healthy()
 def one_bulk_operation_of_each_kind(n):
     notes = Note.objects.bulk_create([Note(slug=f"new-{i}") for i in range(n)])

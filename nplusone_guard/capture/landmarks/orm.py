@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Hashable, Iterator, Sized
+from collections.abc import Callable, Hashable, Iterator
 from itertools import repeat
 from types import FrameType
 from typing import Any, Final
@@ -87,10 +87,18 @@ def _batch_operation(name: str, argument: str) -> Reader:
 
     def reader(frame: FrameType, facts: Facts, deep: bool) -> None:
         plain(frame, facts, deep)
-        objects = frame.f_locals.get(argument)
-        facts.batch = len(objects) if isinstance(objects, Sized) else 0
+        facts.batch = _length_of(frame.f_locals.get(argument))
 
     return reader
+
+
+def _length_of(objects: Any) -> int:
+    """How many rows the operation is for; 0 as long as Django has not made its own list of them.
+
+    A query set is fetched inside the operation that it is given to. To ask it for its length
+    then, or a lazy object for its class, is to send that query once more, from this frame.
+    """
+    return len(objects) if issubclass(type(objects), (list, tuple)) else 0
 
 
 def _fetch(frame: FrameType, facts: Facts, deep: bool) -> None:
