@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nplusone_guard.analysis.advice.wording import double_quoted, one_line
+from nplusone_guard.analysis.advice.wording import double_quoted, one_line, stands_in
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,19 @@ def test_a_statement_behind_a_block_is_told_from_its_body():
 
 def test_a_call_over_several_lines_stays_a_call():
     assert one_line("f(\n    [a],\n    b=True,\n)") == "f([a], b=True)"
+
+
+@pytest.mark.parametrize(
+    ("expression", "code", "stands"),
+    [
+        ("row.author", "row.author.name", True),
+        ("row.author", "f(row.author)", True),
+        ("row.author", "row.author_id", False),
+        ("row.author", "narrow.author", False),
+        ("row.author", "self.row.author", False),
+        ("row.blogs.all()", "for blog in row.blogs.all():", True),
+        ("rows[key]", "rows[key].name", True),
+    ],
+)
+def test_an_expression_stands_in_code_as_a_whole(expression, code, stands):
+    assert stands_in(expression, code) is stands

@@ -12,6 +12,7 @@ from nplusone_guard.analysis.advice import (
     bypassed,
     duplicates,
     keyed,
+    made,
     meanwhile,
     meta,
     queries,
@@ -32,7 +33,7 @@ from nplusone_guard.analysis.advice.declared import OR_BY_OPTION
 from nplusone_guard.analysis.advice.dropping import undropped
 from nplusone_guard.analysis.advice.feeds import Feed
 from nplusone_guard.analysis.advice.nesting import outermost, told_honestly
-from nplusone_guard.analysis.advice.wording import double_quoted, one_line
+from nplusone_guard.analysis.advice.wording import double_quoted, one_line, stands_in
 from nplusone_guard.analysis.findings import Advice, Option, Step
 from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.landmarks import files
@@ -182,7 +183,14 @@ def _walked(subject: Subject) -> list[Plan]:
 _Maker = Callable[[Subject], list[Plan]]
 
 _MAKERS: Final[dict[str, tuple[_Maker, ...]]] = {
-    "lazy-relation": (_walked, reassigned.plans, relations.plans, queries.plans, _by_keys),
+    "lazy-relation": (
+        _walked,
+        reassigned.plans,
+        made.plans,
+        relations.plans,
+        queries.plans,
+        _by_keys,
+    ),
     "deferred-field": (relations.deferred,),
     "query-in-loop": (
         _dumped,
@@ -291,7 +299,7 @@ def _other_reads(chosen: Sequence[tuple[Subject, Plan]]) -> tuple[str, ...]:
     reads = [
         double_quoted(plan.read)
         for subject, plan in chosen[1:]
-        if plan.read and double_quoted(plan.read) not in double_quoted(subject.site.source)
+        if plan.read and not stands_in(double_quoted(plan.read), double_quoted(subject.site.source))
     ]
     return tuple(dict.fromkeys(read for read in reads if read != double_quoted(main.read)))
 
@@ -400,7 +408,5 @@ def _sentence(case: Case, told: _Told) -> str:
 
 def _changes(case: Case, option: Option) -> bool:
     """Whether the loop reads something else afterwards."""
-    site = case.main.location.site
-    return (
-        double_quoted(option.read) not in double_quoted(site.source) and option.kind != "fetch_mode"
-    )
+    source = double_quoted(case.main.location.site.source)
+    return option.kind != "fetch_mode" and not stands_in(double_quoted(option.read), source)

@@ -108,7 +108,8 @@ def whole_iterator(feed: Feed) -> ast.Call | None:
 def reading(subject: Subject) -> str:
     """What is read in the loop, as it is written there: ``entry.author``.
 
-    Nothing where a framework reads it: its template or serializer says so already.
+    Nothing where a framework reads it, whose template or serializer says so already, or
+    ``getattr()``, a pattern, a descriptor: it is read on what the source does not show.
     """
     if subject.candidate.location.site.kind != "python":
         return ""

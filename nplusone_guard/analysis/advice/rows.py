@@ -122,10 +122,7 @@ def _rows_of(subject: Subject) -> Rows | None:
     loop, target, iterable, is_async = parts[0]
     rows = _named(subject, spot, loop, target, iterable, is_async)
     for part in parts[1:]:
-        inner = _inside(subject, rows, part)
-        if inner is None:
-            return None
-        rows = inner
+        rows = _inside(subject, rows, part) if rows is not None else None
     return rows
 
 
@@ -193,11 +190,13 @@ def _named(
     target: ast.expr,
     iterable: ast.expr,
     is_async: bool,
-) -> Rows:
+) -> Rows | None:
     given, steps, name = ast.unparse(iterable), [], ""
     written = given
     if not can_be_repeated(spot, iterable):
         base, queryset = _base(spot, iterable)
+        if is_async and not queryset:
+            return None  # no list can be looped over by ``async for``
         name = subject.fresh(_plural(subject, spot, base))
         subject.case.taken.add(name)
         made = queryset or makes_list(spot, base)

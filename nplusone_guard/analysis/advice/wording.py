@@ -21,6 +21,13 @@ def _requoted(match: re.Match[str]) -> str:
     return f'"{body}"' if plain else match[0]
 
 
+def stands_in(expression: str, code: str) -> bool:
+    """Whether ``code`` has the whole expression: ``row.author`` does not stand in ``row.author_id``."""
+    opening = r"(?<![\w.])" if expression[:1].isidentifier() else ""
+    closing = r"(?!\w)" if expression[-1:].isidentifier() or expression[-1:].isdigit() else ""
+    return re.search(f"{opening}{re.escape(expression)}{closing}", code) is not None
+
+
 def one_line(code: str) -> str:
     """Several statements as one line of text; what comes behind a block is told from its body."""
     text, depth = "", 0

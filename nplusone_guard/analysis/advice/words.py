@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -9,12 +11,17 @@ from typing import Final
 from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Parents
 from nplusone_guard.analysis.advice.declared import place_of
+from nplusone_guard.analysis.advice.trees import tree_of
 from nplusone_guard.analysis.findings import Advice, Origin, Site
 from nplusone_guard.analysis.location import Location
 from nplusone_guard.analysis.rules import facts_of
+from nplusone_guard.capture.codes import INNER_CODES
 from nplusone_guard.capture.landmarks import Facts
 from nplusone_guard.capture.landmarks.facts import ForeignKeyCondition
 from nplusone_guard.capture.scope import Group
+
+#: Flags of the code of ``async def``, with ``yield`` in it and without.
+_COROUTINE: Final = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,8 @@ class Case:
     values: bool = False
     #: How often the parents were read: each turn its own, or all by one query.
     reads: int = 1
+    #: Whether the loop runs in a coroutine, where to ask without ``await`` is an error.
+    awaits: bool = False
 
     @property
     def back(self) -> str:
@@ -104,6 +113,7 @@ def advise(
         loop=location.loop,
         values=parents is not None and facts_of(parents.read).values,
         reads=parents.read.count if parents is not None else 1,
+        awaits=_in_coroutine(location),
     )
     text = _WORDING[rule](case)
     return Advice(text, saves=_saves(rule, case), of=group.count)
@@ -126,6 +136,18 @@ def _is_on(site: Site, file: str, lines: set[int | None]) -> bool:
 def _readable(accessor: str) -> str:
     """The accessor, unless it is hidden (``related_name="+"``)."""
     return "" if accessor.endswith("+") else str(accessor)
+
+
+def _in_coroutine(location: Location) -> bool:
+    place, node = location.loop_place, location.node
+    if place is None:
+        return False
+    # Up to Python 3.11 a comprehension has code of its own, which does not tell.
+    outer = tree_of(place.code.co_filename) if place.code.co_name in INNER_CODES else None
+    if outer is None or node is None:
+        return bool(place.code.co_flags & _COROUTINE)
+    around = [outer.function(one) for one in outer.nodes_on(node.line)]
+    return any(isinstance(one, ast.AsyncFunctionDef) for one in around)
 
 
 def _saves(rule: str, case: Case) -> int:
@@ -191,6 +213,8 @@ def _looked_up(case: Case) -> str:
 
 def _in_bulk(case: Case) -> str:
     call = f"{_model(case)}.objects.in_bulk(keys)"
+    if case.awaits:
+        call = "await " + call.replace("in_bulk", "ain_bulk")
     return f"fetch them before the loop with {call}, and look them up by keys of the field's type"
 
 

@@ -52,6 +52,8 @@ class Facts:
     parent: Any = None
     #: A digest of the parent's type and primary key; 0 where no parent was at hand.
     parent_key = 0
+    #: No query loaded the parent: it is a new row, not saved yet.
+    unsaved = False
     #: The group that loaded the parent, where its identity could be found.
     parent_group: Any = None
     #: (parent model, accessor, ``app.Model.fk`` or "") of a prefetch.
@@ -75,6 +77,7 @@ class Facts:
         """Let go of the objects and values that were only needed while looking."""
         if self.parent is not None:
             self.parent_key = row_digest(self.parent)
+            self.unsaved = _is_unsaved(self.parent)
             self.parent = None
         self.fks = tuple(one._replace(value=None) for one in self.fks)
 
@@ -93,6 +96,11 @@ class ForeignKeyCondition(NamedTuple):
 
 #: Reads one frame into facts; ``deep`` at the second sighting.
 Reader = Callable[[FrameType, Facts, bool], None]
+
+
+def _is_unsaved(instance: Any) -> bool:
+    state = getattr(instance, "__dict__", {}).get("_state")
+    return bool(getattr(state, "adding", False))
 
 
 def row_digest(instance: Any) -> int:

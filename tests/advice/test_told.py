@@ -1,0 +1,153 @@
+"""What the sentence says of reads that the source shows only in part; below each, what is healthy."""
+
+from __future__ import annotations
+
+import asyncio
+import operator
+
+import pytest
+from asgiref.sync import async_to_sync
+
+from nplusone_guard.guard import watch
+from tests.corpus.data import populate
+from tests.corpus.models import Author, Blog, Entry
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _rows():
+    populate(4)
+
+
+def told(function):
+    """The advice of the one finding; ``None`` where there is none."""
+    with watch() as recording:
+        function()
+    report = recording.report
+    assert report.internal_errors == ()
+    assert len(report.findings) <= 1
+    return report.findings[0].advice.text if report.findings else None
+
+
+def name_of(entry):
+    return entry.author.name
+
+
+def test_a_row_that_is_new_comes_from_no_queryset():
+    keys = list(Author.objects.values_list("pk", flat=True))
+    assert told(lambda: [name_of(Entry(author_id=key)) for key in keys]) == (
+        'give each new Entry its "author" as an object, all loaded by one query before the loop '
+        "(in_bulk), and not its key alone"
+    )
+
+
+def test_a_row_that_is_new_may_have_the_object():
+    assert told(lambda: [name_of(Entry(author=one)) for one in Author.objects.all()]) is None
+
+
+def names_by_attrgetter(entries):
+    return list(map(operator.attrgetter("author.name"), entries))
+
+
+def profiles_by_getattr(blogs):
+    told = []
+    for blog in blogs:
+        for entry in blog.entry_set.all():
+            told.append(getattr(entry.author, "profile", None))
+    return told
+
+
+def names_by_pattern(entries):
+    found = []
+    for entry in entries:
+        match entry:
+            case Entry(author=Author(name=name)):
+                found.append(name)
+    return found
+
+
+@pytest.mark.parametrize("names", [names_by_attrgetter, names_by_pattern])
+def test_what_reads_by_name_stays_as_it_is(names):
+    text = told(lambda: names(Entry.objects.all()))
+    assert text.startswith('add .select_related("author") to the queryset at ')
+    assert "read" not in text
+
+
+@pytest.mark.parametrize("names", [names_by_attrgetter, names_by_pattern])
+def test_what_reads_by_name_of_joined_rows_is_healthy(names):
+    assert told(lambda: names(Entry.objects.select_related("author"))) is None
+
+
+def test_no_relation_is_read_on_the_loop_variable_for_want_of_another():
+    blogs = Blog.objects.prefetch_related("entry_set__author")
+    text = told(lambda: profiles_by_getattr(blogs))
+    assert '"entry_set__author__profile"' in text
+    assert "read" not in text
+
+
+def test_a_chain_that_is_prefetched_is_healthy():
+    blogs = Blog.objects.prefetch_related("entry_set__author__profile")
+    assert told(lambda: profiles_by_getattr(blogs)) is None
+
+
+def author_by_key(entry):
+    return Author.objects.get(pk=entry.author_id)
+
+
+def test_what_the_read_becomes_is_told_where_its_key_stands_already():
+    text = told(lambda: [author_by_key(entry).name for entry in Entry.objects.all()])
+    assert text.startswith('add .select_related("author") to the queryset at ')
+    assert text.endswith(", and read entry.author")
+
+
+def test_two_calls_on_two_lines_are_healthy():
+    first, second = Entry.objects.all()[:2]
+
+    def work():
+        author_by_key(first)
+        author_by_key(second)
+
+    assert told(work) is None
+
+
+async def entries_one_by_one():
+    async for entry in Entry.objects.all():
+        yield entry
+
+
+async def name_by_key(key):
+    return (await Author.objects.aget(pk=key)).name
+
+
+@async_to_sync
+async def by_an_async_generator():
+    async for entry in entries_one_by_one():
+        await Author.objects.aget(pk=entry.author_id)
+
+
+@async_to_sync
+async def by_tasks():
+    keys = [key async for key in Author.objects.values_list("pk", flat=True)]
+    tasks = [asyncio.create_task(name_by_key(key)) for key in keys]
+    return [await task for task in tasks]
+
+
+@async_to_sync
+async def at_once():
+    async for entry in Entry.objects.select_related("author"):
+        assert entry.author.name
+    await Author.objects.ain_bulk()
+
+
+@pytest.mark.parametrize("work", [by_an_async_generator, by_tasks])
+def test_a_coroutine_awaits_what_it_asks(work):
+    """No list takes the place of what ``async for`` runs over."""
+    assert told(work) == (
+        "fetch them before the loop with await Author.objects.ain_bulk(keys), and look them up "
+        "by keys of the field's type"
+    )
+
+
+def test_a_coroutine_that_asks_once_is_healthy():
+    assert told(at_once) is None
