@@ -151,3 +151,29 @@ def test_a_coroutine_awaits_what_it_asks(work):
 
 def test_a_coroutine_that_asks_once_is_healthy():
     assert told(at_once) is None
+
+
+def waiting():
+    """Somebody else is going to make the entry that this waits for."""
+    turns = 0
+    while not Entry.objects.filter(headline="made").exists():
+        turns += 1
+        if turns == 3:
+            Entry.objects.filter(pk__in=Entry.objects.values("pk")[:1]).update(headline="made")
+
+
+def asking():
+    turns = 0
+    while turns < 3:
+        turns += Entry.objects.filter(headline="made").exists() + 1
+
+
+def test_what_ends_a_loop_is_not_asked_before_it():
+    assert told(waiting) == (
+        "the loop waits for another answer: pause between its turns, or have whoever brings it "
+        "about tell; where it has to ask, ignore it with that reason"
+    )
+
+
+def test_what_ends_no_loop_is_asked_before_it():
+    assert "before the loop" in (told(asking) or "")

@@ -123,6 +123,8 @@ def _related(labels: Sequence[str]) -> bool:
 
 
 def _plans(subject: Subject) -> list[Plan]:
+    if waits := duplicates.waiting(subject):
+        return waits
     if _outdated(subject):
         return []
     for maker in _MAKERS.get(subject.candidate.rule, ()):

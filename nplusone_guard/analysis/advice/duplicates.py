@@ -42,6 +42,22 @@ def plans(subject: Subject) -> list[Plan]:
     return [_hoisted(subject, [spot.at(node)], loop)]
 
 
+def waiting(subject: Subject) -> list[Plan]:
+    """In words, where the same question ends the loop: asked before it, that would never end."""
+    spot, loop = subject.loop_spot, subject.loop
+    node = _start(subject, spot) if spot is not None and isinstance(loop, ast.While) else None
+    if node is None or not isinstance(loop, ast.While) or node not in ast.walk(loop.test):
+        return []
+    if names_in(node) & (stored_in(loop) | meanwhile.changed_names(loop)):
+        return []
+    text = (
+        "the loop waits for another answer: pause between its turns, or have whoever brings it "
+        "about tell; where it has to ask, ignore it with that reason"
+    )
+    place = subject.site
+    return [Plan("words", place.file, place.line, costs=subject.count, text=text, place="")]
+
+
 def _is_changed(spot: Spot, around: ast.AST) -> bool:
     """Whether what one turn gets is changed, so that the next one has to get it anew."""
     assigned = spot.tree.parents.get(spot.node)
