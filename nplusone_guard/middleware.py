@@ -77,7 +77,7 @@ class GuardMiddleware:
         _note_exception(request, exception)
 
     def _watch(self, request: HttpRequest, policy: Policy) -> HttpResponseBase:
-        watched = _Watched(request, policy, sys._getframe())
+        watched = _Watched(request, policy, sys._getframe())  # noqa: SLF001 - the root of all paths
         try:
             response: HttpResponseBase = self.get_response(request)
         except BaseException as error:
@@ -86,7 +86,7 @@ class GuardMiddleware:
         return watched.hand_on(request, response)
 
     async def _watch_async(self, request: HttpRequest, policy: Policy) -> HttpResponseBase:
-        watched = _Watched(request, policy, sys._getframe())
+        watched = _Watched(request, policy, sys._getframe())  # noqa: SLF001
         try:
             answer: Awaitable[HttpResponseBase] = self.get_response(request)
             response = await answer

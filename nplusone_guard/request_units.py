@@ -68,7 +68,7 @@ async def _answer_in_unit(get_response: Any, request: HttpRequest) -> HttpRespon
     unit = None
     try:
         name = f"{request.method} {request.path_info}"
-        unit = _open_unit(name, sys._getframe(), request.META)
+        unit = _open_unit(name, sys._getframe(), request.META)  # noqa: SLF001
     except Exception as error:
         contain("signals", error)
     try:
@@ -84,7 +84,7 @@ async def _answer_in_unit(get_response: Any, request: HttpRequest) -> HttpRespon
 def _close_with(response: Any, unit: Recording) -> None:
     """Close the unit with the response, before ``request_finished``: in whatever context."""
     try:
-        response._resource_closers.append(partial(_close_contained, unit))
+        response._resource_closers.append(partial(_close_contained, unit))  # noqa: SLF001
     except Exception as error:
         contain("signals", error)
 
@@ -124,7 +124,7 @@ def _close(unit: Recording) -> None:
 
 def _sender_frame() -> FrameType | None:
     """The request handler's frame, where the call paths of its queries end."""
-    frame: FrameType | None = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001
     while frame is not None and frame.f_globals.get("__name__") == "django.dispatch.dispatcher":
         frame = frame.f_back
     return frame

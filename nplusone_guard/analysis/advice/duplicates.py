@@ -32,7 +32,7 @@ def plans(subject: Subject) -> list[Plan]:
         return []
     if called_method(spot) == "execute":
         return _cursor(spot, loop)
-    varying = stored_in(loop) | meanwhile.changed_names(loop)
+    varying = _varying(loop)
     node = _start(subject, spot)
     if node is None or names_in(node) & varying or _asks_otherwise(subject):
         return []
@@ -45,10 +45,10 @@ def plans(subject: Subject) -> list[Plan]:
 def waiting(subject: Subject) -> list[Plan]:
     """In words, where the same question ends the loop: asked before it, that would never end."""
     spot, loop = subject.loop_spot, subject.loop
-    node = _start(subject, spot) if spot is not None and isinstance(loop, ast.While) else None
-    if node is None or not isinstance(loop, ast.While) or node not in ast.walk(loop.test):
+    if spot is None or not isinstance(loop, ast.While):
         return []
-    if names_in(node) & (stored_in(loop) | meanwhile.changed_names(loop)):
+    node = _start(subject, spot)
+    if node is None or node not in ast.walk(loop.test) or names_in(node) & _varying(loop):
         return []
     text = (
         "the loop waits for another answer: pause between its turns, or have whoever brings it "
@@ -56,6 +56,11 @@ def waiting(subject: Subject) -> list[Plan]:
     )
     place = subject.site
     return [Plan("words", place.file, place.line, costs=subject.count, text=text, place="")]
+
+
+def _varying(loop: ast.AST) -> set[str]:
+    """The names that a loop binds, and those of what it changes in place."""
+    return stored_in(loop) | meanwhile.changed_names(loop)
 
 
 def _is_changed(spot: Spot, around: ast.AST) -> bool:
