@@ -16,7 +16,7 @@ from django.core.signals import request_finished, request_started
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from nplusone_guard import correlation
+from nplusone_guard import correlation, live_requests
 from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.scope import current_scope, open_scope_of_context
 from nplusone_guard.policy import Policy
@@ -41,7 +41,7 @@ def connect_signals() -> None:
 
 
 def _on_started(environ: Any = None, **_: object) -> None:
-    if environ is None or (current_scope.get() is None and _unit.get() is None):
+    if environ is None or not (current_scope.get() or _unit.get() or live_requests.running()):
         return  # nobody watches from around the request, as in production
     try:
         name = f"{environ.get('REQUEST_METHOD')} {environ.get('PATH_INFO')}"
@@ -59,7 +59,7 @@ def _on_finished(**_: object) -> None:
 
 def _answer_async(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
     """Around ``BaseHandler.get_response_async(request)``."""
-    if open_scope_of_context() is None:
+    if (open_scope_of_context() or live_requests.running()) is None:
         return wrapped(*args, **kwargs)
     return _answer_in_unit(wrapped, *args, **kwargs)
 
@@ -97,13 +97,19 @@ def _close_contained(unit: Recording) -> None:
 
 
 def _open_unit(name: str, root: FrameType | None, environ: Mapping[str, Any]) -> Recording | None:
-    """Close the unit that was left open; open one if this context has a scope around it."""
+    """Close the unit that was left open; open one if there is a scope around the request.
+
+    That is the scope of this context; a live server's thread has none, but a test may run.
+    """
     _close_unit()
-    enclosing = open_scope_of_context()
+    own = open_scope_of_context()
+    enclosing = own or live_requests.enter_test()
     if enclosing is None:
         return None
     unit = open_scope(name, "request", enclosing.policy, root=root)
     _unit.set(unit)
+    if own is None:
+        live_requests.note(unit)
     correlate(unit, environ)
     return unit
 
@@ -118,6 +124,9 @@ def _close(unit: Recording) -> None:
     if _unit.get() is unit:
         _unit.set(None)
     unit.end()
+    if unit.scope.is_served:
+        live_requests.leave(unit)
+        return
     # The scope around may have ended before a body that nobody read.
     current_scope.set(open_scope_of_context())
 

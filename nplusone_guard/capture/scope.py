@@ -138,6 +138,7 @@ class Scope:
         "filling",
         "groups",
         "ignores_opened",
+        "is_served",
         "judges_loads",
         "kind",
         "late",
@@ -160,6 +161,7 @@ class Scope:
         "root_code",
         "root_offset",
         "sequence",
+        "served_count",
         "timeline",
         "timeline_left",
         "transactions",
@@ -206,6 +208,9 @@ class Scope:
         #: Groups that fill a cache of the process, and queries of units inside that did.
         self.filling: tuple[Group, ...] = ()
         self.other_fills = 0
+        #: Whether it is a request to a live server, and queries of such units inside.
+        self.is_served = False
+        self.served_count = 0
         #: Statements of transaction control, by alias.
         self.controls: defaultdict[str, int] = defaultdict(int)
         #: (alias, shape, path) → group; raw paths of recursion are further keys of a group.

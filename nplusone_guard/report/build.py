@@ -117,7 +117,8 @@ def adopt(scope: Scope, own: Verdicts) -> None:
     """
     verdicts = with_adopted(scope, own if scope.kind in UNITS else NOTHING)
     fills = scope.fill_count if scope.kind in UNITS else scope.other_fills
-    if verdicts is NOTHING and not (scope.errors or fills):
+    served = scope.query_count if scope.is_served else scope.served_count
+    if verdicts is NOTHING and not (scope.errors or fills or served):
         return
     outer = scope.parent
     while outer is not None and outer.closed:
@@ -125,7 +126,8 @@ def adopt(scope: Scope, own: Verdicts) -> None:
     if outer is None:
         return
     with outer.lock:
-        outer.other_fills += fills
+        outer.other_fills += 0 if scope.is_served else fills
+        outer.served_count += served
         if verdicts != NOTHING:
             outer.adopted = merge(outer.adopted or NOTHING, verdicts)
         outer.errors += [error for error in scope.errors if error not in outer.errors]

@@ -155,7 +155,12 @@ class Suite:
     def _fail(self, watched: Watched, ratchet: Ratchet) -> None:
         __tracebackhide__ = True
         failing = tuple(each for each in watched.judged if not ratchet.passes(each))
-        excess = ratchet.excess(watched.name, watched.lasting_count, watched.fill_count)
+        excess = ratchet.excess(
+            watched.name,
+            watched.lasting_count,
+            fills=watched.fill_count,
+            served=watched.served_count,
+        )
         told = [excess] if excess else []
         if failing:
             watched.told = True

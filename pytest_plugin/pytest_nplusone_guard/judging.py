@@ -10,6 +10,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from nplusone_guard import live_requests
 from nplusone_guard.analysis.findings import Finding, UnusedIgnore
 from nplusone_guard.analysis.merging import NOTHING
 from nplusone_guard.capture import hook
@@ -84,8 +85,9 @@ class Watched:
         self.found: Found | None = None
         self.shown: Report | None = None
         #: Queries to be recorded, and those that are not: they filled a cache of the process,
-        #: which another test would have filled in another order.
-        self.lasting_count = self.fill_count = 0
+        #: which another test would have filled in another order, or a live server sent them,
+        #: as many as its client asked for in time.
+        self.lasting_count = self.fill_count = self.served_count = 0
         #: Whether the failure of the test is what was found.
         self.told = False
         #: Ids of the findings that a failure of its own tells of.
@@ -95,7 +97,9 @@ class Watched:
 
     def __enter__(self) -> None:
         root = sys._getframe(1)  # noqa: SLF001 - inspect.currentframe is this, optional
-        self._open.append(open_scope(self.name, "test", self.policy, root=root))
+        recording = open_scope(self.name, "test", self.policy, root=root)
+        self._open.append(recording)
+        live_requests.begin(recording.scope)
 
     def __exit__(
         self,
@@ -103,7 +107,9 @@ class Watched:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._take(self._open.pop())
+        recording = self._open.pop()
+        live_requests.end(recording.scope)
+        self._take(recording)
 
     def _take(self, recording: Recording) -> None:
         """Keep what one call has found."""
@@ -117,10 +123,10 @@ class Watched:
             found = recording.report
             if self.shown is None or len(found) > len(self.shown):
                 self.shown = found
-        fills = recording.scope.fill_count
-        lasting = found.query_count - fills
+        fills, served = recording.scope.fill_count, recording.scope.served_count
+        lasting = found.query_count - fills - served
         if lasting >= self.lasting_count:  # of several examples, the worst
-            self.lasting_count, self.fill_count = lasting, fills
+            self.lasting_count, self.fill_count, self.served_count = lasting, fills, served
         # Joining takes longer than many a test, and most have one scope.
         self.found = found if self.found is None else session_of(self.found, found)
 

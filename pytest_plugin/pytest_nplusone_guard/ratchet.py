@@ -63,10 +63,11 @@ class Ratchet:
                 told = f"[{finding.id}] was known until {entry.until}", f"says {name}"
                 yield from (f" {row}" for row in opening((told, (entry.reason,)), width - 1))
 
-    def excess(self, test: str, count: int, fills: int = 0) -> str:
+    def excess(self, test: str, count: int, *, fills: int = 0, served: int = 0) -> str:
         """What to tell of a test that sends more queries than it may; else nothing.
 
-        ``fills`` are queries beside the ``count``, which filled a cache of the process.
+        Beside the ``count``, ``fills`` are queries that filled a cache of the process, and
+        ``served`` those of requests to a live server.
         """
         if self.queries is None or self.options.update == "all" or test not in self.queries:
             return ""
@@ -76,6 +77,7 @@ class Ratchet:
             return ""
         told = _excess(count, recorded, limit, self.options.budgets)
         told += f"; {fills:,} more filled a cache" if fills else ""
+        told += f"; {served:,} more for a live server" if served else ""
         return f"{told}\n @pytest.mark.max_queries({limit}) on the test shows which"
 
     # ── after all tests ───────────────────────────────────────────────────────────────
@@ -237,7 +239,8 @@ class Outcome:
 
 def _excess(count: int, recorded: int, limit: int, path: str) -> str:
     allowed = f", {limit:,} allowed" if limit > recorded else ""
-    return f"{count:,} queries, {recorded:,} recorded in {os.path.basename(path)}{allowed}"
+    queries = "query" if count == 1 else "queries"
+    return f"{count:,} {queries}, {recorded:,} recorded in {os.path.basename(path)}{allowed}"
 
 
 def load(options: Options, base_dir: str) -> Ratchet:
