@@ -32,6 +32,7 @@ from nplusone_guard.capture.codes import (
     package_of_file,
 )
 from nplusone_guard.capture.faults import contain
+from nplusone_guard.capture.kept_results import keeps_result
 from nplusone_guard.capture.recursion import fold
 from nplusone_guard.capture.steps import PLAIN, STOP, Mark, Place, Spot
 
@@ -70,6 +71,11 @@ class Path(tuple[Place, ...]):  # noqa: SLOT001 - a tuple that keeps what was fo
         """This path with recursion folded; the path itself where there is none."""
         folded = fold(self)
         return self if folded is self else table.path(folded)
+
+    @functools.cached_property
+    def fills(self) -> bool:
+        """Whether the process keeps the result of one of its functions."""
+        return any(id(place.code) in table.keeping for place in self)
 
     @functools.cached_property
     def readers(self) -> tuple[tuple[int, Any], ...]:
@@ -147,6 +153,7 @@ class CodeTable:
 
     __slots__ = (
         "codes",
+        "keeping",
         "lines",
         "lock",
         "paths",
@@ -162,6 +169,8 @@ class CodeTable:
         #: and bridges stay empty: ``step`` asks their frames.
         self.steps: dict[int, dict[int, Place]] = {}
         self.codes: dict[int, tuple[CodeType, Mark, bool]] = {}
+        #: ``id`` of code objects whose results the process keeps.
+        self.keeping: set[int] = set()
         self.places: dict[tuple[int, Hashable], Place] = {}
         #: ``id`` of a user's code object and a line → its places there.
         self.lines: dict[tuple[int, int], list[Place]] = {}
@@ -192,6 +201,8 @@ class CodeTable:
             self.steps.setdefault(id(code), {})
             mark = _marks.get(code) or _found_mark(frame)
             known = self.codes[id(code)] = (code, mark, is_user_code(code))
+            if keeps_result(frame):
+                self.keeping.add(id(code))
         _, mark, user = known
         if mark.spot is not None or mark.key is not None:
             return self._special(frame, mark)

@@ -100,7 +100,7 @@ def _new_group(
     group.codes = query[4]
     group.first = first = sighting or _sighting(scope, query, None)
     group.ignores = active_ignores.get()
-    if first.facts.fills_process:
+    if first.facts.fills_process or (callpath.table.keeping and path.fills):
         scope.filling += (group,)
     model = first.facts.model
     if model and query[1].kind == "select":

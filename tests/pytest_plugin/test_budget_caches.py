@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import textwrap
 
 import pytest
@@ -87,3 +88,79 @@ def test_a_query_more_fails_beside_those_of_a_cache(suite):
             f"3 queries, 2 recorded in queries.json; {fills} more filled a cache\n"
             " @pytest.mark.max_queries(2) on the test shows which"
         )
+
+
+OWN = """
+    from functools import cache, lru_cache, wraps
+    from django.core.cache import cache as store
+    from shelf.models import Author, Book
+
+    def plain(function):
+        @wraps(function)
+        def wrapper(*args):
+            return function(*args)
+        return wrapper
+
+    @lru_cache(maxsize=8)
+    def authors(name=""):
+        return list(Author.objects.all())
+
+    @plain
+    @cache
+    @plain
+    def books():
+        return helper()
+
+    def helper():
+        return list(Book.objects.all())
+
+    def uncached():
+        return helper()
+
+    class Shop:
+        @classmethod
+        @cache
+        def first(cls):
+            return Book.objects.first()
+
+    def stored():
+        return store.get_or_set("books", helper)
+
+    def kept():
+        authors(), books(), stored()
+
+    def not_kept():
+        uncached(), authors.__wrapped__.__name__
+    """
+OWN_TESTS = """
+    import pytest
+    from shelf.own import Shop, kept, not_kept
+
+    pytestmark = pytest.mark.django_db
+
+    def test_first():
+        kept()
+        not_kept()
+
+    def test_second():
+        kept()
+        not_kept()
+
+    def test_method_first():
+        Shop.first()
+
+    def test_method_second():
+        Shop.first()
+    """
+
+
+def test_what_fills_a_cache_of_the_projects_own_is_in_no_record(suite):
+    suite.write(**{"shelf/own.py": OWN})
+    suite.run(OWN_TESTS, *RECORD).assert_outcomes(passed=4)
+    counts = recorded(suite)
+    assert (counts["test_first"], counts["test_second"]) == (1, 1)
+    # CPython 3.10 does not tell the class of a method.
+    expected = (0, 0) if sys.version_info >= (3, 11) else (1, 0)
+    assert (counts["test_method_first"], counts["test_method_second"]) == expected
+    for test in ("test_first", "test_second"):
+        suite.start(*HOLD, f"test_shelf.py::{test}").assert_outcomes(passed=1)
