@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     )
     from nplusone_guard.growth import aassert_constant_queries, assert_constant_queries
     from nplusone_guard.guard import watch
-    from nplusone_guard.ignores import ignore
+    from nplusone_guard.ignores.blocks import ignore
     from nplusone_guard.report.model import Report
 
 __all__ = [
@@ -43,7 +43,7 @@ _HOMES = {
     "aassert_constant_queries": "growth",
     "assert_constant_queries": "growth",
     "assert_max_queries": "budgets",
-    "ignore": "ignores",
+    "ignore": "ignores.blocks",
     "watch": "guard",
 }
 

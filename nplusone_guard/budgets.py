@@ -14,13 +14,13 @@ from asgiref.sync import iscoroutinefunction, sync_to_async
 from nplusone_guard.capture import hook
 from nplusone_guard.capture.scope import Scope
 from nplusone_guard.exceptions import ConfigError, MaxQueriesExceeded
-from nplusone_guard.ignores import closest
 from nplusone_guard.recording import Recording, open_scope
 from nplusone_guard.report.groups import query_groups, render_groups, told_of
 from nplusone_guard.report.model import Report
 from nplusone_guard.report.opening import NAME, opening
 from nplusone_guard.report.page import MIN_WIDTH, counted
 from nplusone_guard.report.shown import shown_as
+from nplusone_guard.spelling import closest
 
 F = TypeVar("F", bound=Callable[..., Any])
 

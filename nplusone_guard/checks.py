@@ -9,7 +9,7 @@ from django.core import checks
 from django.core.management import get_commands
 
 from nplusone_guard import conf
-from nplusone_guard.ignores import closest
+from nplusone_guard.policy import SETTING
 
 TAG: Final = "nplusone_guard"
 MIDDLEWARE: Final = "nplusone_guard.middleware.GuardMiddleware"
@@ -65,9 +65,11 @@ def check_middleware(**_: Any) -> list[checks.CheckMessage]:
 
 def check_commands(**_: Any) -> list[checks.CheckMessage]:
     """A command that is misspelled would never be watched."""
-    policy, _problems = conf.read(getattr(settings, conf.SETTING, None))
+    policy, _problems = conf.read(getattr(settings, SETTING, None))
     if isinstance(policy.commands, bool):
         return []
+    from nplusone_guard.spelling import closest
+
     known = get_commands()
     return [
         checks.Warning(
@@ -88,7 +90,7 @@ def check_fields(**_: Any) -> list[checks.CheckMessage]:
 
 def check_deployment(**_: Any) -> list[checks.CheckMessage]:
     """Nobody wants to answer a user with an error because a page is slow."""
-    policy, _problems = conf.read(getattr(settings, conf.SETTING, None))
+    policy, _problems = conf.read(getattr(settings, SETTING, None))
     if policy.mode != "raise" or MIDDLEWARE not in settings.MIDDLEWARE:
         return []
     text = 'NPLUSONE_GUARD["MODE"] is "raise": a request with a query loop is answered by a 500.'

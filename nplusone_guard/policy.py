@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
+
+#: The Django setting that says it.
+SETTING: Final = "NPLUSONE_GUARD"
 
 Severity = Literal["error", "warning"]
 Mode = Literal["off", "log", "warn", "raise"]
@@ -41,6 +44,13 @@ class IgnoreEntry(NamedTuple):
     field: str | None = None
     finding: str | None = None
     where: str = "settings"
+
+    @property
+    def as_code(self) -> str:
+        """The criteria and the reason, as one writes them in code."""
+        named = {"rule": self.rule, "path": self.path, "field": self.field, "id": self.finding}
+        given = [f"{name}={value!r}" for name, value in named.items() if value is not None]
+        return ", ".join([*given, f"reason={self.reason!r}"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from nplusone_guard import ignores
 from nplusone_guard.analysis.eager import joined
 from nplusone_guard.analysis.findings import EagerLoad
 from nplusone_guard.analysis.identity import identity
@@ -10,6 +9,7 @@ from nplusone_guard.analysis.places import site_of
 from nplusone_guard.capture import eager
 from nplusone_guard.capture.eager import RULE, Load
 from nplusone_guard.capture.scope import Scope
+from nplusone_guard.ignores.matching import find_ignore
 
 
 def loads_of(scope: Scope) -> tuple[EagerLoad, ...]:
@@ -25,7 +25,7 @@ def _fact(load: Load, scope: Scope) -> EagerLoad | None:
     shape = f"{load.method} {load.model} {load.lookup}"
     name = identity(RULE, shape, site, None, scope.policy.base_dir)
     relation = f"{load.model}.{load.lookup}"
-    if ignores.find_ignore(RULE, site, None, relation, (name,), (), scope.policy) is not None:
+    if find_ignore(RULE, site, None, relation, (name,), (), scope.policy) is not None:
         return None
     exempt = scope.policy.exempt
     if exempt is not None and exempt.why(scope, "", None, [site]):

@@ -7,7 +7,6 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nplusone_guard import ignores
 from nplusone_guard.analysis import apart, rules
 from nplusone_guard.analysis.carriers import has_asker
 from nplusone_guard.analysis.findings import (
@@ -25,6 +24,8 @@ from nplusone_guard.analysis.merging import worst_first
 from nplusone_guard.analysis.suspects import DUPLICATES, Suspects
 from nplusone_guard.capture.landmarks import files
 from nplusone_guard.capture.scope import Group, Scope
+from nplusone_guard.ignores.matching import find_ignore
+from nplusone_guard.ignores.unused import unused
 from nplusone_guard.policy import Policy
 
 if TYPE_CHECKING:
@@ -75,9 +76,7 @@ class Judge:
             findings=tuple(sorted(found, key=worst_first)),
             cleared=tuple(self.cleared),
             shapes=tuple(map(self._shape, self.groups)) if self.policy.details else (),
-            unused_ignores=ignores.unused(
-                self.reached, self.scope.ignores_opened, self.used_ignores
-            ),
+            unused_ignores=unused(self.reached, self.scope.ignores_opened, self.used_ignores),
         )
 
     def location(self, group: Group) -> Location:
@@ -173,7 +172,7 @@ class Judge:
     def _ignored(self, group: Group, location: Location, rule: str) -> bool:
         relation = rules.facts_of(group).relation
         ids = self._names_of(rule, group, location).all
-        found = ignores.find_ignore(
+        found = find_ignore(
             rule, location.site, location.loop, relation, ids, group.ignores, self.policy
         )
         if found is None:

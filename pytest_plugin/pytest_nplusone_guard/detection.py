@@ -308,10 +308,14 @@ class Suite:
     def _idle_ignores(self) -> list[list[str]]:
         if self._ratchet is None or not django_is_configured():
             return []
-        from nplusone_guard.ignores import unused_settings_ignores
         from nplusone_guard.recording import default_policy
 
-        unused = unused_settings_ignores(default_policy(), IDLE)
+        policy = default_policy()
+        if not policy.ignores:  # as in most projects, and what they do is still to be loaded
+            return []
+        from nplusone_guard.ignores.unused import unused_settings_ignores
+
+        unused = unused_settings_ignores(policy, IDLE)
         return [[each.where, each.text, each.reason] for each in unused]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:

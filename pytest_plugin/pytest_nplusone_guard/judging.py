@@ -15,7 +15,6 @@ from nplusone_guard.analysis.findings import Finding, UnusedIgnore
 from nplusone_guard.analysis.merging import NOTHING
 from nplusone_guard.capture import hook
 from nplusone_guard.capture.scope import Scope
-from nplusone_guard.ignores import describe, why_unused
 from nplusone_guard.policy import IgnoreEntry, Policy
 from nplusone_guard.recording import Recording, default_policy, open_scope
 from nplusone_guard.report.build import totals
@@ -163,12 +162,13 @@ class Watched:
 
     def note_ignores(self, ignores: tuple[IgnoreEntry, ...]) -> None:
         """Let the session know the ignores of markers; it tells those without use."""
+        from nplusone_guard.ignores.unused import why_unused
+
         unused = tuple(
-            UnusedIgnore(entry.where, describe(entry), why_unused(entry, IDLE)) for entry in ignores
+            UnusedIgnore(entry.where, entry.as_code, why_unused(entry, IDLE)) for entry in ignores
         )
-        if unused:
-            session = self.session
-            self.found = replace(session, unused_ignores=(*session.unused_ignores, *unused))
+        session = self.session
+        self.found = replace(session, unused_ignores=(*session.unused_ignores, *unused))
 
     def note_failure(self, error: BaseException) -> None:
         """Let the test's own failure tell what it tells of the findings."""

@@ -86,7 +86,7 @@ def _is_list(value: object) -> bool:
 
 
 def _ignores(item: pytest.Item, node: Any, mark: pytest.Mark) -> list[IgnoreEntry]:
-    from nplusone_guard.ignores import entry_faults, slip_faults
+    from nplusone_guard.ignores.faults import entry_faults, slip_faults
     from nplusone_guard.policy import IgnoreEntry
 
     what, reason = mark.kwargs.get("ignore", ()), mark.kwargs.get("reason", "")
