@@ -15,9 +15,21 @@ from typing import Final
 
 from nplusone_guard.exceptions import ConfigError
 from nplusone_guard.files import read_text, write_text
-from nplusone_guard.report import github, gitlab, markdown, records, sarif, shards, summary
+from nplusone_guard.report import (
+    github,
+    gitlab,
+    markdown,
+    records,
+    sarif,
+    session_json,
+    shards,
+    summary,
+)
 from nplusone_guard.report.columns import ERRORS
-from nplusone_guard.report.session import SessionDiff, SessionReport, complete, diff, session_of
+from nplusone_guard.report.comparing import SessionDiff, diff
+from nplusone_guard.report.joining import session_of
+from nplusone_guard.report.session import SessionReport
+from nplusone_guard.report.settling import complete
 
 OK: Final = 0
 #: ``diff --fail`` or ``merge --baseline`` found what may not be.
@@ -173,7 +185,7 @@ def _together(reports: Mapping[str, SessionReport], expected: int | None = None)
 def _load(path: str) -> SessionReport:
     text = _standard_input() if path == "-" else read_text(path)
     with records.naming("standard input" if path == "-" else path):
-        session = SessionReport.read(text)
+        session = session_json.read(text)
         shards.check_numbers(session)
         return session
 

@@ -20,7 +20,7 @@ from nplusone_guard.baseline import Baseline, Entry, compare, dumps, loads, upda
 from nplusone_guard.exceptions import ConfigError
 from nplusone_guard.files import PREFIX
 from nplusone_guard.policy import RULES
-from nplusone_guard.report.session import session_of
+from nplusone_guard.report.joining import session_of
 from tests.report.factory import finding, report, site, statement
 
 TODAY = datetime.date(2026, 3, 1)

@@ -13,7 +13,8 @@ import pytest
 
 from nplusone_guard import baseline, budget_file, cli
 from nplusone_guard.baseline import Baseline, Entry
-from nplusone_guard.report.session import SessionReport, Suite, session_of
+from nplusone_guard.report.joining import session_of
+from nplusone_guard.report.session import SessionReport, Suite
 from tests.report.factory import finding, report, statement, wellness
 
 

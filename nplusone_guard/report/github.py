@@ -11,9 +11,10 @@ import os
 from collections.abc import Collection, Iterator
 
 from nplusone_guard.report import columns, places
+from nplusone_guard.report.joining import session_of
 from nplusone_guard.report.model import Report
 from nplusone_guard.report.once import told_once
-from nplusone_guard.report.session import SessionFinding, SessionReport, session_of
+from nplusone_guard.report.session import SessionFinding, SessionReport
 from nplusone_guard.report.summary import reached_by
 
 #: Scopes that an annotation names.

@@ -11,8 +11,9 @@ import json
 from typing import Any
 
 from nplusone_guard.report import columns, places
+from nplusone_guard.report.joining import session_of
 from nplusone_guard.report.model import Report
-from nplusone_guard.report.session import SessionFinding, SessionReport, session_of
+from nplusone_guard.report.session import SessionFinding, SessionReport
 
 _SEVERITIES = {"error": "major", "warning": "minor"}
 

@@ -16,15 +16,12 @@ from urllib.parse import quote
 
 from nplusone_guard.analysis.findings import Cleared, Finding, Option, Site
 from nplusone_guard.report import columns, places, sql, summary
+from nplusone_guard.report.comparing import SessionDiff
+from nplusone_guard.report.joining import session_of
 from nplusone_guard.report.model import Report
 from nplusone_guard.report.once import told_once
 from nplusone_guard.report.page import counted, duration
-from nplusone_guard.report.session import (
-    SessionDiff,
-    SessionFinding,
-    SessionReport,
-    session_of,
-)
+from nplusone_guard.report.session import SessionFinding, SessionReport
 
 #: Findings in the table, and of these the ones told in full.
 MAX_ROWS: Final = 200

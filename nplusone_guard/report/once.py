@@ -14,7 +14,8 @@ from dataclasses import replace
 from typing import Final
 
 from nplusone_guard.analysis.findings import Finding
-from nplusone_guard.report.session import SessionFinding, SessionReport, worst_first
+from nplusone_guard.report.joining import worst_first
+from nplusone_guard.report.session import SessionFinding, SessionReport
 
 #: Kinds of loops that begin a line of their own; comprehensions and tags need not.
 _STATEMENTS: Final = frozenset({"for", "async for", "while"})

@@ -17,9 +17,10 @@ from urllib.parse import quote
 from nplusone_guard import policy
 from nplusone_guard.analysis.findings import Finding, Option, Site
 from nplusone_guard.report import columns, places, records
+from nplusone_guard.report.joining import session_of
 from nplusone_guard.report.model import Report
 from nplusone_guard.report.rules import RULES
-from nplusone_guard.report.session import SessionFinding, SessionReport, session_of
+from nplusone_guard.report.session import SessionFinding, SessionReport
 
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 #: Stands for the repository, wherever it is checked out.

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from nplusone_guard.analysis.findings import Cleared, UnusedIgnore
 from nplusone_guard.report import columns, places
+from nplusone_guard.report.comparing import SessionDiff
 from nplusone_guard.report.once import told_once
 from nplusone_guard.report.page import MIN_WIDTH, counted, duration
-from nplusone_guard.report.session import UNUSED, SessionDiff, SessionFinding, SessionReport
+from nplusone_guard.report.session import UNUSED, SessionFinding, SessionReport
 from nplusone_guard.report.text import render_finding
 
 #: Scopes of one finding, and cleared groups, that are named.

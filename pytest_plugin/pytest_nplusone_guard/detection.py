@@ -27,7 +27,8 @@ from pytest_nplusone_guard.workers import (
 )
 
 if TYPE_CHECKING:
-    from nplusone_guard.report.session import Found, Gathering, SessionReport
+    from nplusone_guard.report.joining import Found, Gathering
+    from nplusone_guard.report.session import SessionReport
     from pytest_nplusone_guard.judging import Watched, Watcher
     from pytest_nplusone_guard.ratchet import Outcome, Ratchet
 
@@ -225,7 +226,7 @@ class Suite:
         else:
             self.counts.pop(name, None)
         if self._gathering is None:
-            from nplusone_guard.report.session import Gathering
+            from nplusone_guard.report.joining import Gathering
 
             self._gathering = Gathering()
         self._gathering.add(found)
@@ -265,7 +266,8 @@ class Suite:
     def _finish(self, session: pytest.Session, ratchet: Ratchet) -> None:
         from nplusone_guard.analysis.findings import UnusedIgnore
         from nplusone_guard.exceptions import ConfigError
-        from nplusone_guard.report.session import Gathering, SessionReport, Suite, settled
+        from nplusone_guard.report.joining import Gathering
+        from nplusone_guard.report.session import SessionReport, Suite
         from pytest_nplusone_guard import outputs
 
         tests = {entry.test for entry in ratchet.findings or ()} | {*(ratchet.queries or ())}
@@ -280,7 +282,11 @@ class Suite:
         suite = Suite(tuple(sorted(self.judged)), tuple(sorted(self.ran.unproven)), shards)
         found = replace(gathering.session(), coverage=reached, suite=suite)
         # What nobody reads, or nothing ignores, only all tests together can tell.
-        self.session = settled(found) if complete else found
+        if complete and found.eager_loads:
+            from nplusone_guard.report.settling import settled
+
+            found = settled(found)
+        self.session = found
         unread = unused_loads(self.session)
         self.judged |= unread
         try:

@@ -18,8 +18,9 @@ from nplusone_guard.capture.scope import Scope
 from nplusone_guard.policy import IgnoreEntry, Policy
 from nplusone_guard.recording import Recording, default_policy, open_scope
 from nplusone_guard.report.build import totals
+from nplusone_guard.report.joining import Found, session_of
 from nplusone_guard.report.model import Report
-from nplusone_guard.report.session import Found, ScopeSummary, SessionReport, session_of
+from nplusone_guard.report.session import ScopeSummary, SessionReport
 from nplusone_guard.request_units import connect_signals
 from pytest_nplusone_guard.collecting import IDLE
 

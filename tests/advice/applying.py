@@ -27,7 +27,9 @@ from django.http import HttpResponseBase
 from nplusone_guard.capture import eager
 from nplusone_guard.guard import watch
 from nplusone_guard.policy import RULES, Policy
-from nplusone_guard.report.session import UNUSED, session_of, settled
+from nplusone_guard.report.joining import session_of
+from nplusone_guard.report.session import UNUSED
+from nplusone_guard.report.settling import settled
 from tests.advice.editing import CannotApply, edited
 from tests.corpus import checking
 from tests.corpus import models as corpus_models

@@ -11,7 +11,8 @@ from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 from nplusone_guard.capture import eager, hook
 from nplusone_guard.guard import watch
 from nplusone_guard.policy import RULES, Policy
-from nplusone_guard.report.session import session_of, settled
+from nplusone_guard.report.joining import session_of
+from nplusone_guard.report.settling import settled
 from tests.corpus.data import populate
 from tests.corpus.models import Author, Badge, Blog, Entry, Medal, Place, Remark, Tag
 

@@ -20,6 +20,10 @@ from nplusone_guard.report.model import Report, TimelineEntry
 TASKS = "background_tasks/journal_wellness_tasks.py"
 PEOPLE = 'SELECT "peoples_people"."id" FROM "peoples_people" WHERE "tenant_id" = ?'
 
+#: Ignores that suppressed nothing.
+COMMENT = UnusedIgnore("a.py:60", "# nplusone: ignore[lazy-relation] small", "suppressed nothing")
+ENTRY = UnusedIgnore("settings", "rule='lazy-relation', reason='small'", "suppressed nothing")
+
 
 def site(line: int = 61, source: str = "", file: str = TASKS, **facts: Any) -> Site:
     return Site(file, line, facts.pop("function", "wellness_report"), source, **facts)
@@ -123,3 +127,10 @@ def wellness() -> Report:
         timeline=(TimelineEntry(0.0012, 0.0009, "default", 0),),
         unused_ignores=(UnusedIgnore("settings", "rule query-in-loop", UNUSED),),
     )
+
+
+def seen(count: int, test: str, **facts):
+    """A report of one test that sends ``count`` queries in the wellness loop."""
+    advice = Advice("use select_related()", count - 1, count)
+    found = finding("lazy-relation", statement(count), advice=advice, **facts)
+    return report(found, name=test, kind="test", query_count=count + 1)

@@ -9,7 +9,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from hypothesis import strategies as st
 
 from nplusone_guard.analysis.findings import Finding
+from nplusone_guard.report.joining import session_of
 from nplusone_guard.report.model import Report
+from nplusone_guard.report.session import SessionReport
 
 #: Letters, wide and combining ones, what terminals obey, undecodable bytes of file names.
 CHARACTERS = st.one_of(
@@ -53,3 +55,7 @@ def _with_timeline_in_range(report: Report) -> Report:
 
 FINDINGS: st.SearchStrategy[Finding] = values(Finding)
 REPORTS: st.SearchStrategy[Report] = values(Report).map(_with_timeline_in_range)
+#: A few reports, joined.
+SESSIONS: st.SearchStrategy[SessionReport] = st.lists(REPORTS, max_size=3).map(
+    lambda reports: session_of(*reports)
+)

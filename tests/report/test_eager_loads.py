@@ -9,7 +9,10 @@ import pytest
 
 from nplusone_guard.analysis.findings import EagerLoad, Site
 from nplusone_guard.report import github, gitlab, markdown, sarif, summary
-from nplusone_guard.report.session import SessionReport, diff, session_of, settled
+from nplusone_guard.report.comparing import diff
+from nplusone_guard.report.joining import session_of
+from nplusone_guard.report.session import SessionReport
+from nplusone_guard.report.settling import settled
 from tests.report.factory import report, wellness
 
 SITE = Site("/srv/shop/views.py", 12, "books", "for book in books:")

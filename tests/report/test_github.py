@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from nplusone_guard.analysis.findings import Advice
 from nplusone_guard.report import github
-from nplusone_guard.report.session import session_of
+from nplusone_guard.report.joining import session_of
 from tests.report.factory import finding, report, site, statement, wellness
 from tests.report.strategies import REPORTS
 

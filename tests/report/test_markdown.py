@@ -9,7 +9,8 @@ from hypothesis import given, settings
 
 from nplusone_guard.analysis.findings import Advice, Option
 from nplusone_guard.report import markdown
-from nplusone_guard.report.session import diff, session_of
+from nplusone_guard.report.comparing import diff
+from nplusone_guard.report.joining import session_of
 from tests.report.factory import cleared, finding, report, site, statement, wellness
 from tests.report.strategies import REPORTS
 

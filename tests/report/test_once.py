@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from nplusone_guard.report import github, markdown, summary
+from nplusone_guard.report.joining import session_of
 from nplusone_guard.report.once import told_once
-from nplusone_guard.report.session import session_of
 from tests.report.factory import finding, report, site, statement
 
 FIRST = statement(3, "SELECT first", fingerprint="SELECT 1", site=site(61), id="aaaaaaaaaaaa")

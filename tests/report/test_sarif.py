@@ -16,7 +16,7 @@ from jsonschema import Draft4Validator
 from nplusone_guard import policy
 from nplusone_guard.analysis.findings import Advice, Option, Step
 from nplusone_guard.report import rules, sarif
-from nplusone_guard.report.session import session_of
+from nplusone_guard.report.joining import session_of
 from tests.report.factory import finding, origin, report, site, statement, wellness
 from tests.report.strategies import REPORTS
 
