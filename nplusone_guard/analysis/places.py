@@ -12,6 +12,7 @@ from nplusone_guard.analysis.findings import Site
 from nplusone_guard.capture import callpath, codes, steps
 from nplusone_guard.capture.declarations import Declaration, declaration
 from nplusone_guard.capture.landmarks import files
+from nplusone_guard.capture.landmarks.overrides import past_overrides
 
 
 def asking_places(path: Sequence[steps.Place]) -> Iterator[steps.Place]:
@@ -22,39 +23,20 @@ def asking_places(path: Sequence[steps.Place]) -> Iterator[steps.Place]:
     Nor that of a method that hands on to the queryset's own which it overrides, unless
     there is no other.
     """
-    within: steps.Place | None = None
-    passed: list[steps.Place] = []
     asked = False
-    for place in path:
-        if _may_ask(within, place):
-            if _hands_on(within, place):
-                passed.append(place)
-            else:
-                asked = True
-                yield place
-        within = place
+    for index, place in past_overrides(path):
+        if _may_ask(path, index):
+            asked = True
+            yield place
     if not asked:
-        yield from passed
+        yield from (place for index, place in enumerate(path) if _may_ask(path, index))
 
 
-def _may_ask(within: steps.Place | None, place: steps.Place) -> bool:
+def _may_ask(path: Sequence[steps.Place], index: int) -> bool:
+    place = path[index]
     if place.spot is not None:
         return place.spot.own
-    return place.user and not (within is not None and files.is_of(within.code, files.HANDLERS))
-
-
-def _hands_on(within: steps.Place | None, place: steps.Place) -> bool:
-    """Whether ``place`` is ``super()._fetch_all()`` in a ``_fetch_all``: it asks for nothing.
-
-    Not ``rows.count()`` in a function ``count``: ``super()`` leaves its mark.
-    """
-    return (
-        place.user
-        and within is not None
-        and "__class__" in place.code.co_freevars
-        and within.code.co_name == place.code.co_name
-        and files.is_of(within.code, files.QUERYSETS)
-    )
+    return place.user and not (index and files.is_of(path[index - 1].code, files.HANDLERS))
 
 
 def site_of(code: CodeType, lasti: int, kind: str = "python") -> Site:

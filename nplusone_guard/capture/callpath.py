@@ -34,7 +34,7 @@ from nplusone_guard.capture.codes import (
 from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.kept_results import keeps_result
 from nplusone_guard.capture.recursion import fold
-from nplusone_guard.capture.steps import PLAIN, STOP, Mark, Place, Spot
+from nplusone_guard.capture.steps import PLAIN, Mark, Place, Spot
 
 #: Code objects remembered before the table is started anew (dynamic code could fill it).
 MAX_CODES: Final = 50_000
@@ -58,7 +58,8 @@ class Path(tuple[Place, ...]):  # noqa: SLOT001 - a tuple that keeps what was fo
     """The places from a query outwards, and what they tell without a frame."""
 
     #: What ``landmarks`` reads of such a stack: frames to walk, reader, or the name alone.
-    plan: Plan = ()
+    #: ``None`` until it was asked for.
+    plan: Plan | None = None
 
     #: Shape of a statement → what its frames tell here, if always the same: ``sightings``.
     told: Mapping[str, Any] = MappingProxyType({})
@@ -76,17 +77,6 @@ class Path(tuple[Place, ...]):  # noqa: SLOT001 - a tuple that keeps what was fo
     def fills(self) -> bool:
         """Whether the process keeps the result of one of its functions."""
         return any(id(place.code) in table.keeping for place in self)
-
-    @functools.cached_property
-    def readers(self) -> tuple[tuple[int, Any], ...]:
-        """Index and reader of each landmark up to the first place of the user's."""
-        found: list[tuple[int, Any]] = []
-        for index, place in enumerate(self):
-            if place.reader is STOP:
-                break
-            if place.reader is not None:
-                found.append((index, place.reader))
-        return tuple(found)
 
     @functools.cached_property
     def users(self) -> tuple[tuple[int, CodeType], ...]:

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from nplusone_guard.capture import bridges, callpath, steps
 from nplusone_guard.capture.faults import contain
+from nplusone_guard.capture.landmarks.overrides import past_overrides
 from nplusone_guard.capture.scope import Scope, current_scope
 
 RULE: Final = "unused-eager-load"
@@ -150,7 +151,7 @@ def install() -> None:
 def _fetch_all(wrapped: Any, queryset: Any, args: Any, kwargs: Any) -> Any:
     known: Any = queryset._result_cache
     wrapped(*args, **kwargs)
-    tree = _tree(queryset, sys._getframe(1)) if known is None else {}
+    tree = _tree(queryset, sys._getframe()) if known is None else {}
     if tree:
         try:
             watch_objects(queryset._result_cache, tree, {})
@@ -161,7 +162,7 @@ def _fetch_all(wrapped: Any, queryset: Any, args: Any, kwargs: Any) -> Any:
 
 def _iterator(wrapped: Any, queryset: Any, args: Any, kwargs: Any) -> Any:
     rows = wrapped(*args, **kwargs)
-    tree = _tree(queryset, sys._getframe(1))
+    tree = _tree(queryset, sys._getframe())
     return _watched_rows(rows, tree) if tree else rows
 
 
@@ -196,8 +197,7 @@ def _unread(queryset: Any, frame: Any, scope: Scope) -> Tree:
     if not issubclass(queryset._iterable_class, ModelIterable):
         return {}
     path, _ = callpath.call_path(frame, scope.recorders[-1].root)
-    users = callpath.user_places(path)
-    place = next((one for one in users if not steps.hands_on(one.code)), None)
+    place = next((one for _, one in past_overrides(path) if one.user), None)
     if place is None:
         return {}
     tree: Tree = {}

@@ -12,9 +12,6 @@ from nplusone_guard.capture.codes import line_of
 #: The file of a template that was written in Python: its lines are those of a string.
 NO_FILE: Final = "<template>"
 
-#: What Django calls of a queryset to have its rows, whoever wrote it.
-_FETCHING: Final = frozenset({"_fetch_all", "_iterator"})
-
 #: The reader of places at which the landmarks end.
 STOP: Final[Any] = object()
 
@@ -72,14 +69,6 @@ class Mark(NamedTuple):
 PLAIN: Final = Mark()
 
 
-def hands_on(code: CodeType) -> bool:
-    """Whether ``code`` is an override by which a queryset has its rows: who asked is further out.
-
-    A method that calls ``super()`` says so by a variable.
-    """
-    return code.co_name in _FETCHING and "__class__" in code.co_freevars
-
-
 class Place:
     """One step of a path; equal only to itself, so that it is a cheap token."""
 
@@ -124,8 +113,7 @@ class Place:
         self.keyed = mark.key is not None or (mark.spot is not None and not mark.fixed)
         #: The path goes on in another thread or task: what says where.
         self.bridge = mark.bridge
-        asks = user and not hands_on(code)
-        stops = asks or mark.bridge is not None or spot is not None
+        stops = user or mark.bridge is not None or spot is not None
         #: What reads the frames of this place, if it is a landmark; ``STOP`` where no
         #: frame beyond says more of the ORM.
         self.reader = STOP if stops else mark.reader

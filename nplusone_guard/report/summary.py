@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from nplusone_guard.analysis.findings import Cleared, UnusedIgnore
 from nplusone_guard.report import columns, places
-from nplusone_guard.report.comparing import SessionDiff
 from nplusone_guard.report.once import told_once
 from nplusone_guard.report.page import MIN_WIDTH, counted, duration
 from nplusone_guard.report.session import UNUSED, SessionFinding, SessionReport
 from nplusone_guard.report.text import render_finding
+
+if TYPE_CHECKING:
+    from nplusone_guard.report.comparing import SessionDiff
 
 #: Scopes of one finding, and cleared groups, that are named.
 MAX_SCOPES = 3

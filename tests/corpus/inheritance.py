@@ -178,3 +178,22 @@ def overridden_get_of_all_keys_at_once(n):
     leaflets = Leaflet.objects.in_bulk([f"e{i}" for i in range(n)], field_name="slug")
     for i in range(n):
         leaflets[f"e{i}"].headline.upper()
+
+
+@loop("deferred-field", relation="corpus.Entry.body")
+def deferred_field_by_an_overridden_get(n):
+    for leaflet in Leaflet.objects.defer("body"):  # loop origin
+        leaflet.body  # site
+
+
+@healthy(twin=deferred_field_by_an_overridden_get)
+def deferred_by_an_overridden_get_and_never_read(n):
+    for leaflet in Leaflet.objects.defer("body"):
+        leaflet.headline
+
+
+@healthy(cleared="polled")
+def row_polled_by_an_overridden_get(n):
+    leaflet = Leaflet.objects.order_by("pk")[0]
+    for _attempt in range(4):
+        leaflet.refresh_from_db()

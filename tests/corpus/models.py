@@ -127,6 +127,7 @@ class Leaflet(Entry):
 
     class Meta:
         proxy = True
+        base_manager_name = "objects"
 
 
 class Chapter(models.Model):

@@ -16,6 +16,8 @@ from nplusone_guard.capture.landmarks.facts import (
     label,
     row_digest,
 )
+from nplusone_guard.capture.landmarks.overrides import past_overrides
+from nplusone_guard.capture.steps import STOP
 
 #: Objects of a prefetch that are remembered: a loop's first two are looked for among them.
 _SAMPLE: Final = 16
@@ -28,7 +30,7 @@ def read(frame: FrameType | None, path: callpath.Path, *, deep: bool) -> Facts:
     second sighting only.
     """
     facts = Facts()
-    for steps, reader, name in path.plan or _plan(path):
+    for steps, reader, name in _plan(path) if path.plan is None else path.plan:
         if reader is None:
             facts.operation = name
             continue
@@ -45,7 +47,7 @@ def _plan(path: callpath.Path) -> callpath.Plan:
     iterable's frame tells it as well, but to read its locals costs time for each name
     that has no value yet, and that is most of them.
     """
-    readers = list(path.readers)
+    readers = _readers(path)
     methods = [index for index, reader in readers if _is_method(reader)]
     plan: list[tuple[int, Any, str]] = []
     at = 0
@@ -59,6 +61,17 @@ def _plan(path: callpath.Path) -> callpath.Plan:
             at = index
     path.plan = tuple(plan)
     return path.plan
+
+
+def _readers(path: callpath.Path) -> list[tuple[int, Any]]:
+    """Index and reader of each landmark up to whoever asked: the first place of the user's."""
+    found: list[tuple[int, Any]] = []
+    for index, place in past_overrides(path):
+        if place.reader is STOP:
+            break
+        if place.reader is not None:
+            found.append((index, place.reader))
+    return found
 
 
 def _is_method(reader: Any) -> bool:
