@@ -74,7 +74,7 @@ def _for_package(case: Case, advice: Advice) -> Advice:
 
 def _in_words(case: Case) -> Advice:
     main = case.main
-    told = words.advise(main.rule, main.group, main.location, case.parents, main.relation)
+    told = words.advise(case)
     # The words are about one branch of the loop: the others go with it.
     return replace(told, saves=told.saves + main.count - main.group.count, of=case.total)
 

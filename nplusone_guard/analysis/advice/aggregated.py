@@ -44,7 +44,7 @@ def annotated(ask: Ask) -> Plan | None:
 
 def _regroups(ask: Ask) -> bool:
     """Whether one more join would spoil aggregates that are there, or drop a manager's filter."""
-    parents = ask.subject.case.find_parents(ask.subject.group)
+    parents = ask.subject.parents
     sent = parents.read.fingerprint.text if parents is not None else ""
     grouped = " GROUP BY " in sent or any(".annotate(" in feed.text for feed in ask.root.feeds)
     locked = any("select_for_update" in feed.text for feed in ask.root.feeds)

@@ -152,6 +152,17 @@ class Subject:
     def count(self) -> int:
         return self.candidate.count
 
+    @cached_property
+    def parents(self) -> Parents | None:
+        """The read that loaded what the query is asked for."""
+        mine = self.case.parents if self.candidate is self.case.main else None
+        return mine or self.case.find_parents(self.group)
+
+    @property
+    def reads(self) -> int:
+        """How often that ran: by one query for all turns, or for each turn its own."""
+        return self.parents.read.count if self.parents is not None else 1
+
     @property
     def site(self) -> Site:
         return self.candidate.location.site

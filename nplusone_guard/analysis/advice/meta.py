@@ -118,7 +118,12 @@ def way_back(field: Field) -> str:
     if field.auto_created and not field.concrete:  # a relation seen from its target
         return str(field.field.name)
     name = remote.get_accessor_name() if remote is not None else None
-    return "" if not name or str(name).endswith("+") else str(name)
+    return readable(name)
+
+
+def readable(accessor: str | None) -> str:
+    """The accessor; empty where there is none, or a hidden one (``related_name="+"``)."""
+    return "" if not accessor or accessor.endswith("+") else str(accessor)
 
 
 def field_of(model: Model, name: str) -> Field | None:

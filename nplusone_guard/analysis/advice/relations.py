@@ -149,8 +149,7 @@ def eager(subject: Subject, root: Root, accessor: str, argument: str = "") -> Pl
 
 def _times(subject: Subject, root: Root) -> int:
     """How often the queryset is read: the one of an inner loop is read in each outer turn."""
-    parents = subject.case.find_parents(subject.group) if not root.way else None
-    return parents.read.count if parents is not None else 1
+    return 1 if root.way else subject.reads
 
 
 def _beyond_generic(
@@ -225,8 +224,7 @@ def quoted(text: str) -> str:
 
 def singly_loaded(subject: Subject) -> bool:
     """Whether the parents came row by row, so that there is no queryset to change."""
-    parents = subject.case.find_parents(subject.group)
-    return parents is not None and parents.read.count > 1
+    return subject.reads > 1
 
 
 def is_in_vain(plan: Plan, subject: Subject) -> bool:

@@ -67,7 +67,7 @@ def root_of(subject: Subject, parent: Spot | None, parent_model: Any) -> Root | 
     """
     if assigned(subject, parent) is not None:
         return None  # it came from elsewhere than the rows
-    parents = _parents(subject)
+    parents = subject.parents
     # What a framework hands to code of the user's was read by none of it.
     handed = parents is not None and _declared(parents.read) is not None
     found = root_by_source(parent, parent_model) if parent is not None and not handed else None
@@ -267,11 +267,6 @@ def _root(found: list[Feed], way: tuple[str, ...]) -> Root | None:
 
 
 # -- by the record ---------------------------------------------------------------------
-
-
-def _parents(subject: Subject) -> Parents | None:
-    parents = subject.case.parents if subject.candidate is subject.case.main else None
-    return parents or subject.case.find_parents(subject.group)
 
 
 def _by_record(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nplusone_guard.analysis.advice import meta
-from nplusone_guard.analysis.advice.case import Parents
+from nplusone_guard.analysis.advice.case import Case, Subject
 from nplusone_guard.analysis.advice.declared import place_of
 from nplusone_guard.analysis.advice.trees import tree_of
 from nplusone_guard.analysis.findings import Advice, Origin, Site
@@ -25,23 +25,44 @@ _COROUTINE: Final = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """What a piece of advice may draw on."""
+class Told:
+    """The main candidate of a finding, as a sentence tells of it."""
 
-    group: Group
-    facts: Facts
-    origin: Origin | None
-    #: The loop variable, where it is known to hold the parents.
-    name: str
-    #: The accessor of the relation that the finding is about.
-    accessor: str
-    loop: Site | None = None
-    #: The loop runs over values of the parents, not over objects.
-    values: bool = False
-    #: How often the parents were read: each turn its own, or all by one query.
-    reads: int = 1
-    #: Whether the loop runs in a coroutine, where to ask without ``await`` is an error.
-    awaits: bool = False
+    subject: Subject
+
+    @property
+    def group(self) -> Group:
+        return self.subject.group
+
+    @property
+    def facts(self) -> Facts:
+        return self.subject.facts
+
+    @property
+    def accessor(self) -> str:
+        """The accessor of the relation that the finding is about."""
+        return self.subject.candidate.relation.rpartition(".")[2]
+
+    @property
+    def origin(self) -> Origin | None:
+        parents = self.subject.parents
+        return parents.origin if parents is not None else None
+
+    @property
+    def name(self) -> str:
+        """The loop variable, where the loop runs over what was read as the parents."""
+        return _loop_name(self.subject.candidate.location, self.origin)
+
+    @property
+    def values(self) -> bool:
+        """Whether the loop runs over values of the parents, not over objects."""
+        parents = self.subject.parents
+        return parents is not None and facts_of(parents.read).values
+
+    @property
+    def awaits(self) -> bool:
+        """Whether the loop runs in a coroutine, where to ask without ``await`` is an error."""
+        return _in_coroutine(self.subject.candidate.location)
 
     @property
     def back(self) -> str:
@@ -50,8 +71,8 @@ class Case:
         if self.values:
             return ""
         if facts.accessor or self.origin is None:
-            return _readable(facts.accessor)
-        return next((_readable(one.accessor) for one in facts.fks if self._leads(one)), "")
+            return meta.readable(facts.accessor)
+        return next((meta.readable(one.accessor) for one in facts.fks if self._leads(one)), "")
 
     def _leads(self, condition: ForeignKeyCondition) -> bool:
         """Whether the rows asked for are those that a parent has by this foreign key.
@@ -67,7 +88,7 @@ class Case:
     @property
     def singly(self) -> bool:
         """Whether the parents come one by one, so that each would be prefetched for alone."""
-        return self.reads > 1 and self.group.count <= self.reads
+        return 1 < self.subject.reads >= self.group.count
 
     def rows_by(self, accessor: str) -> str:
         """``author.entries.all()``; without a name, whose it is."""
@@ -95,28 +116,14 @@ class Case:
         if self.origin is None:
             return "the queryset that the loop runs over"
         site = self.origin.assigned or self.origin.site
-        what = place_of(site.kind, site.function, self.loop)
+        what = place_of(site.kind, site.function, self.subject.candidate.location.loop)
         return f"{what} at {site.file.replace(chr(92), '/').rsplit('/', 1)[-1]}:{site.line}"
 
 
-def advise(
-    rule: str, group: Group, location: Location, parents: Parents | None, relation: str
-) -> Advice:
-    """The advice for one candidate in words; ``relation`` is what it is about, if anything."""
-    origin = parents.origin if parents is not None else None
-    case = Case(
-        group,
-        facts_of(group),
-        origin,
-        name=_loop_name(location, origin),
-        accessor=relation.rpartition(".")[2],
-        loop=location.loop,
-        values=parents is not None and facts_of(parents.read).values,
-        reads=parents.read.count if parents is not None else 1,
-        awaits=_in_coroutine(location),
-    )
-    text = _WORDING[rule](case)
-    return Advice(text, saves=_saves(rule, case), of=group.count)
+def advise(case: Case) -> Advice:
+    """The advice for the main candidate of ``case`` in words, about one branch of the loop."""
+    rule, told = case.main.rule, Told(Subject(case, case.main))
+    return Advice(_WORDING[rule](told), saves=_saves(rule, told), of=told.group.count)
 
 
 def _loop_name(location: Location, origin: Origin | None) -> str:
@@ -133,11 +140,6 @@ def _is_on(site: Site, file: str, lines: set[int | None]) -> bool:
     return site.file == file and site.line in lines
 
 
-def _readable(accessor: str) -> str:
-    """The accessor, unless it is hidden (``related_name="+"``)."""
-    return "" if accessor.endswith("+") else str(accessor)
-
-
 def _in_coroutine(location: Location) -> bool:
     place, node = location.loop_place, location.node
     if place is None:
@@ -150,163 +152,163 @@ def _in_coroutine(location: Location) -> bool:
     return any(isinstance(one, ast.AsyncFunctionDef) for one in around)
 
 
-def _saves(rule: str, case: Case) -> int:
-    if rule == "bypassed-prefetch" or case.facts.eager == "select_related":
-        return case.group.count
-    return case.group.count - 1
+def _saves(rule: str, told: Told) -> int:
+    if rule == "bypassed-prefetch" or told.facts.eager == "select_related":
+        return told.group.count
+    return told.group.count - 1
 
 
-def _lazy(case: Case) -> str:
-    method = case.facts.eager or "prefetch_related"
-    if case.singly and method == "prefetch_related":
+def _lazy(told: Told) -> str:
+    method = told.facts.eager or "prefetch_related"
+    if told.singly and method == "prefetch_related":
         return (
-            f"read the {case.parent} rows of all turns by one query before the loop, with "
-            f'.prefetch_related("{case.facts.accessor}"): they come one by one from {case.queryset}'
+            f"read the {told.parent} rows of all turns by one query before the loop, with "
+            f'.prefetch_related("{told.facts.accessor}"): they come one by one from {told.queryset}'
         )
-    return f'add .{method}("{case.facts.accessor}") to {case.queryset}'
+    return f'add .{method}("{told.facts.accessor}") to {told.queryset}'
 
 
-def _deferred(case: Case) -> str:
-    name = case.facts.accessor
-    return f'load "{name}" with the rows: add it to .only(), or drop it from .defer(), at {case.queryset}'
+def _deferred(told: Told) -> str:
+    name = told.facts.accessor
+    return f'load "{name}" with the rows: add it to .only(), or drop it from .defer(), at {told.queryset}'
 
 
-def _bypassed(case: Case) -> str:
+def _bypassed(told: Told) -> str:
     """The prefetch costs a query more and saves none: worse than without it."""
-    accessor = case.accessor
+    accessor = told.accessor
     return (
-        f"read {case.rows_by(accessor)}, or use Prefetch(queryset=…): {accessor} is "
+        f"read {told.rows_by(accessor)}, or use Prefetch(queryset=…): {accessor} is "
         "prefetched, then bypassed, one query more and none saved"
     )
 
 
-def _query(case: Case) -> str:
-    facts = case.facts
+def _query(told: Told) -> str:
+    facts = told.facts
     special = _OPERATIONS.get(facts.operation)
     if special is not None:
-        return special(case)
+        return special(told)
     if facts.by_key:
-        return _in_bulk(case)
-    accessor = case.back
+        return _in_bulk(told)
+    accessor = told.back
     if facts.eager and accessor:
         return (
             f'add .prefetch_related(Prefetch("{accessor}", queryset=…, to_attr=…)) to '
-            f"{case.queryset}, and read that attribute"
+            f"{told.queryset}, and read that attribute"
         )
-    if accessor and case.leads_to_one(accessor):
-        return _query_one(case, accessor)
+    if accessor and told.leads_to_one(accessor):
+        return _query_one(told, accessor)
     if accessor:
         what = f'"{accessor}"' if facts.whole else f'Prefetch("{accessor}", queryset=…)'
         return (
-            f"add .prefetch_related({what}) to {case.queryset}, and read {case.rows_by(accessor)}"
+            f"add .prefetch_related({what}) to {told.queryset}, and read {told.rows_by(accessor)}"
         )
-    return _looked_up(case)
+    return _looked_up(told)
 
 
-def _query_one(case: Case, accessor: str) -> str:
-    return f'add .select_related("{accessor}") to {case.queryset}, and read {case.one_by(accessor)}'
+def _query_one(told: Told, accessor: str) -> str:
+    return f'add .select_related("{accessor}") to {told.queryset}, and read {told.one_by(accessor)}'
 
 
-def _looked_up(case: Case) -> str:
-    return f"fetch all {_model(case)} rows of the loop in one query before it, and look them up"
+def _looked_up(told: Told) -> str:
+    return f"fetch all {_model(told)} rows of the loop in one query before it, and look them up"
 
 
-def _in_bulk(case: Case) -> str:
-    call = f"{_model(case)}.objects.in_bulk(keys)"
-    if case.awaits:
+def _in_bulk(told: Told) -> str:
+    call = f"{_model(told)}.objects.in_bulk(keys)"
+    if told.awaits:
         call = "await " + call.replace("in_bulk", "ain_bulk")
     return f"fetch them before the loop with {call}, and look them up by keys of the field's type"
 
 
-def _get(case: Case) -> str:
-    accessor = case.back
-    if accessor and case.leads_to_one(accessor):
-        return _query_one(case, accessor)
-    if case.facts.by_key or not accessor:
-        return _in_bulk(case) if case.facts.by_key else _looked_up(case)
+def _get(told: Told) -> str:
+    accessor = told.back
+    if accessor and told.leads_to_one(accessor):
+        return _query_one(told, accessor)
+    if told.facts.by_key or not accessor:
+        return _in_bulk(told) if told.facts.by_key else _looked_up(told)
     return (
-        f'add .prefetch_related("{accessor}") to {case.queryset}, and pick the row from '
-        f"{case.rows_by(accessor)}"
+        f'add .prefetch_related("{accessor}") to {told.queryset}, and pick the row from '
+        f"{told.rows_by(accessor)}"
     )
 
 
-def _summary(case: Case, call: str) -> str:
+def _summary(told: Told, call: str) -> str:
     """An annotation of the parents, where they have a way to the rows; else one grouped query."""
-    if case.back:
-        return f"add .annotate(…={call}) to {case.queryset}, and read the annotation"
+    if told.back:
+        return f"add .annotate(…={call}) to {told.queryset}, and read the annotation"
     return (
-        f"ask {_model(case)} once before the loop, grouped by the values that change, "
+        f"ask {_model(told)} once before the loop, grouped by the values that change, "
         "and look them up"
     )
 
 
-def _count(case: Case) -> str:
-    return _summary(case, "Count(…)")
+def _count(told: Told) -> str:
+    return _summary(told, "Count(…)")
 
 
-def _exists(case: Case) -> str:
-    return _summary(case, "Exists(…)")
+def _exists(told: Told) -> str:
+    return _summary(told, "Exists(…)")
 
 
-def _aggregate(case: Case) -> str:
-    return _summary(case, "Subquery(…)")
+def _aggregate(told: Told) -> str:
+    return _summary(told, "Subquery(…)")
 
 
-def _first(case: Case) -> str:
-    if not case.back:
+def _first(told: Told) -> str:
+    if not told.back:
         return "read the rows of all turns by one query, with .iterator() where they are many"
     return (
         f"add .prefetch_related(Prefetch(…, queryset=…[:1], to_attr=…)) or a Subquery annotation "
-        f"to {case.queryset}"
+        f"to {told.queryset}"
     )
 
 
-def _refresh(case: Case) -> str:
-    return f"read the rows again in one query: {_model(case)}.objects.in_bulk(keys)"
+def _refresh(told: Told) -> str:
+    return f"read the rows again in one query: {_model(told)}.objects.in_bulk(keys)"
 
 
-def _prefetch(case: Case) -> str:
-    accessor = case.facts.prefetch[1] if case.facts.prefetch else "…"
+def _prefetch(told: Told) -> str:
+    accessor = told.facts.prefetch[1] if told.facts.prefetch else "…"
     return f'call prefetch_related_objects(objects, "{accessor}") once, with the whole list'
 
 
-def _once(case: Case) -> str:
+def _once(told: Told) -> str:
     return "ask once before the loop, with all the keys"
 
 
-def _raw_queryset(case: Case) -> str:
+def _raw_queryset(told: Told) -> str:
     return "fetch all rows in one raw() query with IN before the loop, and look them up"
 
 
-def _raw(case: Case) -> str:
-    if case.group.fingerprint.kind == "select":
+def _raw(told: Told) -> str:
+    if told.group.fingerprint.kind == "select":
         return "fetch all rows in one statement with IN (…) before the loop, and look them up"
     return "send one statement with executemany(), or one that covers all the rows"
 
 
-def _recursive(case: Case) -> str:
-    return f"load all {_model(case)} rows of the tree at once, or by one recursive CTE"
+def _recursive(told: Told) -> str:
+    return f"load all {_model(told)} rows of the tree at once, or by one recursive CTE"
 
 
-def _write(case: Case) -> str:
-    told = _WRITES.get(case.facts.operation, "write all the rows in one statement")
-    model = meta.model_of(case.facts.model)
-    if case.facts.operation not in _SAVING or model is None:
-        return told
-    updates = case.facts.operation == "save"
+def _write(told: Told) -> str:
+    text = _WRITES.get(told.facts.operation, "write all the rows in one statement")
+    model = meta.model_of(told.facts.model)
+    if told.facts.operation not in _SAVING or model is None:
+        return text
+    updates = told.facts.operation == "save"
     lost = meta.losses(model, ("pre_save", "post_save"), ["save"], auto_now=updates)
-    return f"{told} (skips {lost})" if lost else told
+    return f"{text} (skips {lost})" if lost else text
 
 
-def _duplicate(case: Case) -> str:
+def _duplicate(told: Told) -> str:
     return "ask once and keep the answer, the same every time (a variable, cached_property)"
 
 
-def _model(case: Case) -> str:
-    return case.facts.model.rsplit(".", 1)[-1] or "the"
+def _model(told: Told) -> str:
+    return told.facts.model.rsplit(".", 1)[-1] or "the"
 
 
-_OPERATIONS: Final[dict[str, Callable[[Case], str]]] = {
+_OPERATIONS: Final[dict[str, Callable[[Told], str]]] = {
     "get": _get,
     "count": _count,
     "exists": _exists,
@@ -340,7 +342,7 @@ _WRITES: Final[dict[str, str]] = {
     "bulk_update": "collect the objects of all turns for one bulk_update()",
 }
 
-_WORDING: Final[dict[str, Callable[[Case], str]]] = {
+_WORDING: Final[dict[str, Callable[[Told], str]]] = {
     "lazy-relation": _lazy,
     "deferred-field": _deferred,
     "bypassed-prefetch": _bypassed,
