@@ -59,6 +59,35 @@ def test_the_instance_that_was_loaded_with_it():
     assert not findings(same_instance)
 
 
+def renewed(author):
+    """The same row as it was, in an object of its own."""
+    fields = {field.attname: getattr(author, field.attname) for field in author._meta.fields}
+    return Author(**fields)
+
+
+def instance_that_is_made():
+    for author in Author.objects.prefetch_related("entries"):
+        copied = renewed(author)
+        list(copied.entries.all())
+
+
+def test_a_prefetch_that_is_there_is_not_advised_again():
+    assert told(instance_that_is_made) == (
+        '"entries" is prefetched at +1, but copied at +3 is a fresh instance of the same row, '
+        "without it: read it on the object that has it"
+    )
+
+
+def instance_that_is_made_and_left():
+    for author in Author.objects.prefetch_related("entries"):
+        renewed(author)
+        list(author.entries.all())
+
+
+def test_the_object_that_has_it_is_healthy():
+    assert not findings(instance_that_is_made_and_left)
+
+
 def instances_of_a_join():
     list(Author.objects.prefetch_related("entries"))
     for blog in Blog.objects.select_related("owner"):

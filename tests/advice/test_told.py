@@ -10,7 +10,7 @@ from asgiref.sync import async_to_sync
 
 from nplusone_guard.guard import watch
 from tests.corpus.data import populate
-from tests.corpus.models import Author, Blog, Entry
+from tests.corpus.models import Author, Blog, Entry, Stay
 
 pytestmark = pytest.mark.django_db
 
@@ -151,6 +151,87 @@ def test_a_coroutine_awaits_what_it_asks(work):
 
 def test_a_coroutine_that_asks_once_is_healthy():
     assert told(at_once) is None
+
+
+@async_to_sync
+async def by_an_async_comprehension():
+    return [await name_by_key(entry.author_id) async for entry in Entry.objects.all()]
+
+
+@async_to_sync
+async def by_a_comprehension_of_what_is_awaited():
+    keys = [key async for key in Author.objects.values_list("pk", flat=True)]
+    return {key: await name_by_key(key) for key in keys}
+
+
+@pytest.mark.parametrize("work", [by_an_async_comprehension, by_a_comprehension_of_what_is_awaited])
+def test_a_comprehension_of_a_coroutine_awaits_what_it_asks(work):
+    assert told(work) == (
+        "fetch them before the loop with await Author.objects.ain_bulk(keys), and look them up "
+        "by keys of the field's type"
+    )
+
+
+@async_to_sync
+async def by_an_async_comprehension_of_joined_rows():
+    return [entry.author.name async for entry in Entry.objects.select_related("author")]
+
+
+def test_an_async_comprehension_that_asks_once_is_healthy():
+    assert told(by_an_async_comprehension_of_joined_rows) is None
+
+
+def name_by_any(key):
+    conditions = {"pk": key}  # which the source does not show to be a key
+    return Author.objects.get(**conditions).name
+
+
+def test_a_comprehension_of_a_function_awaits_nothing():
+    keys = list(Author.objects.values_list("pk", flat=True))
+    assert told(lambda: [name_by_any(key) for key in keys]) == (
+        "fetch them before the loop with Author.objects.in_bulk(keys), and look them up by keys "
+        "of the field's type"
+    )
+
+
+# --- relations without a way back: related_name="+" -----------------------------------------
+
+
+def stays_of(guest):
+    conditions = {"guest": guest}
+    return list(Stay.objects.filter(**conditions))
+
+
+def nights_of(guest):
+    conditions = {"guest": guest}
+    return Stay.objects.filter(**conditions).count()
+
+
+@pytest.mark.parametrize(
+    ("ask", "advice"),
+    [
+        (stays_of, "fetch all Stay rows of the loop in one query before it, and look them up"),
+        (
+            nights_of,
+            "ask Stay once before the loop, grouped by the values that change, and look them up",
+        ),
+    ],
+)
+def test_a_hidden_accessor_is_in_no_advice(ask, advice):
+    assert told(lambda: [ask(author) for author in Author.objects.all()]) == advice
+
+
+def test_rows_behind_a_hidden_accessor_that_are_asked_for_once_are_healthy():
+    assert told(lambda: list(Stay.objects.filter(guest__in=Author.objects.all()))) is None
+
+
+def test_an_accessor_that_is_not_hidden_is_advised():
+    def entries_of(author):
+        conditions = {"author": author}
+        return list(Entry.objects.filter(**conditions))
+
+    text = told(lambda: [entries_of(author) for author in Author.objects.all()])
+    assert text.startswith('add .prefetch_related("entries") to the queryset at ')
 
 
 def waiting():
