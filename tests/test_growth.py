@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-import re
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.db import connections, transaction
-from django.db.utils import IntegrityError
-from django.http import StreamingHttpResponse
-from django.template.response import SimpleTemplateResponse
+from django.db import connections
 
 from nplusone_guard import (
     ConfigError,
@@ -20,37 +15,16 @@ from nplusone_guard import (
     assert_constant_queries,
     effect,
     population,
-    watch,
 )
 from nplusone_guard.report.growth import Growth, _signed
 from tests.corpus.data import populate
 from tests.corpus.models import Author, Club, Country, Entry, Tag
+from tests.growing import growth, headline, joined, loop, nothing
 
 pytestmark = [
     pytest.mark.django_db(databases=["default", "other"]),
     pytest.mark.usefixtures("usual_failures"),
 ]
-
-
-def loop() -> list[str]:
-    return [entry.author.name for entry in Entry.objects.all()]
-
-
-def joined() -> list[str]:
-    return [entry.author.name for entry in Entry.objects.select_related("author")]
-
-
-def growth(error: pytest.ExceptionInfo[BaseException]) -> str:
-    """The text of a failure, with the numbers of lines as ``N``, quoted as by SQLite."""
-    return re.sub(r"\.py:\d+", ".py:N", str(error.value)).replace("`", '"')
-
-
-def headline(error: pytest.ExceptionInfo[BaseException]) -> str:
-    return str(error.value).partition("\n")[0]
-
-
-def nothing(size: int) -> None:
-    """Populate with nothing."""
 
 
 # --- growth -----------------------------------------------------------------------------
@@ -70,11 +44,11 @@ def test_a_loop_fails_with_its_growth():
     source = "return [entry.author.name for entry in Entry.objects.all()]"
     assert growth(error) == (
         "3 queries at 2, 5 at 4\n"
-        " +1.0 SELECT corpus_author per entry, test_growth.py:N\n"
-        '   fix     add .select_related("author") to the queryset at test_growth.py:N\n'
-        f"   query   tests/test_growth.py:N  {source}\n"
+        " +1.0 SELECT corpus_author per entry, growing.py:N\n"
+        '   fix     add .select_related("author") to the queryset at growing.py:N\n'
+        f"   query   tests/growing.py:N  {source}\n"
         "   loop    same line, comprehension\n"
-        "   loaded  tests/test_growth.py:N  4 corpus.Entry"
+        "   loaded  tests/growing.py:N  4 corpus.Entry"
     )
 
 
@@ -317,168 +291,6 @@ def test_a_database_that_counts():
         assert_constant_queries(populate, run, using=("default",))
 
 
-# --- what is run, and undone ------------------------------------------------------------------
-
-
-class Calls(list):
-    """Notes what is called, and with how many rows in place."""
-
-    def populate(self, size):
-        self.append(("populate", size, Country.objects.count()))
-        populate(size)
-
-    def run(self):
-        self.append(("run", Country.objects.count()))
-
-
-@pytest.mark.database
-def test_it_warms_up_and_starts_from_nothing_each_time():
-    calls = Calls()
-    assert_constant_queries(calls.populate, calls.run)
-    assert calls == [
-        *[("populate", 2, 0), ("run", 2)],
-        *[("populate", 2, 0), ("run", 2)],
-        *[("populate", 4, 0), ("run", 4)],
-    ]
-    assert Country.objects.count() == 0
-
-
-def test_rows_that_are_there_already_stay():
-    Country.objects.create(code="there", name="Already there")
-    calls = Calls()
-    assert_constant_queries(calls.populate, calls.run, warm_up=False)
-    assert [call[-1] for call in calls] == [1, 3, 1, 5]
-    assert Country.objects.count() == 1
-
-
-def test_caches_are_filled_by_the_warm_up():
-    cache = []
-
-    def run():
-        if not cache:
-            cache.append(Country.objects.first())
-
-    assert_constant_queries(populate, run)
-    cache.clear()
-    with pytest.raises(MaxQueriesExceeded, match=r"^1 query at 2, 0 at 4"):
-        assert_constant_queries(populate, run, warm_up=False)
-
-
-@pytest.mark.database
-def test_every_database_is_rolled_back():
-    def fill(size):
-        populate(size)
-        populate(size, "other")
-
-    assert_constant_queries(fill, lambda: Country.objects.using("other").first())
-    assert Country.objects.using("other").count() == 0
-
-
-@pytest.mark.django_db(databases=["default"])
-def test_a_database_that_the_test_may_not_use():
-    assert_constant_queries(populate, joined)
-
-
-@pytest.mark.django_db(databases=["other"])
-def test_the_default_database_may_be_the_one():
-    def run():
-        list(Country.objects.using("other"))
-
-    assert_constant_queries(functools.partial(populate, using="other"), run)
-    assert Country.objects.using("other").count() == 0
-
-
-@pytest.mark.django_db(databases=[])
-def test_no_database_at_all():
-    with pytest.raises(AssertionError, match="to 'default' are not allowed"):
-        assert_constant_queries(populate, joined)
-
-
-@pytest.mark.database
-@pytest.mark.django_db(transaction=True, databases=["default", "other"])
-def test_without_a_transaction_around():
-    with pytest.raises(MaxQueriesExceeded):
-        assert_constant_queries(populate, loop)
-    assert Country.objects.count() == 0
-    assert not any(connections[alias].in_atomic_block for alias in ("default", "other"))
-
-
-@pytest.mark.database
-def test_durable_blocks_may_run():
-    def run():
-        with transaction.atomic(durable=True):
-            Country.objects.first()
-
-    assert_constant_queries(populate, run)
-
-
-@pytest.mark.database
-@pytest.mark.parametrize("failing", ["populate", "run"])
-def test_an_error_inside_stands_alone(failing):
-    def fill(size):
-        populate(size)
-        if failing == "populate":
-            Country.objects.create(code="c00")
-
-    def run():
-        Country.objects.create(code="c00")
-
-    with pytest.raises(IntegrityError):
-        assert_constant_queries(fill, run)
-    assert Country.objects.count() == 0
-
-
-def test_scopes_around_see_the_runs_as_units():
-    with watch() as report:
-        assert_constant_queries(populate, joined)
-    assert report.query_count == 2
-    assert not report.findings
-
-
-def test_requests_inside(client):
-    assert_constant_queries(populate, lambda: client.get("/nowhere/"))
-
-
-# --- who populates ----------------------------------------------------------------------------
-
-
-class Factory:
-    """As factory_boy's classes: callable, for one object, and with ``create_batch``."""
-
-    def __new__(cls):
-        raise AssertionError("one object is not asked for")
-
-    @classmethod
-    def create_batch(cls, size):
-        populate(size)
-
-
-class Recipe:
-    """As model_bakery's recipes."""
-
-    def make(self, _quantity=None):
-        populate(_quantity)
-
-
-def make(model, _quantity=None):
-    """As model_bakery's ``baker.make``."""
-    populate(_quantity)
-
-
-class Filler:
-    def __call__(self, size):
-        populate(size)
-
-
-@pytest.mark.parametrize(
-    "source",
-    [Factory, Factory.create_batch, Recipe(), functools.partial(make, Country), Filler()],
-)
-def test_factories(source):
-    with pytest.raises(MaxQueriesExceeded, match=r"^3 queries at 2, 5 at 4"):
-        assert_constant_queries(source, loop)
-
-
 # --- async ------------------------------------------------------------------------------------
 
 
@@ -531,88 +343,6 @@ def test_the_sync_one_does_not_block_an_event_loop():
         "assert_constant_queries() runs in an event loop. "
         "Allowed there: await aassert_constant_queries(...)."
     )
-
-
-# --- arguments --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("options", "problem"),
-    [
-        ({"populate": None}, "populate is None. Allowed: a function of the number of rows, "),
-        ({"populate": lambda: None}, "populate is <function "),
-        ({"populate": [*range(99)]}, "populate is [0, 1, 2, 3, 4, 5, ...]. Allowed: "),
-        ({"width": 59}, "width is 59. Allowed: a whole number of 60 or more."),
-        ({"run": 5}, "run is 5. Allowed: a function without arguments."),
-        ({"run": nothing}, "run is <function nothing at "),
-        ({"sizes": (2,)}, "sizes is (2,). Allowed: two or more numbers of rows, growing."),
-        ({"sizes": (4, 2)}, "sizes is (4, 2). Allowed: two or more numbers of rows, growing."),
-        ({"sizes": (2, 2)}, "sizes is (2, 2). Allowed: two or more numbers of rows, growing."),
-        ({"sizes": 4}, "sizes is 4. Allowed: two or more numbers of rows, growing."),
-        ({"sizes": (0, 2)}, "one of the sizes is 0. Allowed: a whole number of 1 or more."),
-        ({"sizes": (2, "4")}, "one of the sizes is '4'. Allowed: a whole number of 1 or more."),
-        ({"linear": -1}, "linear is -1. Allowed: the number of queries that each row may add, 0"),
-        ({"linear": "1"}, "linear is '1'. Allowed: "),
-        ({"linear": True}, "linear is True. Allowed: "),
-        ({"linear": float("nan")}, "linear is nan. Allowed: "),
-        ({"using": "zz"}, "using names 'zz', which is not in DATABASES. Known: default, other."),
-        ({"using": ()}, "using is (). Allowed: the alias of a database, or a list of them."),
-    ],
-)
-def test_wrong_arguments(options, problem):
-    with pytest.raises(ConfigError) as error:
-        assert_constant_queries(**{"populate": nothing, "run": joined, **options})
-    assert str(error.value).startswith(f"assert_constant_queries(): {problem}")
-
-
-def rendered_later():
-    return SimpleTemplateResponse("nothing.html")
-
-
-@pytest.mark.parametrize(
-    ("run", "kind", "remedy"),
-    [
-        (Entry.objects.all, "QuerySet", "Put list() around it."),
-        (lambda: (entry for entry in ()), "generator", "Put list() around it."),
-        (rendered_later, "SimpleTemplateResponse", "Add .render(), or ask the test client."),
-    ],
-)
-def test_a_result_that_nobody_has_read(run, kind, remedy):
-    with pytest.raises(ConfigError) as error:
-        assert_constant_queries(populate, run)
-    assert str(error.value) == (
-        f"assert_constant_queries(): run returned a {kind} that nobody has read, so not all of "
-        f"its queries were sent. {remedy}"
-    )
-
-
-def test_a_stream_is_read():
-    def run():
-        return StreamingHttpResponse(entry.author.name for entry in Entry.objects.all())
-
-    with pytest.raises(MaxQueriesExceeded, match=r"^3 queries at 2, 5 at 4"):
-        assert_constant_queries(populate, run)
-
-
-def test_a_function_without_a_signature():
-    assert assert_constant_queries(populate, dict).counts == (0, 0)
-
-
-def test_an_async_stream_has_to_be_read():
-    async def names():
-        async for entry in Entry.objects.all():
-            yield entry.headline
-
-    with pytest.raises(ConfigError, match=r"Read its streaming_content\.$"):
-        assert_constant_queries(populate, lambda: StreamingHttpResponse(names()))
-
-
-def test_rows_that_a_generator_would_make():
-    def fill(size):
-        yield populate(size)
-
-    with pytest.raises(ConfigError, match="populate returned a generator, which has made no rows"):
-        assert_constant_queries(fill, joined)
 
 
 # --- a populate without effect ----------------------------------------------------------------
