@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
 from contextvars import Token
 from dataclasses import replace
 from functools import lru_cache
@@ -17,7 +16,7 @@ from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.scope import Scope, current_scope, open_scope_of_context
 from nplusone_guard.policy import Policy
 from nplusone_guard.report.build import adopt, build, judged, with_adopted
-from nplusone_guard.report.model import Report
+from nplusone_guard.report.model import FindingsOf, Report
 
 KINDS = ("block", "request", "task", "command", "test")
 
@@ -47,7 +46,7 @@ class _Ended:
         return set()
 
 
-class Recording:
+class Recording(FindingsOf[Finding]):
     """A scope and, once it is closed, its report. It reads like the report itself.
 
     While the scope is open the figures are those of this moment; afterwards they are
@@ -161,18 +160,6 @@ class Recording:
         if name.startswith("_"):
             raise AttributeError(name)
         return getattr(self.report, name)
-
-    def __len__(self) -> int:
-        return len(self.report)
-
-    def __iter__(self) -> Iterator[Finding]:
-        return iter(self.report)
-
-    def __getitem__(self, index: int) -> Finding:
-        return self.report[index]
-
-    def __bool__(self) -> bool:
-        return True
 
     def __str__(self) -> str:
         return str(self.report)

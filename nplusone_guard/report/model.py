@@ -4,9 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from nplusone_guard.analysis.findings import Cleared, EagerLoad, Finding, Shape, UnusedIgnore
+
+F = TypeVar("F")
+
+
+class FindingsOf(Generic[F]):
+    """A collection of its ``findings``, which is true even where there is none."""
+
+    __slots__ = ()
+
+    @property
+    def findings(self) -> tuple[F, ...]:
+        """What was found, worst first."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        return len(self.findings)
+
+    def __iter__(self) -> Iterator[F]:
+        return iter(self.findings)
+
+    def __getitem__(self, index: int) -> F:
+        return self.findings[index]
+
+    def __bool__(self) -> bool:
+        """Always true; ask ``findings`` whether there is one."""
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +47,7 @@ class TimelineEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class Report(FindingsOf[Finding]):
     """What happened in one scope. A collection of its findings, worst first.
 
     ``query_count`` leaves out transaction control (BEGIN, SAVEPOINT …), which
@@ -56,19 +82,6 @@ class Report:
     #: Joins the reports and log lines of a request and of the tasks it spawned.
     correlation_id: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.findings)
-
-    def __iter__(self) -> Iterator[Finding]:
-        return iter(self.findings)
-
-    def __getitem__(self, index: int) -> Finding:
-        return self.findings[index]
-
-    def __bool__(self) -> bool:
-        """A report is always true; ask ``report.findings`` whether it found anything."""
-        return True
 
     def __str__(self) -> str:
         from nplusone_guard.report.text import render

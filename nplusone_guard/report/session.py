@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from nplusone_guard.analysis import eager
 from nplusone_guard.analysis.findings import Cleared, EagerLoad, Finding, UnusedIgnore
+from nplusone_guard.report.model import FindingsOf
 
 UNUSED: Final = eager.RULE
 #: The place of the ignores in Django's settings.
@@ -96,7 +96,7 @@ class Suite:
 
 
 @dataclass(frozen=True, slots=True)
-class SessionReport:
+class SessionReport(FindingsOf[SessionFinding]):
     """What happened in many scopes. A collection of distinct findings, worst first."""
 
     scopes: tuple[ScopeSummary, ...] = ()
@@ -113,19 +113,6 @@ class SessionReport:
     coverage: Coverage = "whole"
     #: ``None`` where it is no run of a test suite.
     suite: Suite | None = None
-
-    def __len__(self) -> int:
-        return len(self.findings)
-
-    def __iter__(self) -> Iterator[SessionFinding]:
-        return iter(self.findings)
-
-    def __getitem__(self, index: int) -> SessionFinding:
-        return self.findings[index]
-
-    def __bool__(self) -> bool:
-        """A session is always true; ask ``session.findings`` whether it found anything."""
-        return True
 
     @property
     def query_count(self) -> int:
