@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from nplusone_guard.field_names import is_slip, missing
+from nplusone_guard.ignores.field_names import is_slip, missing
 from nplusone_guard.policy import RULES
 from nplusone_guard.spelling import closest
 

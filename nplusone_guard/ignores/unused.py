@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Final
 
-from nplusone_guard.field_names import missing
 from nplusone_guard.ignores.blocks import Opened
 from nplusone_guard.ignores.comments import comment_for
+from nplusone_guard.ignores.field_names import missing
 from nplusone_guard.ignores.matching import used_entries
 from nplusone_guard.policy import IgnoreEntry, Policy, UnusedIgnore
 

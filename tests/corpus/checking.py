@@ -16,7 +16,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.contrib.sites.models import Site
 from django.db import connections, transaction
 
-from nplusone_guard.field_names import missing
+from nplusone_guard.ignores.field_names import missing
 from tests.corpus.data import populate
 from tests.corpus.labels import HERE, KINDS, MODULES, Expected, Pattern, identity, labels, lines
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 
-from nplusone_guard import field_names
-from nplusone_guard.field_names import is_slip, missing
+from nplusone_guard.ignores import field_names
+from nplusone_guard.ignores.field_names import is_slip, missing
 
 SLIPS = {
     # a field, a relation from another model, a column, a lookup, another case
