@@ -12,6 +12,9 @@ import pytest
 if TYPE_CHECKING:
     from nplusone_guard.report.session import Coverage
 
+#: What the terminal calls all of it.
+TITLE: Final = "query loops"
+
 #: What is told of an ignore that no test needs.
 IDLE: Final = "suppressed nothing; remove it."
 
@@ -47,6 +50,19 @@ class Ran:
 
     finished: set[str] = field(default_factory=set)
     passed: set[str] = field(default_factory=set)
+    #: Queries of those that passed.
+    counts: dict[str, int] = field(default_factory=dict)
+    #: Ids of the findings that fail by the policy, whether they are known or not.
+    judged: set[str] = field(default_factory=set)
+
+    def note(self, name: str, passed: bool, judged: list[str], count: int) -> None:
+        """Add what a test did; run again, what it did then."""
+        if judged:
+            self.judged.update(judged)
+        if passed:
+            self.counts[name] = count
+        else:
+            self.counts.pop(name, None)
 
     @property
     def unproven(self) -> set[str]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Generator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_nplusone_guard.collecting import IDLE, Collected, Ran, coverage
+from pytest_nplusone_guard.collecting import IDLE, TITLE, Collected, Ran
 from pytest_nplusone_guard.declarations import Mode, deselected_key, django_is_configured
 from pytest_nplusone_guard.fixtures import is_verbose
 from pytest_nplusone_guard.items import around_function
@@ -29,15 +28,15 @@ from pytest_nplusone_guard.workers import (
 if TYPE_CHECKING:
     from nplusone_guard.report.joining import Found, Gathering
     from nplusone_guard.report.session import SessionReport
+    from pytest_nplusone_guard.ending import Ending
     from pytest_nplusone_guard.judging import Watched, Watcher
-    from pytest_nplusone_guard.ratchet import Outcome, Ratchet
+    from pytest_nplusone_guard.ratchet import Ratchet
 
     #: The ids that the ratchet holds, the number of queries, and everything else.
     Gathered = tuple[list[str], int, SessionReport]
 
 #: The attribute of a report that carries what was found, as JSON, from any process.
 ATTRIBUTE: Final = "nplusone_guard"
-TITLE: Final = "query loops"
 NAME: Final = "nplusone_guard_suite"
 #: What a test's reports are of; one of a crash is of none.
 PHASES: Final = ("setup", "call", "teardown")
@@ -55,16 +54,8 @@ class Suite:
         self._name = without_group if are_grouped(config) else str
         self.collected = Collected()
         self.ran = Ran()
-        #: Ids of the findings that fail by the policy, whether they are known or not.
-        self.judged: set[str] = set()
-        self.counts: dict[str, int] = {}
         #: What the tests have found; there once the first of them has reported.
         self._gathering: Gathering | None = None
-        self.session: SessionReport | None = None
-        self.outcome: Outcome | None = None
-        #: What fails the run, and what does not.
-        self.problems: list[str] = []
-        self.warnings: list[str] = []
         #: What a test of this process was found to do, until its report is heard of.
         self._held: dict[str, Watched] = {}
         self._process = os.getpid()
@@ -73,6 +64,8 @@ class Suite:
         self._ratchet: Ratchet | None = None
         #: There once a test is watched.
         self._watcher: Watcher | None = None
+        #: There once all tests have run.
+        self._ending: Ending | None = None
         if self.options.mode != "off":
             self._activate()
 
@@ -219,12 +212,7 @@ class Suite:
         count: int,
         found: Found,
     ) -> None:
-        if judged:
-            self.judged.update(judged)
-        if passed:
-            self.counts[name] = count
-        else:
-            self.counts.pop(name, None)
+        self.ran.note(name, passed, judged, count)
         if self._gathering is None:
             from nplusone_guard.report.joining import Gathering
 
@@ -261,55 +249,25 @@ class Suite:
         elif self.config.getoption("collectonly"):
             return
         elif (self._ratchet or self._gathering) is not None and exitstatus in (0, 1, 2, 5):
-            self._finish(session, self._ratchet or self._activate())
+            from pytest_nplusone_guard.ending import Ending
 
-    def _finish(self, session: pytest.Session, ratchet: Ratchet) -> None:
+            ending = Ending(self.config, self.options, self._ratchet or self._activate())
+            ending.judge(self._gathered(), self.collected, self.ran)
+            self._ending = ending
+            if ending.fails and session.exitstatus in (0, 5):
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _gathered(self) -> SessionReport:
+        """What all tests have found, and the ignores of the settings that none of them needs."""
         from nplusone_guard.analysis.findings import UnusedIgnore
-        from nplusone_guard.exceptions import ConfigError
         from nplusone_guard.report.joining import Gathering
-        from nplusone_guard.report.session import SessionReport, Suite
-        from pytest_nplusone_guard import outputs
+        from nplusone_guard.report.session import SessionReport
 
-        tests = {entry.test for entry in ratchet.findings or ()} | {*(ratchet.queries or ())}
-        reached = coverage(self.config, self.collected, self.ran, tests)
-        reached = "part" if reached == "whole" and self.options.is_part else reached
-        complete = reached == "whole"
         gathering = self._gathering or Gathering()
         idle = self.collected.idle if self.collected.processes else self._idle_ignores()
         ignores = tuple(UnusedIgnore(*each) for each in idle or ())
         gathering.add(SessionReport(unused_ignores=ignores))
-        shards = (self.options.shard,) if self.options.shard else ()
-        suite = Suite(tuple(sorted(self.judged)), tuple(sorted(self.ran.unproven)), shards)
-        found = replace(gathering.session(), coverage=reached, suite=suite)
-        # What nobody reads, or nothing ignores, only all tests together can tell.
-        if complete and found.eager_loads:
-            from nplusone_guard.report.settling import settled
-
-            found = settled(found)
-        self.session = found
-        unread = unused_loads(self.session)
-        self.judged |= unread
-        try:
-            self.outcome = self._judge(self.session, ratchet, complete)
-        except ConfigError as error:
-            self.problems.append(str(error))
-        known = self.outcome.known if self.outcome is not None else frozenset()
-        if self.options.mode == "fail" and unread - known:
-            many = len(unread - known)
-            self.problems.append(f"{many:,} eager load{'s' * (many > 1)} that no test reads")
-        base_dir = outputs.workspace(str(self.config.rootpath))
-        self.problems += outputs.write(self.options.reports, self.session, base_dir)
-        # All that it holds is told by the terminal as well.
-        self.warnings += outputs.add_step_summary(self.session, base_dir, self.outcome)
-        stale = self.outcome is not None and self.outcome.stale and not self.options.update
-        if (self.problems or (stale and self.options.strict)) and session.exitstatus in (0, 5):
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-    def _judge(self, session: SessionReport, ratchet: Ratchet, complete: bool) -> Outcome:
-        from pytest_nplusone_guard.ratchet import Tests
-
-        tests = Tests(self.counts, self.ran.unproven)
-        return ratchet.judge(session, self.judged, tests, complete=complete)
+        return gathering.session()
 
     def _idle_ignores(self) -> list[list[str]]:
         if self._ratchet is None or not django_is_configured():
@@ -326,38 +284,8 @@ class Suite:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Show each finding once, and how the run stands against what is recorded."""
-        if self.is_worker or self.session is None or self._ratchet is None:
-            return
-        from pytest_nplusone_guard import outputs
-
-        terminalreporter.section(TITLE, sep="=")
-        for line in self._summary(terminalreporter, self.session, self._ratchet):
-            terminalreporter.line(line)
-        if outputs.on_github():
-            root = outputs.workspace(str(self.config.rootpath))
-            outputs.annotate(terminalreporter, self.session, root, self.outcome)
-
-    def _summary(
-        self, terminal: Any, session: SessionReport, ratchet: Ratchet
-    ) -> Generator[str, None, None]:
-        from pytest_nplusone_guard import summary
-
-        outcome = self.outcome
-        if session.scopes:
-            yield from summary.lines(terminal, session, outcome.known if outcome else ())
-        else:
-            yield "no test was watched" + (
-                "" if django_is_configured() else ": Django is not set up"
-            )
-        if outcome is not None:
-            verbose = self.config.get_verbosity() > 0
-            yield from outcome.lines(strict=self.options.strict, verbose=verbose)
-        for note in (*ratchet.missing, *self.problems):
-            yield f" {note}"
-        for warning in self.warnings:
-            from pytest_nplusone_guard.wrapping import rows
-
-            yield from rows(self.config, f" warning: {warning}", width_of(self.config))
+        if self._ending is not None:
+            self._ending.tell(terminalreporter)
 
 
 class _Forked:
@@ -382,13 +310,6 @@ def switch_on(config: pytest.Config) -> Suite:
         suite = Suite(config)
         config.pluginmanager.register(suite, NAME)
     return suite
-
-
-def unused_loads(session: SessionReport) -> set[str]:
-    """The ids of the findings that are about the whole run."""
-    from nplusone_guard.report.session import UNUSED
-
-    return {entry.finding.id for entry in session if entry.finding.rule == UNUSED}
 
 
 def _unpacked(report: pytest.TestReport) -> Gathered | None:
