@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nplusone_guard.analysis import apart, rules
-from nplusone_guard.analysis.carriers import has_asker
 from nplusone_guard.analysis.findings import (
     Advice,
     Cleared,
@@ -21,8 +20,8 @@ from nplusone_guard.analysis.findings import (
 from nplusone_guard.analysis.identity import Names, names_of
 from nplusone_guard.analysis.location import Location, call_site, exclusive, locate
 from nplusone_guard.analysis.merging import worst_first
-from nplusone_guard.analysis.suspects import DUPLICATES, Suspects
-from nplusone_guard.capture.landmarks import files
+from nplusone_guard.analysis.repeats import asked_again
+from nplusone_guard.analysis.suspects import Suspects
 from nplusone_guard.capture.scope import Group, Scope
 from nplusone_guard.ignores.matching import find_ignore
 from nplusone_guard.ignores.unused import unused
@@ -291,23 +290,10 @@ class Judge:
     # --- duplicates ---------------------------------------------------------------------
 
     def _duplicates(self, in_loops: set[int]) -> list[Finding | None]:
-        """Equal look-ups on several lines of one scope, with no write in between."""
         if not self.policy.judges("duplicate-query"):
             return []
-        seen: dict[tuple[str, str, int], list[Group]] = defaultdict(list)
-        for group in self.suspects.spread:
-            if id(group) not in in_loops and _may_duplicate(group) and has_asker(group):
-                for key in group.digests:
-                    seen[group.alias, group.fingerprint.text, key].append(group)
-        found: dict[tuple[int, ...], tuple[list[Group], int]] = {}
-        for (_, _, key), asked in seen.items():
-            if len(asked) < 2:
-                continue
-            groups = [group for group in asked if not _is_for_a_form(group)]
-            times = sum(group.digests[key] for group in groups)
-            if len(groups) > 1 and times >= DUPLICATES:
-                found[tuple(group.sequence for group in groups)] = (groups, times)
-        return [self._duplicate(groups, times) for groups, times in found.values()]
+        spread = [group for group in self.suspects.spread if id(group) not in in_loops]
+        return [self._duplicate(groups, times) for groups, times in asked_again(spread)]
 
     def _duplicate(self, groups: list[Group], times: int) -> Finding | None:
         main = groups[0]
@@ -363,23 +349,6 @@ def _main_first(candidate: Candidate) -> tuple[bool, bool, int]:
     reads_to_write = candidate.rule == "write-in-loop" and group.fingerprint.kind == "select"
     warning = rules.severity_of(candidate.rule, group) != "error"
     return (warning, reads_to_write, group.sequence)
-
-
-def _is_for_a_form(group: Group) -> bool:
-    """Whether the browsable API asks: it serializes its object once more for each of its forms."""
-    return any(files.runs_one_of(place.code, files.FORMS) for place in group.path)
-
-
-def _may_duplicate(group: Group) -> bool:
-    facts = rules.facts_of(group)
-    return (
-        group.fingerprint.kind == "select"
-        and not group.fingerprint.truncated
-        and not group.many
-        and not facts.cached
-        and facts.operation not in rules.WRITE_OPERATIONS
-        and facts.operation not in {"refresh_from_db", "prefetch"}
-    )
 
 
 def _summary(candidate: Candidate, location: Location) -> str:
