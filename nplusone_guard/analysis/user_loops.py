@@ -1,0 +1,130 @@
+"""Loops in the source of the project, and in what it has frameworks run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from dataclasses import replace
+from itertools import pairwise
+from types import CodeType
+
+from nplusone_guard.analysis import loops
+from nplusone_guard.analysis.found_loop import FoundLoop, loop_site, spot_loop
+from nplusone_guard.analysis.places import site_of
+from nplusone_guard.analysis.structure import is_of_cells, is_of_parts
+from nplusone_guard.capture import callpath, steps
+from nplusone_guard.capture.scope import Group, Scope
+
+#: Python's functions that start a task or a job for each item they are given.
+_FANS = frozenset(
+    function.__code__ for function in (asyncio.gather, asyncio.as_completed, Executor.map)
+)
+#: Those of ``multiprocessing``, which nobody imports for our sake.
+_POOL_FILE = os.path.join("multiprocessing", "pool.py")
+_POOL_METHODS = frozenset("imap imap_unordered map map_async starmap starmap_async".split())
+
+
+def user_loop(scope: Scope, group: Group, places: list[steps.Place]) -> FoundLoop | None:
+    """The innermost loop that can grow; a bounded one if it accounts for all the turns.
+
+    A loop over functions that are written out calls each of them once: what is more comes
+    from a loop further out. Where there is none, one of them goes by several names. One over
+    the parts of something is told only where no loop of the product's is further out.
+    """
+    turns = most = 1
+    bounded: FoundLoop | None = None
+    parts: FoundLoop | None = None
+    called = _called(group.path)
+    for place, found in _loops_around(scope, group, places):
+        if parts is not None and _is_exempt(scope, place):
+            continue
+        if _is_over_parts(found):
+            parts = parts or found
+        elif found.node is None or found.node.bounded is None:
+            return found
+        elif parts is None:
+            turns *= found.node.turns_of(called.get(place, "")) or 1
+            most *= found.node.bounded
+            bounded = bounded or found
+            if group.count <= turns:
+                return replace(found, bounded=True)
+    if parts is not None or bounded is None:
+        return parts
+    return replace(bounded, bounded=group.count <= most)
+
+
+def _loops_around(
+    scope: Scope, group: Group, places: list[steps.Place]
+) -> Iterator[tuple[steps.Place, FoundLoop]]:
+    """The loops that the places are in, innermost first."""
+    fans = _fans(group.path)
+    for place in places:
+        if place.spot is None:
+            for found in _loops_at(scope, place, fans.get(place, "")):
+                yield place, found
+            continue
+        spot = place.spot if place.spot.loop else place.spot.within
+        if spot is not None:
+            yield place, spot_loop(group, place, spot)
+
+
+def _is_over_parts(found: FoundLoop) -> bool:
+    if found.spot is not None:
+        return is_of_cells(found.spot)
+    return found.node is not None and found.node.bounded is None and is_of_parts(found.node)
+
+
+def _is_exempt(scope: Scope, place: steps.Place) -> bool:
+    exempt = scope.policy.exempt
+    return exempt is not None and bool(exempt.owns(place.code.co_filename, ""))
+
+
+def _loops_at(scope: Scope, place: steps.Place, fan: str) -> Iterator[FoundLoop]:
+    """The loops of one frame that the place is in, innermost first."""
+    position = loops.position_of(place.code, place.lasti)
+    if fan:
+        yield _fanned_out(place, position, fan)
+    for node in loops.enclosing_loops(place.code, position):
+        if place.code is not scope.root_code or not _encloses_scope(node, scope):
+            yield FoundLoop(loop_site(place.code, node), node, place)
+
+
+def _fans(path: callpath.Path) -> dict[steps.Place, str]:
+    """The user's places that call a function of ``_FANS``, and which one."""
+    return {
+        outer: inner.code.co_name
+        for inner, outer in pairwise(path)
+        if outer.user and _is_fan(inner.code)
+    }
+
+
+def _called(path: callpath.Path) -> dict[steps.Place, str]:
+    """What each of the user's places has called, or has had called in a task or a thread."""
+    called: dict[steps.Place, str] = {}
+    started = ""
+    for inner, outer in pairwise(path):
+        name = inner.code.co_name
+        if outer.bridge is not None:
+            started = name
+        elif outer.user:
+            called[outer] = started if _is_fan(inner.code) else name
+    return called
+
+
+def _is_fan(code: CodeType) -> bool:
+    if code in _FANS:
+        return True
+    return code.co_name in _POOL_METHODS and code.co_filename.endswith(_POOL_FILE)
+
+
+def _fanned_out(place: steps.Place, position: loops.Position, fan: str) -> FoundLoop:
+    """The call that starts a task or a job for each item of an argument: it is the loop."""
+    node = loops.call_loop(place.code, position)
+    site = loop_site(place.code, node) if node else site_of(place.code, place.lasti, "call")
+    return FoundLoop(replace(site, kind="gather") if fan == "gather" else site, node, place)
+
+
+def _encloses_scope(node: loops.Loop, scope: Scope) -> bool:
+    return node.line < scope.root_line <= node.end_line
