@@ -8,11 +8,10 @@ from nplusone_guard.analysis import loops
 from nplusone_guard.analysis.carriers import carries
 from nplusone_guard.analysis.found_loop import FoundLoop, frames_of, loop_site, spot_loop
 from nplusone_guard.analysis.places import package_of, path_site
+from nplusone_guard.analysis.structure import is_of_a_model
 from nplusone_guard.capture import steps
 from nplusone_guard.capture.scope import Group
 
-#: A loop over the fields of a model, which do not grow with the data.
-_OVER_FIELDS = re.compile(r"\b(?:_meta|opts)\.\w")
 #: Packages that a project is made of: a call of theirs says nothing by itself.
 FRAMEWORKS = frozenset({"django", "rest_framework"})
 
@@ -46,7 +45,7 @@ def _library_loop_at(group: Group, path: tuple[steps.Place, ...], index: int) ->
         return None
     position = loops.position_of(place.code, place.lasti)
     for node in loops.enclosing_loops(place.code, position):
-        if node.bounded is None and not _OVER_FIELDS.search(node.source):
+        if node.bounded is None and not is_of_a_model(node.source):
             return _tag_loop(group, path[index:]) or _in_library(place, node)
     return None
 

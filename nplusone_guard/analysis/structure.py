@@ -1,7 +1,8 @@
 """Loops over what an object is made of: its fields, columns, attributes.
 
 They do not grow with the data. Where a loop over rows is around one of them, that is the one
-to tell. Names are all there is to go by, so that such a loop alone counts as any other.
+to tell. What Django says of a model (``_meta``) is evidence; of others names are all there is to
+go by, since what they hold is known at run time alone. So such a loop alone counts as any other.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ _NOUNS: Final = "accessor attr attribute cell column field lookup relation widge
 _WORDS: Final = frozenset(
     [*_NOUNS, *(f"{noun}s" for noun in _NOUNS), "field_name", "order_with_respect_to"]
 )
+#: What a model is made of, as its options have it; ``opts`` may be those of a command, too.
+_OPTIONS: Final = re.compile(
+    r"\b_meta\.(?!\w*manager)\w|\bopts\.\w*(?:fields|many_to_many|related_objects|parent)"
+)
 #: A queryset is rows, whatever these are called: ``board.columns.all()``.
 _ROWS: Final = re.compile(
     r"\.(?:all|filter|exclude|order_by|values|values_list|iterator)\b|objects"
@@ -27,7 +32,12 @@ _BEHIND: Final = re.compile(r"(?:\.(?:items|keys|split))?\([^()]*\)|\[[^\[\]]*\]
 
 def is_of_parts(node: loops.Loop) -> bool:
     """Whether a loop in Python runs over the parts of something."""
-    return _is_of_parts(node.target, node.iterates)
+    return is_of_a_model(node.iterates) or _is_of_parts(node.target, node.iterates)
+
+
+def is_of_a_model(source: str) -> bool:
+    """Whether ``source`` asks a model for what it is made of: ``entry._meta.many_to_many``."""
+    return _OPTIONS.search(source) is not None
 
 
 def is_of_cells(spot: steps.Spot) -> bool:

@@ -1,4 +1,4 @@
-"""Which loops run over what an object is made of, by the names in them."""
+"""Which loops run over what an object is made of, by its model or by the names in them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ PARTS = [
     "for i, column in enumerate(self.columns):",
     "for bit in accessor.split('.'):",
     "for part in self.get_order_with_respect_to():",
+    "for one in entry._meta.many_to_many:",
+    "for one in opts.related_objects:",
 ]
 ROWS = [
     "for entry in entries:",
@@ -21,6 +23,10 @@ ROWS = [
     "for field in Field.objects.filter(farm=farm):",
     "for key, value in row.values():",
     "for row in table.rows:",
+    "for one in entry.many_to_many:",
+    "for one in entry.related_objects:",
+    "for path in opts.files:",
+    "for row in model._meta.default_manager.all():",
 ]
 
 

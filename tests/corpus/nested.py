@@ -134,6 +134,25 @@ def fields_of_each_row_joined(n):
     return [sheet.row(entry) for entry in Entry.objects.select_related("author")]
 
 
+def related_rows(entry):
+    told = {}
+    for one in entry._meta.many_to_many:
+        told[one.name] = list(getattr(entry, one.name).all())  # site:relations_of_each_row
+    return told
+
+
+@loop("lazy-relation", relation="corpus.Entry.tags")
+def relations_of_each_row(n):
+    for entry in Entry.objects.order_by("pk"):  # loop origin
+        related_rows(entry)
+
+
+@healthy(twin=relations_of_each_row)
+def relations_of_each_row_prefetched(n):
+    for entry in Entry.objects.prefetch_related("tags"):
+        related_rows(entry)
+
+
 @loop("query-in-loop", origin=False)
 def query_for_each_field(n):
     fields = [f"a{i}" for i in range(n)]
