@@ -59,7 +59,7 @@ def read(raw: object) -> tuple[Policy, tuple[Problem, ...]]:
 
     Keys that have a problem keep their default.
     """
-    if raw is None:  # most projects do without, and without what it may say
+    if raw is None:  # what it may say need not be loaded
         return Policy(**_defaults()), ()
     from nplusone_guard.setting_keys import read_items
 

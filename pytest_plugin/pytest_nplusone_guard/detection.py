@@ -275,7 +275,7 @@ class Suite:
         from nplusone_guard.recording import default_policy
 
         policy = default_policy()
-        if not policy.ignores:  # as in most projects, and what they do is still to be loaded
+        if not policy.ignores:  # what they do need not be loaded
             return []
         from nplusone_guard.ignores.unused import unused_settings_ignores
 
