@@ -12,9 +12,13 @@ from nplusone_guard.analysis.advice.kinds import kind_of
 from nplusone_guard.analysis.advice.trees import (
     COMPREHENSIONS,
     LOOPS,
+    Bound,
     Spot,
+    Tree,
+    binding_of,
     names_in,
     own_nodes,
+    shared_statement,
     spot_of,
     stored_in,
 )
@@ -39,7 +43,7 @@ def plans(subject: Subject) -> list[Plan]:
     node = _widest(spot, node, varying, loop)
     if meanwhile.is_tried(subject, node, spot) or _is_changed(spot.at(node), loop):
         return []
-    return [_hoisted(subject, [spot.at(node)], loop)]
+    return [_hoisted(subject, [spot.at(node)], loop, "before the loop at")]
 
 
 def waiting(subject: Subject) -> list[Plan]:
@@ -98,7 +102,7 @@ def _asks_otherwise(subject: Subject) -> bool:
 
 def _start(subject: Subject, spot: Spot) -> ast.expr | None:
     """The query itself, or the call of the helper that sends it."""
-    if subject.local:
+    if subject.local and not subject.facts.relation:
         query = query_at(spot, subject.facts.operation)
         if query is not None:
             return query.node
@@ -125,21 +129,23 @@ def _passes_on(around: ast.expr, node: ast.expr) -> bool:
     return isinstance(around, (ast.Attribute, ast.Subscript, ast.Await, *COMPREHENSIONS))
 
 
-def _hoisted(subject: Subject, spots: Sequence[Spot], at: ast.AST | None = None) -> Plan:
+def _hoisted(subject: Subject, spots: Sequence[Spot], at: ast.AST, place: str) -> Plan:
     first = spots[0]
     node = first.node
-    name = subject.fresh(_name(first, node))
+    # ``author.profile`` is a profile.
+    relation = node.attr if isinstance(node, ast.Attribute) else ""
+    name = subject.fresh(relation or _name(first, node))
     statement = f"{name} = {ast.unparse(node)}"
-    steps: list[Step] = [before(first, at if at is not None else node, statement)]
+    steps: list[Step] = [before(first, at, statement)]
     steps += [replace(spot, name) for spot in spots]
     return Plan(
         kind="hoist",
         file=first.tree.file,
-        line=int(getattr(at if at is not None else node, "lineno", 0)),
+        line=int(getattr(at, "lineno", 0)),
         expression=statement,
         read=name,
         steps=tuple(dict.fromkeys(steps)),
-        place="before the loop at" if at is not None else "at",
+        place=place,
     )
 
 
@@ -221,11 +227,32 @@ def _spread(subject: Subject) -> list[Plan]:
     ordered = sorted(spots, key=lambda spot: spot.line)
     if any(_is_changed(one, one.tree.function(one.node) or one.tree.module) for one in ordered):
         return []
-    return [_hoisted(subject, ordered)]
+    at = shared_statement(ordered[0].tree, [one.node for one in ordered])
+    if at is None or not _means_the_same(ordered, at):
+        return []
+    return [_hoisted(subject, ordered, at, "at")]
+
+
+def _means_the_same(spots: Sequence[Spot], at: ast.stmt) -> bool:
+    """Whether the names in equal expressions have one value in all of them, and before ``at``."""
+    tree, node = spots[0].tree, spots[0].node
+    for name in names_in(node):
+        bound = binding_of(tree, name, node)
+        if any(binding_of(tree, name, one.node) != bound for one in spots):
+            return False
+        if bound is not None and bound.how != "param" and not _is_bound_before(tree, bound, at):
+            return False
+    return True
+
+
+def _is_bound_before(tree: Tree, bound: Bound, at: ast.stmt) -> bool:
+    start, end = getattr(bound.node, "lineno", 0), getattr(bound.node, "end_lineno", 0)
+    # What a ``for`` or ``with`` binds is there in its block, and behind it.
+    return int(end) < at.lineno or (start < at.lineno and bound.node in tree.above(at))
 
 
 def _query_in(subject: Subject, spot: Spot) -> Spot:
-    query = query_at(spot, subject.facts.operation)
+    query = query_at(spot, subject.facts.operation) if not subject.facts.relation else None
     if query is not None:
         return spot.at(query.node)
     if not isinstance(spot.node, ast.expr):

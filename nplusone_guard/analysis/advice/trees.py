@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType
@@ -113,6 +113,49 @@ def in_body(loop: ast.AST, below: ast.AST) -> bool:
     if isinstance(loop, COMPREHENSIONS):
         return below is not loop.generators[0]
     return True
+
+
+def shared_statement(tree: Tree, nodes: Sequence[ast.AST]) -> ast.stmt | None:
+    """The first statement of the innermost block that all nodes of a function stand in.
+
+    Only one that begins a line of its own, so that another can go before it: no ``elif``, and
+    nothing behind a colon or semicolon.
+    """
+    first, *others = nodes
+    around = [{id(node), *map(id, tree.above(node))} for node in others]
+    for one in (first, *tree.above(first)):
+        if isinstance(one, FUNCTIONS):
+            return None
+        if not isinstance(one, ast.stmt):
+            continue
+        block = _block_of(tree, one)
+        ids = set(map(id, block))
+        if _begins_a_line(tree, one, block) and all(ids & each for each in around):
+            return one
+    return None
+
+
+def _block_of(tree: Tree, statement: ast.stmt) -> list[ast.stmt]:
+    """The statements beside it, itself among them."""
+    parent = tree.parents.get(statement)
+    fields = ast.iter_fields(parent) if parent is not None else ()
+    return next(
+        (value for _, value in fields if isinstance(value, list) and statement in value), []
+    )
+
+
+def _begins_a_line(tree: Tree, statement: ast.stmt, block: list[ast.stmt]) -> bool:
+    parent = tree.parents.get(statement)
+    is_else = (
+        isinstance(statement, ast.If) and isinstance(parent, ast.If) and block is parent.orelse
+    )
+    if is_else and statement.col_offset == getattr(parent, "col_offset", -1):
+        return False  # it is an elif
+    lines = [
+        getattr(parent, "lineno", 0),
+        *(one.end_lineno for one in block if one is not statement),
+    ]
+    return statement.lineno not in lines
 
 
 @lru_cache(maxsize=_TREES)

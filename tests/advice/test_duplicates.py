@@ -1,0 +1,135 @@
+"""Equal expressions of one function: asked once, where that is before all of them and the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from nplusone_guard.guard import watch
+from tests.corpus.data import populate
+from tests.corpus.models import Author
+
+pytestmark = pytest.mark.django_db
+
+WORDS = "ask once and keep the answer, the same every time (a variable, cached_property)"
+
+
+@pytest.fixture(autouse=True)
+def _rows():
+    populate(4)
+
+
+def told(function, *arguments):
+    """What is said of the equal queries, and before which line of the function it is put."""
+    with watch() as recording:
+        function(*arguments)
+    assert recording.report.internal_errors == ()
+    found = []
+    for finding in recording.report.findings:
+        assert finding.rule == "duplicate-query"
+        for option in finding.advice.options:
+            first = option.steps[0]
+            assert first.action == "insert-before"
+            found.append((first.line - function.__code__.co_firstlineno, first.new))
+        if not finding.advice.options:
+            found.append((0, finding.advice.text))
+    return sorted(found)
+
+
+def in_a_branch_and_behind_it(flag):
+    found = []
+    if flag:
+        found.append(Author.objects.filter(slug="a0").first())
+    found.append(Author.objects.filter(slug="a0").first())
+    found.append(Author.objects.filter(slug="a0").first())
+    return found
+
+
+def test_a_branch_does_not_ask_for_what_is_behind_it():
+    expected = 'author_first = Author.objects.filter(slug="a0").first()'
+    assert told(in_a_branch_and_behind_it, True) == [(2, expected)]
+
+
+def in_branches(flag):
+    found = []
+    if flag == 1:
+        found.append(flag)
+    elif flag == 2:
+        found.append(Author.objects.filter(slug="a0").first())
+        found.append(Author.objects.filter(slug="a0").first())
+        found.append(Author.objects.filter(slug="a0").first())
+    return found
+
+
+def test_a_branch_asks_for_itself():
+    expected = 'author_first = Author.objects.filter(slug="a0").first()'
+    assert told(in_branches, 2) == [(5, expected)]
+
+
+def in_an_elif_and_its_else(flag):
+    found = []
+    for number in range(3):
+        if flag:
+            found.append(flag)
+        elif number:
+            found.append(Author.objects.filter(slug="a0").first())
+        else:
+            found.append(Author.objects.filter(slug="a0").first())
+    return found
+
+
+def test_nothing_goes_before_an_elif():
+    ((line, _),) = told(in_an_elif_and_its_else, 0)
+    assert line in (2, 3)
+
+
+def of_a_name_that_changes():
+    slug = "a0"
+    first = Author.objects.filter(slug=slug).first()
+    slug = slug.lower()
+    second = Author.objects.filter(slug=slug).first()
+    return first, second, Author.objects.filter(slug=slug).first()
+
+
+def test_a_name_with_another_value_is_another_question():
+    assert told(of_a_name_that_changes) == [(0, WORDS)]
+
+
+def of_a_name_that_stays():
+    slug = "a0"
+    first = Author.objects.filter(slug=slug).first()
+    second = Author.objects.filter(slug=slug).first()
+    return first, second, Author.objects.filter(slug=slug).first()
+
+
+def test_a_name_with_one_value_is_one_question():
+    expected = "author_first = Author.objects.filter(slug=slug).first()"
+    assert told(of_a_name_that_stays) == [(2, expected)]
+
+
+def of_rows_of_two_loops(authors):
+    found = []
+    for author in authors:
+        found.append(Author.objects.filter(slug=author.slug).first())
+        found.append(Author.objects.filter(slug=author.slug).first())
+    for author in authors:
+        found.append(Author.objects.filter(slug=author.slug).first())
+    return found
+
+
+def test_the_row_of_another_loop_is_another_name():
+    authors = list(Author.objects.order_by("pk")[:1])
+    assert told(of_rows_of_two_loops, authors) == [(0, WORDS)]
+
+
+def of_a_relation():
+    first = Author.objects.get(slug="a0").profile
+    second = Author.objects.get(slug="a0").profile
+    third = Author.objects.get(slug="a0").profile
+    return first, second, third
+
+
+def test_what_is_read_of_a_row_is_kept_and_not_its_manager():
+    assert told(of_a_relation) == [
+        (1, 'author = Author.objects.get(slug="a0")'),
+        (1, 'profile = Author.objects.get(slug="a0").profile'),
+    ]
