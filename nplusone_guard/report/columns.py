@@ -122,13 +122,25 @@ def _joint(text: str) -> int:
     return cut if cut > len(text) // 2 else len(text)
 
 
+def _row_end(text: str, room: int) -> int:
+    """Where a first row ends: at a space, or behind a call where that would leave it empty."""
+    space = take(text, room + 1).rfind(" ")
+    if space > room // 2:
+        return space
+    chained = take(text, room).rfind(").") + 1
+    if chained > max(space, 0):
+        return chained
+    return space if space > 0 else _joint(take(text, room))
+
+
 def wrap(text: str, room: int, lines: int, ellipsis: str = "…") -> list[str]:
-    """``text`` in at most ``lines`` lines of ``room`` columns, broken at spaces where it can be."""
+    """``text`` in at most ``lines`` lines of ``room`` columns, broken at spaces where it can be.
+
+    A chain of calls that is too long for the rest of a line is broken before the dot of a call.
+    """
     rows: list[str] = []
     while len(rows) < lines - 1 and columns(text) > room:
-        head = take(text, room + 1)
-        cut = head.rfind(" ")
-        cut = cut if cut > 0 else _joint(take(text, room))
+        cut = _row_end(text, room)
         rows.append(text[:cut].rstrip())
         text = text[cut:].lstrip()
     return [*rows, shorten(text, room, ellipsis)]

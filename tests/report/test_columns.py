@@ -130,3 +130,21 @@ def test_lines_break_at_spaces_and_long_words_where_they_must():
         "read",
         "tenant.people_s…",
     ]
+
+
+CHAIN = 'add .select_related("trainer").annotate(bookings_count=Count("bookings")) to the queryset'
+
+
+def test_a_chain_of_calls_is_broken_before_the_dot_of_a_call():
+    assert columns.wrap(CHAIN, 68, 3) == [
+        'add .select_related("trainer")',
+        '.annotate(bookings_count=Count("bookings")) to the queryset',
+    ]
+
+
+def test_a_chain_that_a_space_divides_well_stays_whole():
+    text = 'add to the queryset at views.py:13 .select_related("trainer").annotate(n=Count("bookings"))'
+    assert columns.wrap(text, 60, 3) == [
+        "add to the queryset at views.py:13",
+        '.select_related("trainer").annotate(n=Count("bookings"))',
+    ]
