@@ -14,6 +14,9 @@ from nplusone_guard.capture.scope import Group, Scope
 #: Operations whose own model is what they make, not what the loop runs over.
 _MAKERS = frozenset("create get_or_create update_or_create".split())
 
+#: Operations that load no rows, so that no loop can run over what they gave.
+_ANSWERS = frozenset("count exists contains aggregate".split())
+
 
 def parents_of(scope: Scope, group: Group, location: Location) -> Parents | None:
     """The read that loaded the parents of ``group``.
@@ -116,5 +119,6 @@ def _earlier_reads(scope: Scope, group: Group) -> list[Group]:
 
 
 def _latest(scope: Scope, group: Group, models: list[str]) -> Group | None:
-    earlier = [read for read in _earlier_reads(scope, group) if facts_of(read).model in models]
-    return earlier[-1] if earlier else None
+    earlier = (read for read in _earlier_reads(scope, group) if facts_of(read).model in models)
+    loaded = [read for read in earlier if facts_of(read).operation not in _ANSWERS]
+    return loaded[-1] if loaded else None

@@ -349,3 +349,72 @@ def test_rows_of_two_tables_are_saved_one_by_one(tmp_path, monkeypatch):
     assert run.findings
     kinds = [option.kind for one in run.findings for option in one.advice.options]
     assert "bulk_create" not in kinds
+
+
+# --- what a helper is handed ----------------------------------------------------------
+
+
+HELPER = """
+def tags_of(NAME):
+    LOADED
+    return [tag.name for tag in entry.tags.all()]
+
+
+def run():
+    told = []
+    rows = ROWS
+    for row in rows:
+        told.append(tags_of(HANDED))
+    return told
+"""
+
+
+def prefetched_by_hand(folder, monkeypatch, name, **parts):
+    body = HELPER
+    for part, code in parts.items():
+        body = body.replace(part, code)
+    run = shown(load(folder, name, MODULE.format(body=body), monkeypatch), SIZE)
+    assert run.findings
+    told = [option.expression for one in run.findings for option in one.advice.options]
+    return [one for one in told if "prefetch_related_objects" in one]
+
+
+def test_rows_of_another_model_are_not_prefetched_for(tmp_path, monkeypatch):
+    """A task that is handed a key has rows of its own, which the loop does not run over."""
+    parts = {"NAME": "key", "LOADED": "entry = Entry(pk=key)", "HANDED": "row.pk"}
+    rows = {"ROWS": 'list(Blog.objects.order_by("pk"))'}
+    assert prefetched_by_hand(tmp_path, monkeypatch, "given_keys", **parts, **rows) == []
+
+
+def test_rows_that_a_helper_is_handed_are(tmp_path, monkeypatch):
+    parts = {"NAME": "entry", "LOADED": "", "HANDED": "row"}
+    keys = "list(Entry.objects.values_list('pk', flat=True))"
+    rows = {"ROWS": f"[Entry.objects.get(pk=pk) for pk in {keys}]"}
+    told = prefetched_by_hand(tmp_path, monkeypatch, "given_rows", **parts, **rows)
+    assert told == ['prefetch_related_objects(rows, "tags")']
+
+
+COUNTED = """
+def run():
+    BEFORE
+    authors, told = [Author(pk=pk) for pk in range(1, 5)], []
+    for author in authors:
+        told.append(author.entries.count())
+    return told
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "loaded"),
+    [
+        ("total = Author.objects.count()", False),
+        ("known = Author.objects.exists()", False),
+        ("known = list(Author.objects.all())", True),
+    ],
+)
+def test_only_a_read_that_loads_rows_can_have_loaded_the_parents(
+    before, loaded, tmp_path, monkeypatch
+):
+    source = MODULE.format(body=COUNTED.replace("BEFORE", before))
+    (finding,) = shown(load(tmp_path, f"counted{loaded}", source, monkeypatch), SIZE).findings
+    assert (finding.origin is not None) is loaded

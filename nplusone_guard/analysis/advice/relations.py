@@ -273,7 +273,15 @@ def _is_loop_variable(parent: Spot, name: str, subject: Subject) -> bool:
         return False
     if subject.local:
         return parent.node.id == name
-    return name in names_in(subject.loop_spot.node)
+    return name in names_in(subject.loop_spot.node) and _runs_over_parents(subject)
+
+
+def _runs_over_parents(subject: Subject) -> bool:
+    """Whether rows of the loop may be the parents: a helper can be handed a key, and load others."""
+    parents = subject.case.find_parents(subject.group)
+    rows = meta.model_of(parents.origin.model) if parents is not None else None
+    wanted = meta.model_of(subject.facts.parent_model)
+    return rows is None or wanted is None or issubclass(rows, wanted) or issubclass(wanted, rows)
 
 
 def fetch_peers(subject: Subject, root: Root) -> Plan | None:
