@@ -25,7 +25,7 @@ from nplusone_guard.analysis.merging import worst_first
 from nplusone_guard.analysis.suspects import DUPLICATES, Suspects
 from nplusone_guard.capture.landmarks import files
 from nplusone_guard.capture.scope import Group, Scope
-from nplusone_guard.policy import Policy
+from nplusone_guard.policy import Policy, Severity
 
 if TYPE_CHECKING:
     from nplusone_guard.analysis.advice import Parents
@@ -206,7 +206,7 @@ class Judge:
         names = self._names_of(rule, group, location)
         return Finding(
             rule=rule,
-            severity=rules.severity_of(rule, group),
+            severity=self._severity(candidates, main),
             summary=_summary(main, location),
             fingerprint=group.fingerprint.text,
             statements=statements,
@@ -222,6 +222,17 @@ class Judge:
             also_at=self._sites(main.groups),
             former_ids=names.former,
         )
+
+    def _severity(self, candidates: list[Candidate], main: Candidate) -> Severity:
+        """``warning`` where every row is one that a deletion takes along: Django chose them all."""
+        severity = rules.severity_of(main.rule, main.group)
+        return "warning" if all(map(self._is_collected, candidates)) else severity
+
+    def _is_collected(self, candidate: Candidate) -> bool:
+        from nplusone_guard.analysis import origin
+
+        parents = origin.parents_of(self.scope, candidate.group, self.location(candidate.group))
+        return parents is not None and rules.facts_of(parents.read).collected
 
     def _advice(
         self, candidates: list[Candidate], main: Candidate, parents: Parents | None

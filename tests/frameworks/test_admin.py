@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 
 from nplusone_guard.report.text import render
 from tests.frameworks.places import found, line_of, place, shown
-from tests.frameworks.shop.models import Line, Maker, Order, Product
+from tests.frameworks.shop.models import Customer, Line, Maker, Order, Product
 
 pytestmark = pytest.mark.django_db
 
@@ -176,6 +176,31 @@ def test_objects_that_a_deletion_takes_along(browse):
         product = Product.objects.create(name=f"product{number}", maker=maker)
         Line.objects.create(product=product, order=order())
     assert not browse(f"/looping/shop/maker/{maker.pk}/delete/").findings
+
+
+def test_nobodys_queryset_loads_more_with_what_a_deletion_takes_along(browse):
+    (found,) = browse("/looping/shop/order/{pk}/delete/").findings
+    assert (found.severity, found.advice.saves, found.advice.options) == ("warning", 0, ())
+    assert found.advice.text == (
+        'do without "product" of each Line here: Django itself collects the rows that a deletion '
+        "takes along, and no queryset of the project's loads more with them"
+    )
+
+
+def test_the_rows_that_were_chosen_to_be_deleted_have_a_queryset(browse):
+    """What the action gets is the changelist's own: of those alone savings are claimed."""
+    data = {
+        "action": "delete_selected",
+        "_selected_action": list(Customer.objects.values_list("pk", flat=True)),
+    }
+    report = browse("/looping/shop/customer/", data, method="post")
+    (found,) = [one for one in report.findings if "confirmation" in one.loop.function]
+    sent = {one.relation: one.count for one in found.statements}
+    assert set(sent) == {"shop.Customer.city", "shop.Line.product"}
+    assert (found.severity, found.advice.saves) == ("error", sent["shop.Customer.city"])
+    assert found.advice.text.startswith('add .select_related("city") to get_queryset() of Customer')
+    (left,) = browse("/healthy/shop/customer/", data, method="post").findings
+    assert (left.relation, left.severity) == ("shop.Line.product", "warning")
 
 
 def test_the_action_that_deletes_confirms_in_the_same_way(browse):

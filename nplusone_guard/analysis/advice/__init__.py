@@ -75,8 +75,9 @@ def _for_package(case: Case, advice: Advice) -> Advice:
 def _in_words(case: Case) -> Advice:
     main = case.main
     told = words.advise(main.rule, main.group, main.location, case.parents, main.relation)
-    # The words are about one branch of the loop: the others go with it.
-    return replace(told, saves=told.saves + main.count - main.group.count, of=case.total)
+    # The words are about one branch of the loop: the others go with it, where anything does.
+    others = main.count - main.group.count if told.saves else 0
+    return replace(told, saves=told.saves + others, of=case.total)
 
 
 # -- options ---------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from nplusone_guard.analysis.advice.case import Plan, Subject, before, replace
 from nplusone_guard.analysis.advice.chains import parent_spot
 from nplusone_guard.analysis.advice.declared import place_of
 from nplusone_guard.analysis.advice.feeds import Feed
-from nplusone_guard.analysis.advice.roots import Root, follow, root_of
+from nplusone_guard.analysis.advice.roots import Root, follow, is_collected, root_of
 from nplusone_guard.analysis.advice.trees import Spot, names_in, own_nodes
 from nplusone_guard.analysis.advice.values import ONE_OBJECT, called, value_of
 from nplusone_guard.analysis.advice.wording import double_quoted
@@ -24,7 +24,7 @@ CHUNK_SIZE: Final = 2000
 def plans(subject: Subject) -> list[Plan]:
     """The ways to load a relation with the rows that it is read on."""
     facts = subject.facts
-    if facts.accessor == "":
+    if facts.accessor == "" or is_collected(subject):
         return []
     parent = parent_spot(subject)
     model = meta.model_of(facts.parent_model)

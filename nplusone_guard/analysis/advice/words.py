@@ -115,6 +115,8 @@ def advise(
         reads=parents.read.count if parents is not None else 1,
         awaits=_in_coroutine(location),
     )
+    if parents is not None and facts_of(parents.read).collected and case.back:
+        return Advice(_collected(case), saves=0, of=group.count)
     text = _WORDING[rule](case)
     return Advice(text, saves=_saves(rule, case), of=group.count)
 
@@ -154,6 +156,13 @@ def _saves(rule: str, case: Case) -> int:
     if rule == "bypassed-prefetch" or case.facts.eager == "select_related":
         return case.group.count
     return case.group.count - 1
+
+
+def _collected(case: Case) -> str:
+    return (
+        f'do without "{case.back}" of each {case.parent} here: Django itself collects the rows that a '
+        "deletion takes along, and no queryset of the project's loads more with them"
+    )
 
 
 def _lazy(case: Case) -> str:
