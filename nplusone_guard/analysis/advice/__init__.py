@@ -33,6 +33,7 @@ from nplusone_guard.analysis.advice.declared import OR_BY_OPTION
 from nplusone_guard.analysis.advice.dropping import undropped
 from nplusone_guard.analysis.advice.feeds import Feed
 from nplusone_guard.analysis.advice.nesting import outermost, told_honestly
+from nplusone_guard.analysis.advice.trees import tree_of
 from nplusone_guard.analysis.advice.wording import double_quoted, one_line, stands_in
 from nplusone_guard.analysis.findings import Advice, Option, Step
 from nplusone_guard.capture.faults import contain
@@ -53,9 +54,24 @@ def advise(case: Case) -> Advice:
     if not options:
         return _for_package(case, _in_words(case))
     first = options[0]
-    told = tuple(option for option, _ in options)
+    told = tuple(_outside_history(option) for option, _ in options)
     advice = Advice(_sentence(case, first), first[0].saves, first[0].of, told)
     return _for_package(case, advice)
+
+
+def _outside_history(option: Option) -> Option:
+    """Without edits where a migration would import a model, whose past is not that of today."""
+    imported = [one for one in option.imports if not one.startswith("from django.")]
+    tree = tree_of(option.file) if imported else None
+    if tree is None or not any(map(_is_migration, tree.module.body)):
+        return option
+    return replace(option, steps=(), imports=())
+
+
+def _is_migration(node: ast.stmt) -> bool:
+    if not isinstance(node, ast.ClassDef) or node.name != "Migration":
+        return False
+    return any(ast.unparse(base).endswith("Migration") for base in node.bases)
 
 
 def _for_package(case: Case, advice: Advice) -> Advice:
