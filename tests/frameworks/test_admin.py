@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 
 from nplusone_guard.report.text import render
 from tests.frameworks.places import found, line_of, place, shown
+from tests.frameworks.shop.admin import LineInline
 from tests.frameworks.shop.models import Customer, Line, Maker, Order, Product
 
 pytestmark = pytest.mark.django_db
@@ -132,6 +133,40 @@ def test_inlines_and_selects_of_a_change_page(browse):
         ),
     }
     assert not browse("/healthy/shop/order/{pk}/change/").findings
+
+
+def of_inline(report):
+    """The place of the rows of an inline, and the fix of what each of them is asked for."""
+    (told,) = [one for one in report.findings if one.relation == "shop.Line.product"]
+    fix = told.advice.options[0]
+    return shown(told.origin.site), told.advice.text, f"admin.py:{fix.line}"
+
+
+def test_the_fix_of_an_inline_is_at_its_own_class(browse):
+    line = line_of("line_inline")
+    report = browse("/looping/shop/order/{pk}/change/")
+    assert of_inline(report) == (
+        place("LineInline rows", "line_inline"),
+        f'add .select_related("product") to get_queryset() of LineInline at {line}',
+        line,
+    )
+
+
+def test_the_fix_of_an_inline_whose_form_is_refused_is_there_as_well(browse, monkeypatch):
+    """The page that is sent back has read the rows to compare them with what was sent."""
+    monkeypatch.setattr(LineInline, "readonly_fields", ["product"])
+    lines = order().lines.order_by("pk")
+    data = {"number": "", "lines-TOTAL_FORMS": len(lines), "lines-INITIAL_FORMS": len(lines)}
+    for number, one in enumerate(lines):
+        data |= {f"lines-{number}-id": one.pk, f"lines-{number}-quantity": "x"}
+    report = browse("/looping/shop/order/{pk}/change/", data, method="post")
+    line = line_of("line_inline")
+    assert of_inline(report)[1:] == (
+        f'add .select_related("product__maker") to the queryset of LineInline at {line}',
+        line,
+    )
+    healthy = browse("/healthy/shop/order/{pk}/change/", data, method="post")
+    assert not [one for one in healthy.findings if one.severity == "error"]
 
 
 def test_autocomplete(browse):

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Plan, Subject, before, replace
-from nplusone_guard.analysis.advice.chains import parent_spot
+from nplusone_guard.analysis.advice.chains import is_read_by_name, parent_spot
 from nplusone_guard.analysis.advice.declared import place_of
 from nplusone_guard.analysis.advice.feeds import Feed
 from nplusone_guard.analysis.advice.roots import Root, follow, is_collected, root_of
@@ -116,7 +116,9 @@ def reading(subject: Subject) -> str:
     spot, accessor = subject.spot, subject.facts.accessor
     parent = parent_spot(subject)
     if spot is None or parent is None:
-        return ""  # ``getattr(row, name)``: the loop variable need not be what is read from
+        return ""
+    if is_read_by_name(parent.tree.parents.get(parent.node)):
+        return ""  # it is, and stays, ``getattr(row, name)``
     collection = "" if subject.facts.operation in {"lazy", "deferred"} else ".all()"
     return f"{parent.text}.{accessor}{collection}"
 
