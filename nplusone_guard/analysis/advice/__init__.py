@@ -33,6 +33,7 @@ from nplusone_guard.analysis.advice.declared import OR_BY_OPTION
 from nplusone_guard.analysis.advice.dropping import undropped
 from nplusone_guard.analysis.advice.feeds import Feed
 from nplusone_guard.analysis.advice.nesting import outermost, told_honestly
+from nplusone_guard.analysis.advice.outdating import up_to_date
 from nplusone_guard.analysis.advice.trees import tree_of
 from nplusone_guard.analysis.advice.wording import double_quoted, one_line, stands_in
 from nplusone_guard.analysis.findings import Advice, Option, Step
@@ -147,7 +148,7 @@ def _plans(subject: Subject) -> list[Plan]:
     for maker in _MAKERS.get(subject.candidate.rule, ()):
         plans = [plan for plan in maker(subject) if not relations.is_in_vain(plan, subject)]
         if plans:
-            plans = undropped(plans, subject)
+            plans = up_to_date(undropped(plans, subject), subject)
             return [told_honestly(_on_branches(plan, subject), subject) for plan in plans]
     return []
 
