@@ -62,6 +62,8 @@ class Judge:
         self.cleared = [*suspects.cleared]
         self.used_ignores: list[object] = []
         self.reached: list[Site] = []
+        #: Groups that repeat for a reason which holds for equal parameters, too.
+        self._settled: set[int] = set()
         self._locations: dict[int, Location] = {}
         self._names: dict[object, Names] = {}
 
@@ -69,7 +71,8 @@ class Judge:
         """Everything the rules make of the scope, worst finding first."""
         candidates = self._candidates()
         findings = [self._finding(loop) for loop in self._by_loop(candidates)]
-        findings += self._duplicates({id(g) for one in candidates for g in one.groups})
+        told = {id(group) for one in candidates for group in one.groups}
+        findings += self._duplicates(told | self._settled)
         found = [finding for finding in findings if finding is not None]
         return Verdicts(
             findings=tuple(sorted(found, key=worst_first)),
@@ -120,6 +123,7 @@ class Judge:
         location = self.location(main)
         clearance = rules.clear(main, location, self.policy) or rules.two_pages(branches)
         clearance = clearance or apart.clear(main, location, self.groups)
+        clearance = clearance or self._by_source(main, branches)
         same = len({key for group in branches for key in group.digests}) == 1
         bypassed = self._bypassed(main)
         rule = rules.rule_of(main, prefetched=bool(bypassed), same_parameters=same)
@@ -131,6 +135,16 @@ class Judge:
         others = [one for one in branches if one is not main]
         relation = bypassed if rule == "bypassed-prefetch" else rules.facts_of(main).relation
         return Candidate(main, location, rule, others, relation)
+
+    def _by_source(self, main: Group, branches: list[Group]) -> rules.Clearance | None:
+        """Why a repeated query is healthy that the lines around it tell."""
+        # As with advice: what most scopes have no use for is not loaded.
+        from nplusone_guard.analysis import levels, polling
+
+        clearance = levels.clear(main) or polling.clear(main)
+        if clearance is not None:
+            self._settled |= {id(group) for group in branches}
+        return clearance
 
     def _turned(self, branches: list[Group]) -> bool:
         """One path, or two branches that exclude each other: either proves two turns."""
