@@ -406,6 +406,9 @@ def _sentence(case: Case, told: _Told) -> str:
         place = plan.place
         if "prefetch_related" in expression:
             place = place.replace(OR_BY_OPTION, "")
+        places = _querysets(option)
+        if len(places) > 1 and place == "to the queryset at":
+            place, where = "to the querysets at", " and ".join(places)
         text = f"add {expression} {place} {where}"
     elif plan.place.startswith("behind "):
         text, read = _behind(plan), ""
@@ -424,6 +427,16 @@ def _sentence(case: Case, told: _Told) -> str:
     text += _repeated(plan)
     text = "; ".join(dict.fromkeys((text, *plan.behind)))
     return text + (f" (skips {option.loses})" if option.loses else "")
+
+
+def _querysets(option: Option) -> list[str]:
+    """``views.py:5``, then ``:7`` in the same file: where an option is written more than once."""
+    appended = (one for one in option.steps if one.action == "append")
+    written = [(one.file, one.line) for one in appended if one.new == option.expression]
+    return [
+        f"{os.path.basename(file) if file != written[0][0] or not number else ''}:{line}"
+        for number, (file, line) in enumerate(dict.fromkeys(written))
+    ]
 
 
 def _changes(case: Case, option: Option) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from typing import Any, Final
 
@@ -152,7 +153,15 @@ def eager(subject: Subject, root: Root, accessor: str, argument: str = "") -> Pl
 def _times(subject: Subject, root: Root) -> int:
     """How often the queryset is read: the one of an inner loop is read in each outer turn."""
     parents = subject.case.find_parents(subject.group) if not root.way else None
-    return parents.read.count if parents is not None else 1
+    times = parents.read.count if parents is not None else 1
+    return max(times, min(len(root.feeds), _reads(subject, root)))
+
+
+def _reads(subject: Subject, root: Root) -> int:
+    """How many querysets of the root's model were read: of two branches only one may have been."""
+    label = root.model._meta.label if root.model is not None else ""
+    reads = subject.case.scope.reads.get(label, ())
+    return sum(one.sequence < subject.group.sequence for one in reads)
 
 
 def _beyond_generic(
@@ -323,38 +332,47 @@ def _deferred_with(one: Subject, subject: Subject) -> bool:
 
 
 def _widened(subject: Subject, root: Root, model: Any, names: list[str]) -> Plan:
-    name = ", ".join(map(quoted, names))
-    for node, query in _limited(root, model):
-        step = _edit(query, node, names, root)
-        if step is not None:
-            step_, expression = step
-            return Plan(
-                kind="only" if expression.startswith(".only") else "defer",
-                file=step_.file,
-                line=step_.line,
-                expression=expression,
-                read=reading(subject),
-                steps=(step_,),
-                costs=0,
-                text=f"load {name} with the rows: write {expression}"
-                if expression
-                else f"load {name} with the rows: drop the .defer()",
-                place="at",
-            )
-    return _in_raw(subject, root, names)
+    limited = [_limited(feed, root, model) for feed in root.feeds]
+    edits = [_edit(feed.spot, node, names, root) for node, feed in filter(None, limited)]
+    made = list(dict.fromkeys(filter(None, edits)))
+    if not made:
+        return _in_raw(subject, root, names)
+    (first, expression), *others = made
+    text, name = _to_write(expression), ", ".join(map(quoted, names))
+    if others:
+        text = " and ".join(f"{_to_write(new)} {_at(step, first)}" for step, new in made)
+    return Plan(
+        kind="only" if expression.startswith(".only") else "defer",
+        file=first.file,
+        line=first.line,
+        expression=expression,
+        read=reading(subject),
+        steps=tuple(step for step, _ in made),
+        costs=0,
+        text=f"load {name} with the rows: {text}",
+        place="" if others else "at",
+    )
 
 
-def _limited(root: Root, model: Any) -> list[tuple[ast.Call, Spot]]:
-    """The calls of ``only()`` and ``defer()`` in the function of the root, those on it first."""
-    found: list[tuple[ast.Call, Spot]] = []
-    for feed in root.feeds:
-        tree = feed.spot.tree
-        function = tree.function(feed.node) or tree.module
-        for node in [*ast.walk(feed.node), *own_nodes(function)]:
-            limits = isinstance(node, ast.Call) and called(node) in {"only", "defer"}
-            if limits and isinstance(node, ast.Call) and _suits(feed, node, root, model):
-                found.append((node, feed.spot))
-    return found
+def _to_write(expression: str) -> str:
+    return f"write {expression}" if expression else "drop the .defer()"
+
+
+def _at(step: Step, first: Step) -> str:
+    """``at views.py:5``, and then ``at :7`` in the same file."""
+    same = step is not first and step.file == first.file
+    return f"at {'' if same else os.path.basename(step.file)}:{step.line}"
+
+
+def _limited(feed: Feed, root: Root, model: Any) -> tuple[ast.Call, Feed] | None:
+    """The call of ``only()`` or ``defer()`` on a queryset, or else in its function."""
+    tree = feed.spot.tree
+    function = tree.function(feed.node) or tree.module
+    for node in [*ast.walk(feed.node), *own_nodes(function)]:
+        limits = isinstance(node, ast.Call) and called(node) in {"only", "defer"}
+        if limits and isinstance(node, ast.Call) and _suits(feed, node, root, model):
+            return node, feed
+    return None
 
 
 def _suits(feed: Feed, node: ast.Call, root: Root, model: Any) -> bool:
@@ -363,6 +381,7 @@ def _suits(feed: Feed, node: ast.Call, root: Root, model: Any) -> bool:
 
 
 def _edit(spot: Spot, node: ast.Call, names: list[str], root: Root) -> tuple[Step, str] | None:
+    """The call with the fields loaded; ``None`` where it loads them already."""
     assert isinstance(node.func, ast.Attribute)
     owner, method = ast.unparse(node.func.value), node.func.attr
     own = value_of(spot, node).model
@@ -370,7 +389,10 @@ def _edit(spot: Spot, node: ast.Call, names: list[str], root: Root) -> tuple[Ste
         names = ["__".join((*root.way, name)) for name in names]
     given = [ast.unparse(one) for one in node.args]
     if method == "only":
-        given += [quoted(name) for name in names]
+        missing = [name for name in names if name not in {one.strip("'\"") for one in given}]
+        if not missing:
+            return None
+        given += map(quoted, missing)
     else:
         given = [one for one in given if one.strip("'\"") not in names]
     expression = f".{method}({', '.join(given)})" if given else ""
