@@ -240,7 +240,9 @@ class Judge:
     def _severity(self, candidates: list[Candidate], main: Candidate) -> Severity:
         """``warning`` where every row is one that a deletion takes along: Django chose them all."""
         severity = rules.severity_of(main.rule, main.group)
-        return "warning" if all(map(self._is_collected, candidates)) else severity
+        if severity == "error" and all(map(self._is_collected, candidates)):
+            return "warning"
+        return severity
 
     def _is_collected(self, candidate: Candidate) -> bool:
         from nplusone_guard.analysis import origin

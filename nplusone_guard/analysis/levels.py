@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import Final
 
 from nplusone_guard.analysis.advice.case import spot_of_group
 from nplusone_guard.analysis.advice.trees import (
@@ -21,9 +22,13 @@ from nplusone_guard.analysis.advice.trees import (
     parameters,
     targets,
 )
+from nplusone_guard.analysis.advice.values import called
 from nplusone_guard.analysis.flow import led_to
 from nplusone_guard.analysis.rules import Clearance
 from nplusone_guard.capture.scope import Group
+
+#: Functions that take a part of a collection.
+_TAKING_ONE: Final = frozenset({"pop", "popleft", "popitem", "next", "islice"})
 
 
 def clear(group: Group) -> Clearance | None:
@@ -37,10 +42,17 @@ def clear(group: Group) -> Clearance | None:
 
 def _by_loop(spot: Spot) -> bool:
     loops = list(spot.tree.loops(spot.node))
-    if len(loops) != 1 or not isinstance(loops[0], (ast.While, ast.For)) or _is_called_again(spot):
+    if len(loops) != 1 or not _goes_over_no_rows(loops[0]) or _is_called_again(spot):
         return False
     around = loops[0]
     return any(_is_given(around, name, led) for name, led in _asked(around))
+
+
+def _goes_over_no_rows(loop: LoopNode) -> bool:
+    """``while level:``, or ``for depth in range(3):``."""
+    if isinstance(loop, ast.For):
+        return isinstance(loop.iter, ast.Call) and called(loop.iter) in {"range", "count"}
+    return isinstance(loop, ast.While)
 
 
 def _is_called_again(spot: Spot) -> bool:
@@ -72,11 +84,7 @@ def _is_whole(value: ast.expr) -> bool:
 
 
 def _takes_one(node: ast.AST) -> bool:
-    if not isinstance(node, ast.Call):
-        return False
-    function = node.func
-    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    return name in {"pop", "popleft", "popitem", "next", "islice"}
+    return isinstance(node, ast.Call) and called(node) in _TAKING_ONE
 
 
 def _is_given(around: LoopNode, name: str, led: set[str]) -> bool:
@@ -87,7 +95,9 @@ def _is_given(around: LoopNode, name: str, led: set[str]) -> bool:
         if isinstance(node, (ast.Assign, ast.NamedExpr))
         and name in {one for target in _targets(node) for one, _ in targets(target)}
     ]
-    return name in led and bool(given) and all(map(_is_whole, given))
+    return bool(given) and all(
+        _is_whole(one) and name in led and led & names_in(one) for one in given
+    )
 
 
 def _targets(node: ast.Assign | ast.NamedExpr) -> list[ast.expr]:

@@ -14,6 +14,7 @@ from nplusone_guard.analysis.advice.trees import (
     own_nodes,
     stored_in,
 )
+from nplusone_guard.analysis.advice.values import called
 from nplusone_guard.analysis.flow import led_to
 from nplusone_guard.analysis.rules import Clearance
 from nplusone_guard.capture.scope import Group
@@ -62,10 +63,7 @@ def _varies(loop: LoopNode, asked: ast.AST) -> bool:
 
 
 def _pauses(loop: LoopNode) -> bool:
-    return any(
-        isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "sleep"
-        for node in own_nodes(loop)
-    )
+    return any(isinstance(node, ast.Call) and called(node) == "sleep" for node in own_nodes(loop))
 
 
 def _is_counted(loop: LoopNode) -> bool:

@@ -133,7 +133,23 @@ def other_lists():
         list(Category.objects.filter(parent__in=wanted))
 
 
+def some_of_each_row():
+    for root in Category.objects.filter(parent__slug="tree"):
+        keys = [root.pk]
+        rows = Category.objects.filter(parent__in=keys)
+        keys = [row.pk for row in rows]
+
+
+def two_of_each_row():
+    roots = list(Category.objects.filter(parent__slug="tree"))
+    while roots:
+        keys = [roots.pop().pk]
+        keys = keys + [row.pk for row in Category.objects.filter(parent__in=keys)]
+
+
 LOOPS = [
+    some_of_each_row,
+    two_of_each_row,
     node_by_node,
     nodes_of_a_list,
     level_of_each_root,

@@ -15,6 +15,7 @@ from nplusone_guard.analysis.advice import meanwhile, meta
 from nplusone_guard.analysis.advice.case import Plan, Subject, spot_of_group
 from nplusone_guard.analysis.advice.dropping import CREATING, in_words, not_shown, relation_of
 from nplusone_guard.analysis.advice.trees import own_nodes
+from nplusone_guard.analysis.advice.values import called
 from nplusone_guard.analysis.rules import facts_of
 from nplusone_guard.capture.scope import Group
 
@@ -57,13 +58,13 @@ def _outdates(subject: Subject, group: Group, field: Any) -> bool:
     if kind == "insert" and not field.one_to_many:
         return False  # no row of the loop leads to a new one
     call = _call(subject, group)
-    if kind == "insert" and call is not None and _method(call) in CREATING:
+    if kind == "insert" and call is not None and called(call) in CREATING:
         return False  # of those it is known for whom they are
     written, read = meanwhile.line_of(subject, group), _read_on(subject)
     if written < read:
         return True
     if field.one_to_many:
-        return any(_moves(node, subject, field) for node in _nodes(subject))
+        return subject.loop is not None and _is_moved(subject.loop, field)
     return _is_forward(field) and not _is_kept_on(group)
 
 
@@ -77,15 +78,13 @@ def _is_kept_on(group: Group) -> bool:
     return group.fingerprint.kind == "update" and facts_of(group).operation == "save"
 
 
-def _moves(node: ast.AST, subject: Subject, field: Any) -> bool:
+def _is_moved(loop: ast.AST, field: Any) -> bool:
     """``blog.owner = heir``: the row goes to another parent, which may have its turn yet."""
-    if not isinstance(node, ast.Attribute) or isinstance(node.ctx, ast.Load):
-        return False
-    return node.attr in {field.field.name, field.field.attname} and subject.loop is not None
-
-
-def _nodes(subject: Subject) -> Iterator[ast.AST]:
-    return own_nodes(subject.loop) if subject.loop is not None else iter(())
+    key = {field.field.name, field.field.attname}
+    return any(
+        isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and node.attr in key
+        for node in own_nodes(loop)
+    )
 
 
 def _call(subject: Subject, group: Group) -> ast.Call | None:
@@ -95,10 +94,6 @@ def _call(subject: Subject, group: Group) -> ast.Call | None:
         return None
     calls = (one for one in ast.walk(spot.node) if isinstance(one, ast.Call))
     return next((one for one in calls if isinstance(one.func, ast.Attribute)), None)
-
-
-def _method(call: ast.Call) -> str:
-    return call.func.attr if isinstance(call.func, ast.Attribute) else ""
 
 
 def _shared(plan: Plan) -> Plan:
