@@ -81,6 +81,43 @@ heir = Author.objects.order_by("pk").last()
 """,
         "no prefetch before the loop shows what is written at :28",
     ),
+    "the_only_row_that_is_new": (
+        f"""
+Profile.objects.all().delete()
+{AUTHORS}
+    Profile(author_id=author.pk, bio="new").save()
+    told.append(author.profile.bio)
+""",
+        "read author.profile before save() at :25 makes it outdated",
+    ),
+    "a_row_by_a_generic_relation": (
+        f"""
+{ENTRIES}
+    entry.remarks.model.objects.filter(object_id=entry.pk).update(topic="other")
+    told.append(sorted(remark.topic for remark in entry.remarks.all()))
+""",
+        "read entry.remarks.all() before update() at :24 makes it outdated",
+    ),
+    "rows_of_a_generic_relation_that_go_to_a_later_turn": (
+        f"""
+heir = Entry.objects.order_by("pk").last()
+{ENTRIES}
+    for remark in entry.remarks.all():
+        told.append(remark.topic)
+        remark.object_id = heir.pk
+        remark.save()
+""",
+        "no prefetch before the loop shows what is written at :28",
+    ),
+    "rows_of_a_list": (
+        """
+entries = list(Entry.objects.order_by("pk"))
+for entry in entries:
+    Author.objects.filter(pk=entry.author_id).update(rating=77)
+    told.append(entry.author.rating)
+""",
+        "and read entry.author before update() at :25 makes it outdated",
+    ),
     "one_row_that_changes": (
         f"""
 {ENTRIES}

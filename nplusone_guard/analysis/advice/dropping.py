@@ -122,7 +122,8 @@ def in_words(plan: Plan, subject: Subject, call: ast.Call, why: str) -> Plan:
     if lost.prefetch_of(subject) is None:
         where = f"{os.path.basename(plan.file)}:{plan.line}"
         calls = "".join(f".{method}({argument})" for method, argument in plan.calls)
-        text, costs = f"add {calls} {plan.place} {where}, and {read}", plan.costs
+        what = plan.text or (f"add {calls}" if calls else f"put {plan.expression}")
+        text, costs = f"{what} {plan.place} {where}, and {read}", plan.costs
     if subject is not subject.case.subjects[0]:
         costs = subject.count  # the sentence is about another statement
     return Plan("prefetched", subject.site.file, call.lineno, costs=costs, text=text, place="")

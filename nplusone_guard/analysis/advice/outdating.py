@@ -49,13 +49,13 @@ def _written(subject: Subject, field: Any) -> Iterator[Group]:
 
 
 def _is_forward(field: Any) -> bool:
-    """Whether several rows may share what the relation leads to."""
-    return bool(field.many_to_one)
+    """Whether the key stands on the rows of the loop: several of them may lead to one row."""
+    return bool(field.many_to_one or (field.one_to_one and field.concrete))
 
 
 def _outdates(subject: Subject, group: Group, field: Any) -> bool:
     kind = group.fingerprint.kind
-    if kind == "insert" and not field.one_to_many:
+    if kind == "insert" and _is_forward(field):
         return False  # no row of the loop leads to a new one
     call = _call(subject, group)
     if kind == "insert" and call is not None and called(call) in CREATING:
@@ -80,7 +80,8 @@ def _is_kept_on(group: Group) -> bool:
 
 def _is_moved(loop: ast.AST, field: Any) -> bool:
     """``blog.owner = heir``: the row goes to another parent, which may have its turn yet."""
-    key = {field.field.name, field.field.attname}
+    generic = not field.auto_created
+    key = {field.object_id_field_name} if generic else {field.field.name, field.field.attname}
     return any(
         isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and node.attr in key
         for node in own_nodes(loop)
