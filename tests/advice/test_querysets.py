@@ -56,6 +56,12 @@ ONE = {
         NAME,
         'write .only("slug", "name") at {file}:23',
     ),
+    "defer": (
+        'first = Author.objects.defer("name")',
+        'second = Author.objects.defer("rating").order_by("pk")',
+        NAME,
+        "drop the .defer() at {file}:23",
+    ),
 }
 
 

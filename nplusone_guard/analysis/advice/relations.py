@@ -387,14 +387,14 @@ def _edit(spot: Spot, node: ast.Call, names: list[str], root: Root) -> tuple[Ste
     own = value_of(spot, node).model
     if own is not None and root.way and meta.same_rows(own, root.model):
         names = ["__".join((*root.way, name)) for name in names]
-    given = [ast.unparse(one) for one in node.args]
+    written = [ast.unparse(one) for one in node.args]
     if method == "only":
-        missing = [name for name in names if name not in {one.strip("'\"") for one in given}]
-        if not missing:
-            return None
-        given += map(quoted, missing)
+        known = {one.strip("'\"") for one in written}
+        given = [*written, *(quoted(name) for name in names if name not in known)]
     else:
-        given = [one for one in given if one.strip("'\"") not in names]
+        given = [one for one in written if one.strip("'\"") not in names]
+    if given == written:
+        return None
     expression = f".{method}({', '.join(given)})" if given else ""
     whole = f"{owner}{expression}"
     if not given and value_of(spot, node.func.value).is_queryset and "(" not in owner:

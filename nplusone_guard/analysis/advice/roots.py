@@ -68,7 +68,7 @@ def root_of(subject: Subject, parent: Spot | None, parent_model: Any) -> Root | 
     if assigned(subject, parent) is not None:
         return None  # it came from elsewhere than the rows
     parents = _parents(subject)
-    if parents is not None and facts_of(parents.read).collected:
+    if _are_collected(parents):
         return None
     # What a framework hands to code of the user's was read by none of it.
     handed = parents is not None and _declared(parents.read) is not None
@@ -78,7 +78,10 @@ def root_of(subject: Subject, parent: Spot | None, parent_model: Any) -> Root | 
 
 def is_collected(subject: Subject) -> bool:
     """Whether Django itself chose the rows, which a deletion takes along: nobody's queryset did."""
-    parents = _parents(subject)
+    return _are_collected(_parents(subject))
+
+
+def _are_collected(parents: Parents | None) -> bool:
     return parents is not None and facts_of(parents.read).collected
 
 
