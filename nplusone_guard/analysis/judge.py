@@ -247,6 +247,8 @@ class Judge:
     def _is_collected(self, candidate: Candidate) -> bool:
         from nplusone_guard.analysis import origin
 
+        if candidate.rule not in rules.OF_PARENTS:
+            return False
         parents = origin.parents_of(self.scope, candidate.group, self.location(candidate.group))
         return parents is not None and rules.facts_of(parents.read).collected
 

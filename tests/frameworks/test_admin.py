@@ -222,6 +222,13 @@ def test_nobodys_queryset_loads_more_with_what_a_deletion_takes_along(browse):
     )
 
 
+def test_a_query_that_somebody_wrote_is_an_error_there_as_elsewhere(browse, monkeypatch):
+    monkeypatch.setattr(Line, "__str__", lambda line: str(Product.objects.get(pk=line.product_id)))
+    found = browse("/looping/shop/order/{pk}/delete/").findings
+    assert {(one.rule, one.severity) for one in found} == {("query-in-loop", "error")}
+    assert all(one.advice.saves for one in found)
+
+
 def test_the_rows_that_were_chosen_to_be_deleted_have_a_queryset(browse):
     """What the action gets is the changelist's own: of those alone savings are claimed."""
     data = {

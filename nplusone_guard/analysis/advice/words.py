@@ -14,7 +14,7 @@ from nplusone_guard.analysis.advice.declared import place_of
 from nplusone_guard.analysis.advice.trees import tree_of
 from nplusone_guard.analysis.findings import Advice, Origin, Site
 from nplusone_guard.analysis.location import Location
-from nplusone_guard.analysis.rules import facts_of
+from nplusone_guard.analysis.rules import OF_PARENTS, facts_of
 from nplusone_guard.capture.codes import INNER_CODES
 from nplusone_guard.capture.landmarks import Facts
 from nplusone_guard.capture.landmarks.facts import ForeignKeyCondition
@@ -115,7 +115,8 @@ def advise(
         reads=parents.read.count if parents is not None else 1,
         awaits=_in_coroutine(location),
     )
-    if parents is not None and facts_of(parents.read).collected and case.back:
+    collected = parents is not None and facts_of(parents.read).collected
+    if collected and rule in OF_PARENTS:
         return Advice(_collected(case), saves=0, of=group.count)
     text = _WORDING[rule](case)
     return Advice(text, saves=_saves(rule, case), of=group.count)
@@ -160,7 +161,7 @@ def _saves(rule: str, case: Case) -> int:
 
 def _collected(case: Case) -> str:
     return (
-        f'do without "{case.back}" of each {case.parent} here: Django itself collects the rows that a '
+        f'do without "{case.facts.accessor}" of each {case.parent} here: Django itself collects the rows that a '
         "deletion takes along, and no queryset of the project's loads more with them"
     )
 
