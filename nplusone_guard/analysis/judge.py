@@ -25,7 +25,7 @@ from nplusone_guard.analysis.suspects import Suspects
 from nplusone_guard.capture.scope import Group, Scope
 from nplusone_guard.ignores.matching import find_ignore
 from nplusone_guard.ignores.unused import unused
-from nplusone_guard.policy import Policy
+from nplusone_guard.policy import Policy, Severity
 
 if TYPE_CHECKING:
     from nplusone_guard.analysis.advice import Parents
@@ -62,6 +62,8 @@ class Judge:
         self.cleared = [*suspects.cleared]
         self.used_ignores: list[object] = []
         self.reached: list[Site] = []
+        #: Groups that repeat for a reason which holds for equal parameters, too.
+        self._settled: set[int] = set()
         self._locations: dict[int, Location] = {}
         self._names: dict[object, Names] = {}
 
@@ -69,7 +71,8 @@ class Judge:
         """Everything the rules make of the scope, worst finding first."""
         candidates = self._candidates()
         findings = [self._finding(loop) for loop in self._by_loop(candidates)]
-        findings += self._duplicates({id(g) for one in candidates for g in one.groups})
+        told = {id(group) for one in candidates for group in one.groups}
+        findings += self._duplicates(told | self._settled)
         found = [finding for finding in findings if finding is not None]
         return Verdicts(
             findings=tuple(sorted(found, key=worst_first)),
@@ -118,6 +121,7 @@ class Judge:
         location = self.location(main)
         clearance = rules.clear(main, location, self.policy) or rules.two_pages(branches)
         clearance = clearance or apart.clear(main, location, self.groups)
+        clearance = clearance or self._by_source(main, branches)
         same = len({key for group in branches for key in group.digests}) == 1
         bypassed = self._bypassed(main)
         rule = rules.rule_of(main, prefetched=bool(bypassed), same_parameters=same)
@@ -129,6 +133,16 @@ class Judge:
         others = [one for one in branches if one is not main]
         relation = bypassed if rule == "bypassed-prefetch" else rules.facts_of(main).relation
         return Candidate(main, location, rule, others, relation)
+
+    def _by_source(self, main: Group, branches: list[Group]) -> rules.Clearance | None:
+        """Why a repeated query is healthy that the lines around it tell."""
+        # As with advice: what most scopes have no use for is not loaded.
+        from nplusone_guard.analysis import levels, polling
+
+        clearance = levels.clear(main) or polling.clear(main)
+        if clearance is not None:
+            self._settled |= {id(group) for group in branches}
+        return clearance
 
     def _turned(self, branches: list[Group]) -> bool:
         """One path, or two branches that exclude each other: either proves two turns."""
@@ -204,7 +218,7 @@ class Judge:
         names = self._names_of(rule, group, location)
         return Finding(
             rule=rule,
-            severity=rules.severity_of(rule, group),
+            severity=self._severity(candidates, main),
             summary=_summary(main, location),
             fingerprint=group.fingerprint.text,
             statements=statements,
@@ -220,6 +234,21 @@ class Judge:
             also_at=self._sites(main.groups),
             former_ids=names.former,
         )
+
+    def _severity(self, candidates: list[Candidate], main: Candidate) -> Severity:
+        """``warning`` where every row is one that a deletion takes along: Django chose them all."""
+        severity = rules.severity_of(main.rule, main.group)
+        if severity == "error" and all(map(self._is_collected, candidates)):
+            return "warning"
+        return severity
+
+    def _is_collected(self, candidate: Candidate) -> bool:
+        from nplusone_guard.analysis import origin
+
+        if candidate.rule not in rules.OF_PARENTS:
+            return False
+        parents = origin.parents_of(self.scope, candidate.group, self.location(candidate.group))
+        return parents is not None and rules.facts_of(parents.read).collected
 
     def _advice(
         self, candidates: list[Candidate], main: Candidate, parents: Parents | None

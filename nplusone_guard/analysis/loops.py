@@ -314,7 +314,15 @@ def _root(iterable: ast.expr) -> str:
         iterable = node
     if isinstance(iterable, ast.NamedExpr):
         return iterable.target.id
-    return iterable.id if isinstance(iterable, ast.Name) else ""
+    if not isinstance(iterable, ast.Name) or _is_class(iterable.id):
+        return ""
+    return iterable.id
+
+
+def _is_class(name: str) -> bool:
+    """Whether a name says that it is a model, ``rows_of(Entry)``, and no rows of one."""
+    capitalised = name[:1].isupper() and not (name.isupper() and len(name) > 1)
+    return capitalised or name in {"model", "cls", "klass"} or name.endswith("_model")
 
 
 def _unwrapped(node: ast.expr) -> Iterator[ast.expr]:

@@ -34,7 +34,9 @@ def parents_of(scope: Scope, group: Group, location: Location) -> Parents | None
         read = _on_loop_line(scope, group, location, models)
         if read is None and not _from_before(scope, location):
             assigned = None
-            read = _latest(scope, group, [model] if model else models)
+            found = _latest(scope, group, [model] if model else models)
+            # What a deletion takes along is in nobody's hands but Django's.
+            read = next((one for one in found if _may_hold(one, location)), None)
     if read is None:
         return None
     place = place_of_read(read)
@@ -118,7 +120,12 @@ def _earlier_reads(scope: Scope, group: Group) -> list[Group]:
     return sorted(earlier, key=lambda read: read.sequence)
 
 
-def _latest(scope: Scope, group: Group, models: list[str]) -> Group | None:
+def _latest(scope: Scope, group: Group, models: list[str]) -> list[Group]:
     earlier = (read for read in _earlier_reads(scope, group) if facts_of(read).model in models)
     loaded = [read for read in earlier if facts_of(read).operation not in _ANSWERS]
-    return loaded[-1] if loaded else None
+    return loaded[::-1]
+
+
+def _may_hold(read: Group, location: Location) -> bool:
+    by_user = location.spot is None and location.in_user_loop
+    return not (facts_of(read).collected and by_user)

@@ -17,6 +17,9 @@ WRITE_OPERATIONS: Final = frozenset(
     "bulk_create bulk_update".split()
 )
 
+#: Rules about what is read of the parents, and not about a query that somebody wrote.
+OF_PARENTS: Final = frozenset({"lazy-relation", "deferred-field"})
+
 #: Operations whose SQL is the user's own.
 BY_HAND: Final = frozenset({"sql", "raw"})
 

@@ -239,8 +239,9 @@ def _numbers(shape: Fingerprint, params: Any) -> tuple[Any, ...]:
 def _find_parent(scope: Scope, group: Group, facts: Any) -> None:
     """Find the read that loaded the parent, by identity, while the parent is at hand."""
     parent = facts.parent
+    # An object of another query may have the same key: that did not load this one.
     wanted = [(facts.parent_model, parent, None)] if parent is not None else []
-    wanted += [(one.parent_model, None, one.value) for one in facts.fks]
+    wanted = wanted or [(one.parent_model, None, one.value) for one in facts.fks]
     for model, instance, value in wanted:
         for read in reversed(scope.reads.get(model, ())[-50:]):
             if read is not group and _holds(read, instance, value):

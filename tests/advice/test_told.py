@@ -111,6 +111,24 @@ def test_two_calls_on_two_lines_are_healthy():
     assert told(work) is None
 
 
+def others_of(blog, entries):
+    blog.delete()  # reads its own entries
+    return [name_of(entry) for entry in entries]
+
+
+def test_what_a_deletion_took_along_is_not_what_a_later_loop_runs_over():
+    last = Blog.objects.order_by("pk").last()
+    others = Entry.objects.exclude(blog=last)
+    text = told(lambda: others_of(last, list(others.all())))
+    assert text.startswith('add .select_related("author") to the queryset at ')
+
+
+def test_rows_that_are_joined_before_a_deletion_are_healthy():
+    last = Blog.objects.order_by("pk").last()
+    others = Entry.objects.exclude(blog=last).select_related("author")
+    assert told(lambda: others_of(last, list(others.all()))) is None
+
+
 async def entries_one_by_one():
     async for entry in Entry.objects.all():
         yield entry

@@ -255,8 +255,25 @@ def test_a_page_of_objects(snippet):
             "class T:\n  class objects:\n    all = lambda: [1]\n"
             "def f():\n    Tenant = T\n    for a in Tenant.objects.all(): q(a)\nf()"
         ),
+        (
+            "def rows(model): return [1]\n"
+            "def f():\n    Tenant = int\n    for a in rows(Tenant): q(a)\nf()"
+        ),
+        (
+            "def rows(model): return [1]\n"
+            "def f():\n    user_model = int\n    for a in rows(user_model): q(a)\nf()"
+        ),
     ],
-    ids=["parameter", "later", "module", "no name", "outer function", "manager of a model"],
+    ids=[
+        "parameter",
+        "later",
+        "module",
+        "no name",
+        "outer function",
+        "manager of a model",
+        "rows of a model",
+        "rows of a model by another name",
+    ],
 )
 def test_no_assignment_in_this_function(snippet, source):
     assert snippet(source).loop().assigned is None

@@ -179,6 +179,11 @@ ROWS = [
     Row(lambda: m.Note.objects.create(slug="y"), {"operation": "create", "model": NOTE}),
     Row(lambda: m.Note(slug="y").save(), {"operation": "save", "model": NOTE}),
     Row(lambda: author().delete(), {"operation": "delete", "cascade": True}),
+    Row(lambda: author().delete(), {"model": ENTRY, "collected": True}),
+    Row(
+        lambda: m.Author.objects.all().delete(),
+        {"model": AUTHOR, "cascade": True, "collected": False},
+    ),
     Row(
         lambda: m.Note.objects.bulk_create([m.Note(slug="x"), m.Note(slug="y")]),
         {"operation": "bulk_create", "batch": 2},

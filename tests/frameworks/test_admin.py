@@ -7,7 +7,8 @@ from django.contrib.auth.models import User
 
 from nplusone_guard.report.text import render
 from tests.frameworks.places import found, line_of, place, shown
-from tests.frameworks.shop.models import Line, Maker, Order, Product
+from tests.frameworks.shop.admin import LineInline
+from tests.frameworks.shop.models import Customer, Line, Maker, Order, Product
 
 pytestmark = pytest.mark.django_db
 
@@ -134,6 +135,40 @@ def test_inlines_and_selects_of_a_change_page(browse):
     assert not browse("/healthy/shop/order/{pk}/change/").findings
 
 
+def of_inline(report):
+    """The place of the rows of an inline, and the fix of what each of them is asked for."""
+    (told,) = [one for one in report.findings if one.relation == "shop.Line.product"]
+    fix = told.advice.options[0]
+    return shown(told.origin.site), told.advice.text, f"admin.py:{fix.line}"
+
+
+def test_the_fix_of_an_inline_is_at_its_own_class(browse):
+    line = line_of("line_inline")
+    report = browse("/looping/shop/order/{pk}/change/")
+    assert of_inline(report) == (
+        place("LineInline rows", "line_inline"),
+        f'add .select_related("product") to get_queryset() of LineInline at {line}',
+        line,
+    )
+
+
+def test_the_fix_of_an_inline_whose_form_is_refused_is_there_as_well(browse, monkeypatch):
+    """The page that is sent back has read the rows to compare them with what was sent."""
+    monkeypatch.setattr(LineInline, "readonly_fields", ["product"])
+    lines = order().lines.order_by("pk")
+    data = {"number": "", "lines-TOTAL_FORMS": len(lines), "lines-INITIAL_FORMS": len(lines)}
+    for number, one in enumerate(lines):
+        data |= {f"lines-{number}-id": one.pk, f"lines-{number}-quantity": "x"}
+    report = browse("/looping/shop/order/{pk}/change/", data, method="post")
+    line = line_of("line_inline")
+    assert of_inline(report)[1:] == (
+        f'add .select_related("product__maker") to the queryset of LineInline at {line}',
+        line,
+    )
+    healthy = browse("/healthy/shop/order/{pk}/change/", data, method="post")
+    assert not [one for one in healthy.findings if one.severity == "error"]
+
+
 def test_autocomplete(browse):
     path = "autocomplete/?app_label=shop&model_name=order&field_name=customer"
     report = browse(f"/looping/{path}")
@@ -176,6 +211,38 @@ def test_objects_that_a_deletion_takes_along(browse):
         product = Product.objects.create(name=f"product{number}", maker=maker)
         Line.objects.create(product=product, order=order())
     assert not browse(f"/looping/shop/maker/{maker.pk}/delete/").findings
+
+
+def test_nobodys_queryset_loads_more_with_what_a_deletion_takes_along(browse):
+    (found,) = browse("/looping/shop/order/{pk}/delete/").findings
+    assert (found.severity, found.advice.saves, found.advice.options) == ("warning", 0, ())
+    assert found.advice.text == (
+        'do without "product" of each Line here: Django itself collects the rows that a deletion '
+        "takes along, and no queryset of the project's loads more with them"
+    )
+
+
+def test_a_query_that_somebody_wrote_is_an_error_there_as_elsewhere(browse, monkeypatch):
+    monkeypatch.setattr(Line, "__str__", lambda line: str(Product.objects.get(pk=line.product_id)))
+    found = browse("/looping/shop/order/{pk}/delete/").findings
+    assert {(one.rule, one.severity) for one in found} == {("query-in-loop", "error")}
+    assert all(one.advice.saves for one in found)
+
+
+def test_the_rows_that_were_chosen_to_be_deleted_have_a_queryset(browse):
+    """What the action gets is the changelist's own: of those alone savings are claimed."""
+    data = {
+        "action": "delete_selected",
+        "_selected_action": list(Customer.objects.values_list("pk", flat=True)),
+    }
+    report = browse("/looping/shop/customer/", data, method="post")
+    (found,) = [one for one in report.findings if "confirmation" in one.loop.function]
+    sent = {one.relation: one.count for one in found.statements}
+    assert set(sent) == {"shop.Customer.city", "shop.Line.product"}
+    assert (found.severity, found.advice.saves) == ("error", sent["shop.Customer.city"])
+    assert found.advice.text.startswith('add .select_related("city") to get_queryset() of Customer')
+    (left,) = browse("/healthy/shop/customer/", data, method="post").findings
+    assert (left.relation, left.severity) == ("shop.Line.product", "warning")
 
 
 def test_the_action_that_deletes_confirms_in_the_same_way(browse):

@@ -33,6 +33,8 @@ from nplusone_guard.analysis.advice.declared import OR_BY_OPTION
 from nplusone_guard.analysis.advice.dropping import undropped
 from nplusone_guard.analysis.advice.feeds import Feed
 from nplusone_guard.analysis.advice.nesting import outermost, told_honestly
+from nplusone_guard.analysis.advice.outdating import up_to_date
+from nplusone_guard.analysis.advice.trees import tree_of
 from nplusone_guard.analysis.advice.wording import double_quoted, one_line, stands_in
 from nplusone_guard.analysis.findings import Advice, Option, Step
 from nplusone_guard.capture.faults import contain
@@ -53,9 +55,24 @@ def advise(case: Case) -> Advice:
     if not options:
         return _for_package(case, _in_words(case))
     first = options[0]
-    told = tuple(option for option, _ in options)
+    told = tuple(_outside_history(option) for option, _ in options)
     advice = Advice(_sentence(case, first), first[0].saves, first[0].of, told)
     return _for_package(case, advice)
+
+
+def _outside_history(option: Option) -> Option:
+    """Without edits where a migration would import a model, whose past is not that of today."""
+    imported = [one for one in option.imports if not one.startswith("from django.")]
+    tree = tree_of(option.file) if imported else None
+    if tree is None or not any(map(_is_migration, tree.module.body)):
+        return option
+    return replace(option, steps=(), imports=())
+
+
+def _is_migration(node: ast.stmt) -> bool:
+    if not isinstance(node, ast.ClassDef) or node.name != "Migration":
+        return False
+    return any(ast.unparse(base).endswith("Migration") for base in node.bases)
 
 
 def _for_package(case: Case, advice: Advice) -> Advice:
@@ -75,8 +92,9 @@ def _for_package(case: Case, advice: Advice) -> Advice:
 def _in_words(case: Case) -> Advice:
     main = case.main
     told = words.advise(case)
-    # The words are about one branch of the loop: the others go with it.
-    return replace(told, saves=told.saves + main.count - main.group.count, of=case.total)
+    # The words are about one branch of the loop: the others go with it, where anything does.
+    others = main.count - main.group.count if told.saves else 0
+    return replace(told, saves=told.saves + others, of=case.total)
 
 
 # -- options ---------------------------------------------------------------------------
@@ -130,7 +148,7 @@ def _plans(subject: Subject) -> list[Plan]:
     for maker in _MAKERS.get(subject.candidate.rule, ()):
         plans = [plan for plan in maker(subject) if not relations.is_in_vain(plan, subject)]
         if plans:
-            plans = undropped(plans, subject)
+            plans = up_to_date(undropped(plans, subject), subject)
             return [told_honestly(_on_branches(plan, subject), subject) for plan in plans]
     return []
 
@@ -388,6 +406,9 @@ def _sentence(case: Case, told: _Told) -> str:
         place = plan.place
         if "prefetch_related" in expression:
             place = place.replace(OR_BY_OPTION, "")
+        places = _querysets(option)
+        if len(places) > 1 and place == "to the queryset at":
+            place, where = "to the querysets at", " and ".join(places)
         text = f"add {expression} {place} {where}"
     elif plan.place.startswith("behind "):
         text, read = _behind(plan), ""
@@ -406,6 +427,16 @@ def _sentence(case: Case, told: _Told) -> str:
     text += _repeated(plan)
     text = "; ".join(dict.fromkeys((text, *plan.behind)))
     return text + (f" (skips {option.loses})" if option.loses else "")
+
+
+def _querysets(option: Option) -> list[str]:
+    """``views.py:5``, then ``:7`` in the same file: where an option is written more than once."""
+    appended = (one for one in option.steps if one.action == "append")
+    written = [(one.file, one.line) for one in appended if one.new == option.expression]
+    return [
+        f"{os.path.basename(file) if file != written[0][0] or not number else ''}:{line}"
+        for number, (file, line) in enumerate(dict.fromkeys(written))
+    ]
 
 
 def _changes(case: Case, option: Option) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Subject
@@ -166,10 +166,30 @@ def parent_spot(subject: Subject) -> Spot | None:
         found.sort(key=lambda node: _is_written(spot, node))
     if found:
         return spot.at(found[0].value)
+    named = _read_by_name(spot, accessor)
+    if named is not None:
+        return spot.at(named.args[0])
     query = query_at(spot, "filter")
     if query is not None and query.value.parent is not None:
         return spot.at(query.value.parent)
     return None
+
+
+def _read_by_name(spot: Spot, accessor: str) -> ast.Call | None:
+    """``getattr(entry.editor, "profile")``, or the only ``getattr()`` by a name that varies."""
+    found = [node for node in ast.walk(spot.node) if is_read_by_name(node)]
+    for node in found:
+        if isinstance(node.args[1], ast.Constant) and node.args[1].value == accessor:
+            return node
+    varying = [node for node in found if not isinstance(node.args[1], ast.Constant)]
+    return varying[0] if len(varying) == 1 else None
+
+
+def is_read_by_name(node: ast.AST | None) -> TypeGuard[ast.Call]:
+    """Whether a node is a call of ``getattr()``."""
+    if not isinstance(node, ast.Call) or len(node.args) < 2:
+        return False
+    return isinstance(node.func, ast.Name) and node.func.id == "getattr"
 
 
 def _is_written(spot: Spot, node: ast.Attribute) -> bool:

@@ -27,7 +27,7 @@ def place_of(kind: str, name: str, loop: Site | None) -> str:
 
 def _of_admin(name: str, loop: Site | None) -> str:
     """The option or method by which a class of the admin loads more."""
-    page = re.match(r"(.+) (changelist|autocomplete|change page)$", name)
+    page = re.match(r"(.+) (changelist|autocomplete|change page|rows)$", name)
     if page is None:
         return f"what {name} reads"
     owner, what = page.groups()

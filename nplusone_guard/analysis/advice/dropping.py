@@ -20,7 +20,7 @@ from nplusone_guard.analysis.advice.trees import own_nodes
 from nplusone_guard.capture.scope import Group
 
 #: What makes a row; some of them drop what was loaded, on some versions of Django.
-_CREATING: Final = frozenset(
+CREATING: Final = frozenset(
     "create get_or_create update_or_create acreate aget_or_create aupdate_or_create".split()
 )
 
@@ -37,10 +37,10 @@ def undropped(plans: list[Plan], subject: Subject) -> list[Plan]:
     if call is None:
         created = _creating(subject)
         if created is not None and created.lineno < _last_line(subject):
-            return [_in_words(plans[0], subject, created, "makes it outdated")]
+            return [in_words(plans[0], subject, created, "makes it outdated")]
         return _up_to_date(plans, subject)
     if call.lineno < subject.spot.line:
-        return [_in_words(plans[0], subject, call, "drops it")]
+        return [in_words(plans[0], subject, call, "drops it")]
     behind = sum(one.count for one in subject.candidate.groups if _line(one) > call.lineno)
     return [replace(plan, costs=plan.costs + behind) for plan in plans]
 
@@ -51,7 +51,7 @@ def _up_to_date(plans: list[Plan], subject: Subject) -> list[Plan]:
     A row that a turn adds from the other side is no matter of later turns, and what it adds to
     another object is none of this one's.
     """
-    field = _relation(subject)
+    field = relation_of(subject)
     table = meta.through_table(field) if field is not None else ""
     if not table:
         return plans
@@ -61,15 +61,16 @@ def _up_to_date(plans: list[Plan], subject: Subject) -> list[Plan]:
         if call is not None and _is_of_another(subject, call, field):
             continue
         if call is None or [ast.unparse(one) for one in call.args] != [_parent(subject)]:
-            return [_not_shown(subject, group)]
+            return [not_shown(subject, group)]
         earlier += [call] if call.lineno < _last_line(subject) else []
     first = _first(earlier)
     if first is None:
         return plans
-    return [_in_words(plans[0], subject, first, "makes it outdated")]
+    return [in_words(plans[0], subject, first, "makes it outdated")]
 
 
-def _relation(subject: Subject) -> Any:
+def relation_of(subject: Subject) -> Any:
+    """The relation that a candidate reads; ``None`` where it reads none."""
     model = meta.model_of(subject.facts.parent_model)
     return meta.relation(model, subject.facts.accessor) if model is not None else None
 
@@ -85,7 +86,7 @@ def _writing(subject: Subject, group: Group) -> ast.Call | None:
     if spot is None or not any(one is subject.loop for one in spot.tree.above(spot.node)):
         return None
     calls = (one for one in ast.walk(spot.node) if isinstance(one, ast.Call))
-    return next((one for one in calls if _method(one) in RELATION_WRITES | _CREATING), None)
+    return next((one for one in calls if _method(one) in RELATION_WRITES | CREATING), None)
 
 
 def _is_of_another(subject: Subject, call: ast.Call, field: Any) -> bool:
@@ -100,26 +101,29 @@ def _method(call: ast.Call) -> str:
     return call.func.attr if isinstance(call.func, ast.Attribute) else ""
 
 
-def _not_shown(subject: Subject, group: Group) -> Plan:
+def not_shown(subject: Subject, group: Group) -> Plan:
+    """What to do where something else than the loop's own body writes."""
     site = subject.case.locate(group).site
     same = site.file == subject.site.file
     where = f":{site.line}" if same else f"{os.path.basename(site.file)}:{site.line}"
     text = (
         f"no prefetch before the loop shows what is written at {where}: read "
-        f"{relations.reading(subject)} once for all rows behind the loop, or write there"
+        f"{relations.reading(subject) or 'it'} once for all rows behind the loop, or write there"
     )
     return Plan(
         "prefetched", subject.site.file, subject.site.line, costs=subject.count, text=text, place=""
     )
 
 
-def _in_words(plan: Plan, subject: Subject, call: ast.Call, why: str) -> Plan:
-    read = f"read {relations.reading(subject)} before {_method(call)}() at :{call.lineno} {why}"
+def in_words(plan: Plan, subject: Subject, call: ast.Call, why: str) -> Plan:
+    """``plan`` as a sentence: the read has to come first, and whether it may is for the user."""
+    read = f"read {relations.reading(subject) or 'it'} before {_method(call)}() at :{call.lineno} {why}"
     text, costs = f"{lost.loaded(subject)}: {read}", 0
     if lost.prefetch_of(subject) is None:
         where = f"{os.path.basename(plan.file)}:{plan.line}"
         calls = "".join(f".{method}({argument})" for method, argument in plan.calls)
-        text, costs = f"add {calls} {plan.place} {where}, and {read}", plan.costs
+        what = plan.text or (f"add {calls}" if calls else f"put {plan.expression}")
+        text, costs = f"{what} {plan.place} {where}, and {read}", plan.costs
     if subject is not subject.case.subjects[0]:
         costs = subject.count  # the sentence is about another statement
     return Plan("prefetched", subject.site.file, call.lineno, costs=costs, text=text, place="")
@@ -138,12 +142,12 @@ def _dropping(subject: Subject) -> ast.Call | None:
 
 def _creating(subject: Subject) -> ast.Call | None:
     """``author.blogs.create(…)``, ``Blog.objects.create(owner=author)``: the first in the loop."""
-    field, parent = _relation(subject), _parent(subject)
+    field, parent = relation_of(subject), _parent(subject)
     # A GenericRelation has a key of two columns, and stands on its model itself.
     reverse = field is not None and field.one_to_many and field.auto_created
     key = field.field if reverse else None
     own = {key.name: parent, key.attname: f"{parent}.pk"} if key is not None else {}
-    calls = (one for one in _calls(subject) if _method(one) in _CREATING)
+    calls = (one for one in _calls(subject) if _method(one) in CREATING)
     return _first(
         one
         for one in calls

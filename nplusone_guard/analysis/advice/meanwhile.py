@@ -87,6 +87,20 @@ def _between(subject: Subject, file: str, first: int, last: int) -> Iterator[Gro
             yield group
 
 
+def line_of(subject: Subject, group: Group) -> int:
+    """The line of the loop that leads to a statement; 0 where none does."""
+    place, loop = subject.candidate.location.loop_place, subject.loop
+    if place is None or loop is None:
+        return 0
+    first, last = _lines(loop)
+    found = [
+        position_of(one.code, one.lasti).line
+        for one in group.path
+        if one.code.co_filename == place.code.co_filename
+    ]
+    return max((line for line in found if first <= line <= last), default=0)
+
+
 def may_leave(loop: ast.AST) -> bool:
     """Whether a loop may be left so that what is behind it does not run, or runs too late."""
     return any(isinstance(node, (ast.Return, ast.Yield, ast.YieldFrom)) for node in _body(loop))

@@ -22,7 +22,7 @@ from nplusone_guard.analysis.jumps import has_loop
 
 Maker = Callable[[Subject], list[Plan]]
 
-_AROUND: Final = ("before the loop", "behind the loop")
+_AROUND: Final = ("before the loop", "behind the loop", "before the walk")
 
 
 def outermost(maker: Maker, *, by_rows: bool = True) -> Maker:

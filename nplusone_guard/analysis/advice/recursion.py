@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 
 from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Plan, Subject, before, replace
 from nplusone_guard.analysis.advice.chains import query_at, relative_of
-from nplusone_guard.analysis.advice.trees import FUNCTIONS, Spot, fresh
+from nplusone_guard.analysis.advice.trees import COMPREHENSIONS, FUNCTIONS, Spot, fresh
 from nplusone_guard.analysis.advice.values import called, value_of
+from nplusone_guard.analysis.findings import Step
+from nplusone_guard.capture.scope import Group, Scope
 
 
 def plans(subject: Subject) -> list[Plan]:
@@ -26,13 +30,19 @@ def plans(subject: Subject) -> list[Plan]:
     else:
         found = [_parent(subject, spot, place, field) for spot in spots]
     made = [one for one in found if one is not None]
-    return [_joined(made)] if len(made) == len(found) and made else []
+    if not made or len(made) < len(found):
+        return []
+    plan = _joined(made)
+    if not meta.is_collection(field) and not isinstance(place[1], ast.While | ast.For):
+        plan.costs = _times_begun(subject)
+    return [plan]
 
 
 def _joined(made: list[Plan]) -> Plan:
     plan = made[0]
     steps = [step for one in made for step in one.steps]
     plan.steps = tuple(dict.fromkeys(steps))
+    plan.imports = tuple(dict.fromkeys(line for one in made for line in one.imports))
     return plan
 
 
@@ -84,21 +94,74 @@ def _begins(spot: Spot, outer: ast.AST) -> ast.AST | None:
 
 def _linked(subject: Subject, field: Any) -> list[Plan]:
     """All rows at once, each given its parent, where a method or function of a module walks up."""
-    walk = subject.spot
-    start = _outermost(walk) if walk is not None else None
-    row = _walked_from(start, walk) if start is not None and walk is not None else None
-    if start is None or row is None or meta.narrows(field.model._base_manager):
+    if meta.narrows(field.model._base_manager):
         return []
-    name = fresh(start.tree, start.node, f"{meta.plural(field.model)}_by_key")
-    one = meta.variable(field.model)
-    one = fresh(start.tree, start.node, one)
-    statement = (
-        f"{name} = {field.model.__name__}._base_manager.in_bulk()\n"
-        f"for {one} in {name}.values():\n"
-        f"    {one}.{field.name} = {name}.get({one}.{field.attname})"
+    found = [_linked_from(walk, field) for walk in _begun(subject)]
+    made = [one for one in found if one is not None]
+    if not made or len(made) < len(found):
+        return []
+    plan = _joined(made)
+    plan.costs = _times_begun(subject)
+    return [plan] if plan.costs < subject.count else []
+
+
+def _begun(subject: Subject) -> list[Spot]:
+    """The places that read a parent, once for each call that begins the walk."""
+    found: dict[tuple[str, int] | None, Spot] = {}
+    for walk in subject.spots:
+        start = _outermost(walk)
+        key = (start.tree.file, id(start.node)) if start is not None else None
+        found.setdefault(key, walk)
+    return list(found.values())
+
+
+def _times_begun(subject: Subject) -> int:
+    """How often the walk was begun, going by how deep it went and what it asked for.
+
+    A walk towards the root asks once a level, and for the root whichever row it begins with.
+    Fewer than there were where walks of many depths have roots of their own.
+    """
+    return sum(_times_walked(subject.case.scope, one) for one in subject.candidate.groups)
+
+
+def _times_walked(scope: Scope, group: Group) -> int:
+    depth = sum(one is group for one in scope.groups.values())
+    return max(-(-group.count // max(depth, 1)), *group.digests.values(), 1)
+
+
+def _linked_from(walk: Spot, field: Any) -> Plan | None:
+    start = _outermost(walk)
+    row = _walked_from(start, walk) if start is not None else None
+    if start is None or row is None or _is_conditional(start, row):
+        return None
+    tree, model = start.tree, field.model
+    name = fresh(tree, start.node, f"{meta.plural(model)}_by_key")
+    one = fresh(tree, start.node, meta.variable(model))
+    # What hangs on the object that the walk begins with is kept: the object stays.
+    named = isinstance(row, ast.Name)
+    begin = ast.unparse(row) if named else fresh(tree, start.node, f"first_{one}")
+    statement = ("" if named else f"{begin} = {ast.unparse(row)}\n") + (
+        f"if {begin}.{field.attname} and not {model.__name__}.{field.name}.is_cached({begin}):\n"
+        f"    {name} = {model.__name__}._base_manager.in_bulk()\n"
+        f"    for {one} in {name}.values():\n"
+        f"        {one}.{field.name} = {name}.get({one}.{field.attname})\n"
+        f"    {begin}.{field.name} = {name}.get({begin}.{field.attname})"
     )
-    read = f"{name}[{ast.unparse(row)}.pk]"
-    return [_plan((start, start.node), statement, read, replace(start, read, row))]
+    read = [] if named else [replace(start, begin, row)]
+    plan = _plan((start, start.node), statement, "" if named else begin, read)
+    if tree.global_value(model.__name__) is not model:
+        plan.imports = (f"from {model.__module__} import {model.__name__}",)
+    return plan
+
+
+def _is_conditional(start: Spot, row: ast.expr) -> bool:
+    """Whether the statement may do without the row: before it, the row may be ``None``."""
+    kinds = (ast.IfExp, ast.BoolOp, ast.Lambda, *COMPREHENSIONS)
+    statement = start.tree.statement(row)
+    above = start.tree.above(row)
+    return isinstance(statement, ast.While) or any(
+        isinstance(one, kinds) for one in takewhile(lambda one: one is not statement, above)
+    )
 
 
 def _outermost(walk: Spot) -> Spot | None:
@@ -144,7 +207,7 @@ def _children(subject: Subject, spot: Spot, place: tuple[Spot, ast.AST], field: 
     step = replace(query.where(), read)
     if is_async and isinstance(loop, ast.AsyncFor):
         step = replace(spot, _plain_for(loop, read), loop)
-    return _plan(place, statement, read, step)
+    return _plan(place, statement, read, [step])
 
 
 def _plain_for(loop: ast.AsyncFor, read: str) -> str:
@@ -168,22 +231,18 @@ def _parent(subject: Subject, spot: Spot, place: tuple[Spot, ast.AST], field: An
     if not nodes:
         return None
     read = f"{name}.get({ast.unparse(nodes[0].value)}.{field.attname})"
-    plan = _plan(place, statement, read, replace(spot, read, nodes[0]))
-    plan.steps = (
-        plan.steps[0],
-        *(
-            replace(spot, f"{name}.get({ast.unparse(node.value)}.{field.attname})", node)
-            for node in nodes
-        ),
-    )
-    return plan
+    steps = [
+        replace(spot, f"{name}.get({ast.unparse(node.value)}.{field.attname})", node)
+        for node in nodes
+    ]
+    return _plan(place, statement, read, steps)
 
 
 def _all(model: Any) -> str:
     return f"{model.__name__}.{meta.manager_name(model)}"
 
 
-def _plan(place: tuple[Spot, ast.AST], statement: str, read: str, step: Any) -> Plan:
+def _plan(place: tuple[Spot, ast.AST], statement: str, read: str, steps: Sequence[Step]) -> Plan:
     spot, node = place
     return Plan(
         kind="tree",
@@ -191,6 +250,6 @@ def _plan(place: tuple[Spot, ast.AST], statement: str, read: str, step: Any) -> 
         line=int(getattr(node, "lineno", 0)),
         expression=statement,
         read=read,
-        steps=(before(spot, node, statement), step),
+        steps=(before(spot, node, statement), *steps),
         place="before the walk at",
     )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from typing import Any, Final
 
 from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Plan, Subject, before, replace
-from nplusone_guard.analysis.advice.chains import parent_spot
+from nplusone_guard.analysis.advice.chains import is_read_by_name, parent_spot
 from nplusone_guard.analysis.advice.declared import place_of
 from nplusone_guard.analysis.advice.feeds import Feed
-from nplusone_guard.analysis.advice.roots import Root, follow, root_of
+from nplusone_guard.analysis.advice.roots import Root, follow, is_collected, root_of
 from nplusone_guard.analysis.advice.trees import Spot, names_in, own_nodes
 from nplusone_guard.analysis.advice.values import ONE_OBJECT, called, value_of
 from nplusone_guard.analysis.advice.wording import double_quoted
@@ -24,7 +25,7 @@ CHUNK_SIZE: Final = 2000
 def plans(subject: Subject) -> list[Plan]:
     """The ways to load a relation with the rows that it is read on."""
     facts = subject.facts
-    if facts.accessor == "":
+    if facts.accessor == "" or is_collected(subject):
         return []
     parent = parent_spot(subject)
     model = meta.model_of(facts.parent_model)
@@ -116,7 +117,9 @@ def reading(subject: Subject) -> str:
     spot, accessor = subject.spot, subject.facts.accessor
     parent = parent_spot(subject)
     if spot is None or parent is None:
-        return ""  # ``getattr(row, name)``: the loop variable need not be what is read from
+        return ""
+    if is_read_by_name(parent.tree.parents.get(parent.node)):
+        return ""  # it is, and stays, ``getattr(row, name)``
     collection = "" if subject.facts.operation in {"lazy", "deferred"} else ".all()"
     return f"{parent.text}.{accessor}{collection}"
 
@@ -149,7 +152,15 @@ def eager(subject: Subject, root: Root, accessor: str, argument: str = "") -> Pl
 
 def _times(subject: Subject, root: Root) -> int:
     """How often the queryset is read: the one of an inner loop is read in each outer turn."""
-    return 1 if root.way else subject.reads
+    times = 1 if root.way else subject.reads
+    return max(times, min(len(root.feeds), _reads(subject, root)))
+
+
+def _reads(subject: Subject, root: Root) -> int:
+    """How many querysets of the root's model were read: of two branches only one may have been."""
+    label = root.model._meta.label if root.model is not None else ""
+    reads = subject.case.scope.reads.get(label, ())
+    return sum(one.sequence < subject.group.sequence for one in reads)
 
 
 def _beyond_generic(
@@ -327,38 +338,47 @@ def _deferred_with(one: Subject, subject: Subject) -> bool:
 
 
 def _widened(subject: Subject, root: Root, model: Any, names: list[str]) -> Plan:
-    name = ", ".join(map(quoted, names))
-    for node, query in _limited(root, model):
-        step = _edit(query, node, names, root)
-        if step is not None:
-            step_, expression = step
-            return Plan(
-                kind="only" if expression.startswith(".only") else "defer",
-                file=step_.file,
-                line=step_.line,
-                expression=expression,
-                read=reading(subject),
-                steps=(step_,),
-                costs=0,
-                text=f"load {name} with the rows: write {expression}"
-                if expression
-                else f"load {name} with the rows: drop the .defer()",
-                place="at",
-            )
-    return _in_raw(subject, root, names)
+    limited = [_limited(feed, root, model) for feed in root.feeds]
+    edits = [_edit(feed.spot, node, names, root) for node, feed in filter(None, limited)]
+    made = list(dict.fromkeys(filter(None, edits)))
+    if not made:
+        return _in_raw(subject, root, names)
+    (first, expression), *others = made
+    text, name = _to_write(expression), ", ".join(map(quoted, names))
+    if others:
+        text = " and ".join(f"{_to_write(new)} {_at(step, first)}" for step, new in made)
+    return Plan(
+        kind="only" if expression.startswith(".only") else "defer",
+        file=first.file,
+        line=first.line,
+        expression=expression,
+        read=reading(subject),
+        steps=tuple(step for step, _ in made),
+        costs=0,
+        text=f"load {name} with the rows: {text}",
+        place="" if others else "at",
+    )
 
 
-def _limited(root: Root, model: Any) -> list[tuple[ast.Call, Spot]]:
-    """The calls of ``only()`` and ``defer()`` in the function of the root, those on it first."""
-    found: list[tuple[ast.Call, Spot]] = []
-    for feed in root.feeds:
-        tree = feed.spot.tree
-        function = tree.function(feed.node) or tree.module
-        for node in [*ast.walk(feed.node), *own_nodes(function)]:
-            limits = isinstance(node, ast.Call) and called(node) in {"only", "defer"}
-            if limits and isinstance(node, ast.Call) and _suits(feed, node, root, model):
-                found.append((node, feed.spot))
-    return found
+def _to_write(expression: str) -> str:
+    return f"write {expression}" if expression else "drop the .defer()"
+
+
+def _at(step: Step, first: Step) -> str:
+    """``at views.py:5``, and then ``at :7`` in the same file."""
+    same = step is not first and step.file == first.file
+    return f"at {'' if same else os.path.basename(step.file)}:{step.line}"
+
+
+def _limited(feed: Feed, root: Root, model: Any) -> tuple[ast.Call, Feed] | None:
+    """The call of ``only()`` or ``defer()`` on a queryset, or else in its function."""
+    tree = feed.spot.tree
+    function = tree.function(feed.node) or tree.module
+    for node in [*ast.walk(feed.node), *own_nodes(function)]:
+        limits = isinstance(node, ast.Call) and called(node) in {"only", "defer"}
+        if limits and isinstance(node, ast.Call) and _suits(feed, node, root, model):
+            return node, feed
+    return None
 
 
 def _suits(feed: Feed, node: ast.Call, root: Root, model: Any) -> bool:
@@ -367,16 +387,20 @@ def _suits(feed: Feed, node: ast.Call, root: Root, model: Any) -> bool:
 
 
 def _edit(spot: Spot, node: ast.Call, names: list[str], root: Root) -> tuple[Step, str] | None:
+    """The call with the fields loaded; ``None`` where it loads them already."""
     assert isinstance(node.func, ast.Attribute)
     owner, method = ast.unparse(node.func.value), node.func.attr
     own = value_of(spot, node).model
     if own is not None and root.way and meta.same_rows(own, root.model):
         names = ["__".join((*root.way, name)) for name in names]
-    given = [ast.unparse(one) for one in node.args]
+    written = [ast.unparse(one) for one in node.args]
     if method == "only":
-        given += [quoted(name) for name in names]
+        known = {one.strip("'\"") for one in written}
+        given = [*written, *(quoted(name) for name in names if name not in known)]
     else:
-        given = [one for one in given if one.strip("'\"") not in names]
+        given = [one for one in written if one.strip("'\"") not in names]
+    if given == written:
+        return None
     expression = f".{method}({', '.join(given)})" if given else ""
     whole = f"{owner}{expression}"
     if not given and value_of(spot, node.func.value).is_queryset and "(" not in owner:

@@ -68,10 +68,21 @@ def root_of(subject: Subject, parent: Spot | None, parent_model: Any) -> Root | 
     if assigned(subject, parent) is not None:
         return None  # it came from elsewhere than the rows
     parents = subject.parents
+    if _are_collected(parents):
+        return None
     # What a framework hands to code of the user's was read by none of it.
     handed = parents is not None and _declared(parents.read) is not None
     found = root_by_source(parent, parent_model) if parent is not None and not handed else None
     return found or _by_record(subject, parents, parent, parent_model)
+
+
+def is_collected(subject: Subject) -> bool:
+    """Whether Django itself chose the rows, which a deletion takes along: nobody's queryset did."""
+    return _are_collected(subject.parents)
+
+
+def _are_collected(parents: Parents | None) -> bool:
+    return parents is not None and facts_of(parents.read).collected
 
 
 def root_by_source(parent: Spot, model: Any) -> Root | None:

@@ -14,7 +14,7 @@ from nplusone_guard.analysis.advice.declared import place_of
 from nplusone_guard.analysis.advice.trees import tree_of
 from nplusone_guard.analysis.findings import Advice, Origin, Site
 from nplusone_guard.analysis.location import Location
-from nplusone_guard.analysis.rules import facts_of
+from nplusone_guard.analysis.rules import OF_PARENTS, facts_of
 from nplusone_guard.capture.codes import INNER_CODES
 from nplusone_guard.capture.landmarks import Facts
 from nplusone_guard.capture.landmarks.facts import ForeignKeyCondition
@@ -123,6 +123,9 @@ class Told:
 def advise(case: Case) -> Advice:
     """The advice for the main candidate of ``case`` in words, about one branch of the loop."""
     rule, told = case.main.rule, Told(Subject(case, case.main))
+    parents = told.subject.parents
+    if parents is not None and facts_of(parents.read).collected and rule in OF_PARENTS:
+        return Advice(_collected(told), saves=0, of=told.group.count)
     return Advice(_WORDING[rule](told), saves=_saves(rule, told), of=told.group.count)
 
 
@@ -156,6 +159,13 @@ def _saves(rule: str, told: Told) -> int:
     if rule == "bypassed-prefetch" or told.facts.eager == "select_related":
         return told.group.count
     return told.group.count - 1
+
+
+def _collected(told: Told) -> str:
+    return (
+        f'do without "{told.facts.accessor}" of each {told.parent} here: Django itself collects the rows that a '
+        "deletion takes along, and no queryset of the project's loads more with them"
+    )
 
 
 def _lazy(told: Told) -> str:

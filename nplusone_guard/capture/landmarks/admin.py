@@ -88,6 +88,11 @@ def _deleted(frame: FrameType) -> Spot | None:
     return _spot(outer.f_locals["self"], " delete confirmation", loop=True)
 
 
+def _rows(frame: FrameType) -> Spot | None:
+    """The rows of an inline, which are read for whichever asks for its forms first."""
+    return _spot(frame.f_locals["self"].opts, " rows")
+
+
 def inline_turn(item: Any) -> Spot | None:
     """One form of an inline, where ``{% for %}`` of a template is at one."""
     if type(item).__name__ != "InlineAdminForm":
@@ -108,6 +113,7 @@ def _confirmation() -> frozenset[CodeType]:
 
 _LIST: Final = "django.contrib.admin.templatetags.admin_list:"
 _FILTERS: Final = "django.contrib.admin.filters:"
+_INLINE: Final = "django.contrib.admin.helpers:InlineAdminFormSet."
 _ADMIN: Final = "django.contrib.admin.options:ModelAdmin."
 _AUTOCOMPLETE: Final = "django.contrib.admin.views.autocomplete:AutocompleteJsonView.get"
 #: Up to Python 3.11 a comprehension runs in a frame of its own.
@@ -123,6 +129,8 @@ SPOTS: Final[dict[str, Callable[[FrameType], Spot | None]]] = {
     f"{_ADMIN}_changeform_view": _page("change page"),
     f"{_ADMIN}_delete_view": _page("delete page"),
     f"{_ADMIN}history_view": _page("history page"),
+    f"{_INLINE}media": _rows,
+    f"{_INLINE}__iter__": _rows,
     _AUTOCOMPLETE: _suggestion,
     f"{_AUTOCOMPLETE}{_COMPREHENSION}": _suggestion,
     "django.contrib.admin.utils:get_deleted_objects.format_callback": _deleted,

@@ -36,6 +36,8 @@ class Facts:
     #: What is cached is kept by the process: from test to test, from request to request.
     fills_process = False
     cascade = False
+    #: Django asked for rows that a deletion takes along, by a queryset of its own.
+    collected = False
     validation = False
     #: The relation had been prefetched onto the parent.
     prefetched = False

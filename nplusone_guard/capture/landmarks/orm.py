@@ -180,9 +180,10 @@ def _instance_operation(name: str) -> Reader:
     def reader(frame: FrameType, facts: Facts, deep: bool) -> None:
         local = frame.f_locals
         facts.operation = name
-        facts.model = label(type(local["self"]))
         facts.parent = local["self"]
-        facts.parent_model = facts.model
+        facts.parent_model = label(type(local["self"]))
+        if not facts.collected:
+            facts.model = facts.parent_model
 
     return reader
 
@@ -202,6 +203,13 @@ def _process_cache(frame: FrameType, facts: Facts, deep: bool) -> None:
 def _cascade(frame: FrameType, facts: Facts, deep: bool) -> None:
     facts.operation = "delete"
     facts.cascade = True
+
+
+def _collect(frame: FrameType, facts: Facts, deep: bool) -> None:
+    _cascade(frame, facts, deep)
+    asked = facts.queryset() if facts.queryset is not None else None
+    if asked is None or asked is not frame.f_locals.get("objs"):
+        facts.collected = True
 
 
 def _related_write(name: str) -> Reader:
@@ -475,7 +483,7 @@ READERS: Final[dict[str, Reader]] = {
     f"{_MODEL}save_base": _instance_operation("save"),
     f"{_MODEL}refresh_from_db": _instance_operation("refresh_from_db"),
     f"{_MODEL}delete": _instance_operation("delete"),
-    "django.db.models.deletion:Collector.collect": _cascade,
+    "django.db.models.deletion:Collector.collect": _collect,
     "django.db.models.deletion:Collector.delete": _cascade,
     **{
         f"{_REVERSE}{name}": _related_write(name)

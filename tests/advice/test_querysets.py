@@ -1,0 +1,106 @@
+"""Rows of several querysets: each of them is changed, and named."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.advice.following import followed
+from tests.advice.test_followed import source
+
+pytestmark = pytest.mark.django_db
+
+ALL = """
+for author in [*first, *second]:
+    told.append({read})
+"""
+NAME, COUNTRY, BLOGS = "author.name", "author.country.name", "sorted(map(str, author.blogs.all()))"
+
+#: Two querysets, what is read of their rows, and how the advice names both.
+TWO = {
+    "only": (
+        'first = Author.objects.only("slug")',
+        'second = Author.objects.only("rating").order_by("pk")',
+        NAME,
+        'write .only("slug", "name") at {file}:23 and write .only("rating", "name") at :24',
+    ),
+    "defer": (
+        'first = Author.objects.defer("name")',
+        'second = Author.objects.defer("name", "rating").order_by("pk")',
+        NAME,
+        'drop the .defer() at {file}:23 and write .defer("rating") at :24',
+    ),
+    "only_and_defer": (
+        'first = Author.objects.only("slug")',
+        'second = Author.objects.defer("name").order_by("pk")',
+        NAME,
+        'write .only("slug", "name") at {file}:23 and drop the .defer() at :24',
+    ),
+    "select_related": (
+        "first = Author.objects.filter(rating__gt=0)",
+        'second = Author.objects.order_by("pk")',
+        COUNTRY,
+        'add .select_related("country") to the querysets at {file}:23 and :24',
+    ),
+    "prefetch_related": (
+        "first = Author.objects.filter(rating__gt=0)",
+        'second = Author.objects.order_by("pk")',
+        BLOGS,
+        'add .prefetch_related("blogs") to the querysets at {file}:23 and :24',
+    ),
+}
+#: One of the two has the field already.
+ONE = {
+    "only": (
+        'first = Author.objects.only("slug")',
+        'second = Author.objects.only("name").order_by("pk")',
+        NAME,
+        'write .only("slug", "name") at {file}:23',
+    ),
+    "defer": (
+        'first = Author.objects.defer("name")',
+        'second = Author.objects.defer("rating").order_by("pk")',
+        NAME,
+        "drop the .defer() at {file}:23",
+    ),
+}
+
+
+def looped(first, second, read, there=""):
+    if there:
+        first, second = (one.replace("objects.", f"objects.{there}.") for one in (first, second))
+    return source("\n".join((first, second, ALL.format(read=read))))
+
+
+@pytest.mark.parametrize(
+    ("name", "given"), [*TWO.items(), *((f"one_{name}", given) for name, given in ONE.items())]
+)
+def test_every_queryset_is_named_and_changed(name, given, tmp_path, monkeypatch) -> None:
+    *loop, words = given
+    before, after = followed(tmp_path, monkeypatch, f"two_{name}", looped(*loop), rounds=1)
+    (found,) = before.findings
+    assert words.format(file=f"two_{name}_0.py") in found.advice.text
+    assert after is not None
+    assert (after.result, after.findings) == (before.result, ())
+    assert after.queries == before.queries - found.advice.saves
+
+
+#: What each of the querysets would have to begin with.
+LOADED = {
+    "select_related": 'select_related("country")',
+    "prefetch_related": 'prefetch_related("blogs")',
+}
+
+
+@pytest.mark.parametrize("name", LOADED)
+def test_querysets_that_have_it_are_healthy(name, tmp_path, monkeypatch) -> None:
+    *loop, _ = TWO[name]
+    text = looped(*loop, there=LOADED[name])
+    before, _ = followed(tmp_path, monkeypatch, f"loaded_{name}", text, rounds=0)
+    assert before.findings == ()
+
+
+def test_whole_rows_are_healthy(tmp_path, monkeypatch) -> None:
+    rows = ("first = Author.objects.all()", 'second = Author.objects.order_by("pk")')
+    text = looped(*rows, NAME)
+    before, _ = followed(tmp_path, monkeypatch, "whole_rows", text, rounds=0)
+    assert before.findings == ()
