@@ -139,7 +139,7 @@ class Judge:
         # As with advice: what most scopes have no use for is not loaded.
         from nplusone_guard.analysis import levels, polling
 
-        clearance = levels.clear(main) or polling.clear(main)
+        clearance = levels.clear(main, self.scope) or polling.clear(main)
         if clearance is not None:
             self._settled |= {id(group) for group in branches}
         return clearance

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from nplusone_guard.analysis.advice.case import spot_of_group
+from nplusone_guard.analysis.advice.case import loops_inside, spot_of_group
 from nplusone_guard.analysis.advice.trees import (
     FUNCTIONS,
     LOOPS,
@@ -25,24 +25,24 @@ from nplusone_guard.analysis.advice.trees import (
 from nplusone_guard.analysis.advice.values import called
 from nplusone_guard.analysis.flow import led_to
 from nplusone_guard.analysis.rules import Clearance
-from nplusone_guard.capture.scope import Group
+from nplusone_guard.capture.scope import Group, Scope
 
 #: Functions that take a part of a collection.
 _TAKING_ONE: Final = frozenset({"pop", "popleft", "popitem", "next", "islice"})
 
 
-def clear(group: Group) -> Clearance | None:
+def clear(group: Group, scope: Scope) -> Clearance | None:
     """The reason to clear ``group`` where each turn asks for all that the one before has led to."""
     spot = spot_of_group(group) if group.fingerprint.in_lists else None
     if spot is None:
         return None
-    found = _by_recursion(spot) if group.recursed else _by_loop(spot)
+    found = _by_recursion(spot, scope) if group.recursed else _by_loop(spot, scope)
     return Clearance("batched", "one query a level") if found else None
 
 
-def _by_loop(spot: Spot) -> bool:
-    loops = list(spot.tree.loops(spot.node))
-    if len(loops) != 1 or not _goes_over_no_rows(loops[0]) or _is_called_again(spot):
+def _by_loop(spot: Spot, scope: Scope) -> bool:
+    loops = loops_inside(scope, spot)
+    if len(loops) != 1 or not _goes_over_no_rows(loops[0]) or _is_called_again(spot, scope):
         return False
     around = loops[0]
     return any(_is_given(around, name, led) for name, led in _asked(around))
@@ -55,11 +55,11 @@ def _goes_over_no_rows(loop: LoopNode) -> bool:
     return isinstance(loop, ast.While)
 
 
-def _is_called_again(spot: Spot) -> bool:
+def _is_called_again(spot: Spot, scope: Scope) -> bool:
     """Whether a loop further out begins the walk anew in each turn: once a row, it may be."""
     caller = spot.caller()
     while caller is not None:
-        if any(caller.tree.loops(caller.node)):
+        if loops_inside(scope, caller):
             return True
         caller = caller.caller()
     return False
@@ -104,9 +104,9 @@ def _targets(node: ast.Assign | ast.NamedExpr) -> list[ast.expr]:
     return node.targets if isinstance(node, ast.Assign) else [node.target]
 
 
-def _by_recursion(spot: Spot) -> bool:
+def _by_recursion(spot: Spot, scope: Scope) -> bool:
     function = spot.tree.function(spot.node)
-    if function is None or any(spot.tree.loops(spot.node)) or _is_called_again(spot):
+    if function is None or any(spot.tree.loops(spot.node)) or _is_called_again(spot, scope):
         return False
     names = parameters(function.args)
     return any(

@@ -184,3 +184,12 @@ def test_the_reason_is_told(walk):
 def test_a_walk_node_by_node_is_a_loop(walk):
     (finding,) = report_of(walk, 5).findings
     assert finding.severity == "error"
+
+
+@pytest.mark.parametrize("walk", [by_list, recursion])
+def test_a_loop_around_the_scope_begins_no_walk_again(walk):
+    populate(5)
+    for _ in range(2):
+        with watch() as recording:
+            walk()
+        assert recording.report.findings == ()

@@ -113,13 +113,7 @@ class Case:
 
     def loops(self, spot: Spot) -> list[LoopNode]:
         """The loops that a node stands in, the innermost first; not those around the scope."""
-        opened, root = self.scope.root_line, self.scope.root_code
-        mine = root is not None and root.co_filename == spot.tree.file
-        return [
-            one
-            for one in spot.tree.loops(spot.node)
-            if not mine or not one.lineno < opened <= (one.end_lineno or 0)
-        ]
+        return loops_inside(self.scope, spot)
 
     @property
     def total(self) -> int:
@@ -317,6 +311,17 @@ def _frames(group: Group) -> tuple[Any, ...]:
     # Places of templates and serializers are no code that steps could change.
     places = (place for place in asking_places(group.path) if place.spot is None)
     return tuple((place.code, place.lasti) for place in places)
+
+
+def loops_inside(scope: Scope, spot: Spot) -> list[LoopNode]:
+    """The loops that a node stands in, the innermost first; not those around ``scope``."""
+    opened, root = scope.root_line, scope.root_code
+    mine = root is not None and root.co_filename == spot.tree.file
+    return [
+        one
+        for one in spot.tree.loops(spot.node)
+        if not mine or not one.lineno < opened <= (one.end_lineno or 0)
+    ]
 
 
 def spot_of_group(group: Group) -> Spot | None:
