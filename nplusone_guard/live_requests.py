@@ -35,14 +35,6 @@ def end(test: Scope) -> None:
             unit.end()
 
 
-def enter_test() -> Scope | None:
-    """The scope of the test that runs, put into this thread's context; ``None`` without one."""
-    test = running()
-    if test is not None:
-        current_scope.set(test)
-    return test
-
-
 def running() -> Scope | None:
     """The scope of the test that runs in this process."""
     return _tests[-1] if _tests else None
@@ -55,6 +47,6 @@ def note(unit: Recording) -> None:
 
 
 def leave(unit: Recording) -> None:
-    """Forget an ended ``unit``, and take its test out of this thread's context."""
+    """Forget an ended ``unit``. Its test is none of this context's, though it may still be open."""
     _open.discard(unit)
     current_scope.set(None)

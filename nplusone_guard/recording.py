@@ -175,17 +175,19 @@ def open_scope(
     policy: Policy | None = None,
     *,
     root: FrameType | None = None,
+    within: Scope | None = None,
 ) -> Recording:
     """Open a scope in the current context; ``Recording.close()`` ends it.
 
     ``root`` is the frame that the call paths end at, by default the caller's. ``policy``
-    defaults to the one that the ``NPLUSONE_GUARD`` setting describes.
+    defaults to the one that the ``NPLUSONE_GUARD`` setting describes, and ``within``, the
+    scope around, to the open one of this context.
     """
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
     hook.install()
     root = root if root is not None else sys._getframe(1)
-    enclosing = open_scope_of_context()
+    enclosing = within or open_scope_of_context()
     policy = policy or default_policy()
     if enclosing is not None and enclosing.policy.details and not policy.details:
         policy = _with_details(policy)  # its report becomes part of one that shows them

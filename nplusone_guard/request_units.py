@@ -103,10 +103,10 @@ def _open_unit(name: str, root: FrameType | None, environ: Mapping[str, Any]) ->
     """
     _close_unit()
     own = open_scope_of_context()
-    enclosing = own or live_requests.enter_test()
+    enclosing = own or live_requests.running()
     if enclosing is None:
         return None
-    unit = open_scope(name, "request", enclosing.policy, root=root)
+    unit = open_scope(name, "request", enclosing.policy, root=root, within=enclosing)
     _unit.set(unit)
     if own is None:
         live_requests.note(unit)

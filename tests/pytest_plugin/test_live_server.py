@@ -239,3 +239,25 @@ def test_who_leaves_threads_alone_leaves_live_servers_alone(suite):
     result = suite.run(written(TESTS), "--nplusone=fail")
     result.assert_outcomes(passed=6)
     assert told(result).startswith("5 tests: 1 query in 0 ms, no query loop")
+
+
+FAULT = """
+    from nplusone_guard import request_units
+
+    @pytest.fixture
+    def shelf(transactional_db):
+        make_books(3)
+
+    def test_answered(shelf, live_server, monkeypatch):
+        monkeypatch.setattr(request_units, "open_scope", None)
+        assert read(live_server, "/books/")
+
+    def test_next(shelf, live_server):
+        assert read(live_server, "/joined/")
+    """
+
+
+def test_a_fault_of_the_guard_costs_no_answer_and_nothing_of_the_next_test(suite):
+    result = suite.run(written(FAULT), "--nplusone=fail")
+    result.assert_outcomes(passed=2)
+    assert told(result).startswith("2 tests: 1 query in 0 ms, no query loop")
