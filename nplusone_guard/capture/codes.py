@@ -109,11 +109,28 @@ def line_of(code: CodeType, lasti: int) -> int:
     return code.co_firstlineno
 
 
+_TAKES: Final = dis.opmap["FOR_ITER"]
+#: It counts from behind itself and, from 3.12 on, its cache entry.
+_BEHIND_TAKING: Final = 4 if sys.version_info >= (3, 12) else 2
+
+
+def for_loops(code: CodeType) -> list[tuple[int, int]]:
+    """Where each ``for`` takes an item, and where it goes on when there is none left."""
+    # By hand: ``dis`` takes milliseconds for a long function.
+    found: list[tuple[int, int]] = []
+    raw, extended = code.co_code, 0
+    for offset in range(0, len(raw), 2):
+        operation, argument = raw[offset], raw[offset + 1] | extended
+        extended = argument << 8 if operation == dis.EXTENDED_ARG else 0
+        if operation == _TAKES:
+            found.append((offset, offset + _BEHIND_TAKING + argument * 2))
+    return found
+
+
 # From CPython 3.12 on a comprehension runs in the frame around it (PEP 709), where its body
 # can share a line with what it runs over.
 if sys.version_info >= (3, 12):
     _INLINES: Final = dis.opmap["LOAD_FAST_AND_CLEAR"]
-    _TAKES: Final = dis.opmap["FOR_ITER"]
     _BACK: Final = dis.opmap["JUMP_BACKWARD"]
     #: It counts from behind itself and, from 3.13 on, its cache entry.
     _BEHIND: Final = 4 if sys.version_info >= (3, 13) else 2
@@ -131,7 +148,6 @@ if sys.version_info >= (3, 12):
         return tuple(_jumps_to_for(code.co_code))
 
     def _jumps_to_for(raw: bytes) -> Iterator[tuple[int, int]]:
-        # By hand: ``dis`` takes milliseconds for a long function.
         extended = 0
         for offset in range(0, len(raw), 2):
             operation, argument = raw[offset], raw[offset + 1] | extended

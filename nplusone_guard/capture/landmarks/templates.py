@@ -8,7 +8,6 @@ template, the line, the tag as it is written and its index among its siblings.
 
 from __future__ import annotations
 
-import dis
 import functools
 import weakref
 from collections.abc import Callable, Hashable, Iterator
@@ -17,7 +16,7 @@ from itertools import islice
 from types import CodeType, FrameType
 from typing import Any, Final
 
-from nplusone_guard.capture.codes import package_of_file
+from nplusone_guard.capture.codes import for_loops, package_of_file
 from nplusone_guard.capture.landmarks.admin import inline_turn
 from nplusone_guard.capture.steps import NO_FILE, Spot
 
@@ -200,10 +199,10 @@ def _loop_at(code: CodeType, lasti: int) -> int:
 
 
 def _read_loop(code: CodeType, lasti: int) -> int:
-    loops = [one for one in dis.get_instructions(code) if one.opname == "FOR_ITER"]
-    if any(one.offset < lasti < one.argval for one in loops):
+    loops = for_loops(code)
+    if any(start < lasti < end for start, end in loops):
         return _INSIDE
-    return _FETCHING if any(one.offset == lasti for one in loops) else _OUTSIDE
+    return _FETCHING if any(start == lasti for start, _ in loops) else _OUTSIDE
 
 
 _BASE: Final = "django.template.base:"
