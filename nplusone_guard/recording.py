@@ -8,15 +8,18 @@ from contextvars import Token
 from dataclasses import replace
 from functools import lru_cache
 from types import FrameType
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from nplusone_guard.analysis.findings import Cleared, Finding, Verdicts
+from nplusone_guard.analysis.verdicts import Cleared, Verdicts
 from nplusone_guard.capture import eager, hook
 from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.scope import Scope, current_scope, open_scope_of_context
 from nplusone_guard.policy import Policy
 from nplusone_guard.report.build import adopt, build, judged, with_adopted
 from nplusone_guard.report.model import FindingsOf, Report
+
+if TYPE_CHECKING:
+    from nplusone_guard.analysis.findings import Finding
 
 KINDS = ("block", "request", "task", "command", "test")
 
@@ -46,7 +49,7 @@ class _Ended:
         return set()
 
 
-class Recording(FindingsOf[Finding]):
+class Recording(FindingsOf["Finding"]):
     """A scope and, once it is closed, its report. It reads like the report itself.
 
     While the scope is open the figures are those of this moment; afterwards they are

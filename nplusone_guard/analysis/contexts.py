@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from nplusone_guard.analysis.advice.trees import Bound, Spot, Tree, binding_of, spot_of
-from nplusone_guard.analysis.findings import Site
 from nplusone_guard.analysis.places import asking_places, path_site, site_at
+from nplusone_guard.analysis.verdicts import Site
 from nplusone_guard.capture import steps
 from nplusone_guard.capture.scope import Group
 

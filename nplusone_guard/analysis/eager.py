@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from nplusone_guard.analysis.findings import Advice, EagerLoad, Finding, Site
-from nplusone_guard.policy import RULES
+from nplusone_guard.analysis.verdicts import Site
+
+if TYPE_CHECKING:
+    from nplusone_guard.analysis.findings import EagerLoad
 
 #: The rule that takes a whole session to judge.
 RULE: Final = "unused-eager-load"
@@ -46,27 +48,3 @@ def unused(loads: Iterable[EagerLoad]) -> tuple[EagerLoad, ...]:
 def _above(load: EagerLoad) -> set[tuple[str, Site, str]]:
     names = load.lookup.split("__")
     return {(load.model, load.site, "__".join(names[:depth])) for depth in range(1, len(names))}
-
-
-def finding_of(load: EagerLoad) -> Finding:
-    """The verdict on a load that is unused."""
-    call = f'{load.method}("{load.lookup}")'
-    place = f"{load.site.file.replace(chr(92), '/').rsplit('/', 1)[-1]}:{load.site.line}"
-    queries = 1 if load.method == "prefetch_related" else 0
-    cost = "a query" if queries else "a join"
-    return Finding(
-        rule=RULE,
-        severity=RULES[RULE],
-        summary=f"{call} of {load.model} is never read",
-        fingerprint=f"{load.method} {load.model} {load.lookup}",
-        statements=(),
-        count=queries,
-        distinct_params=0,
-        duration=0.0,
-        site=load.site,
-        loop=None,
-        origin=None,
-        relation=f"{load.model}.{load.lookup}",
-        advice=Advice(f"drop {call} at {place}: it costs {cost}", queries, queries),
-        id=load.id,
-    )

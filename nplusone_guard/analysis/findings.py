@@ -1,31 +1,11 @@
-"""The frozen facts that an analysis ends in: sites, statements, findings, cleared groups."""
+"""The frozen facts that an analysis of query loops ends in: findings, and what they consist of."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from nplusone_guard.analysis.verdicts import Site
 from nplusone_guard.policy import Severity
-from nplusone_guard.policy import UnusedIgnore as UnusedIgnore  # noqa: PLC0414 - part of a verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """One place in source code.
-
-    ``file`` is the path as Python knows it (absolute for user code), ``line`` counts
-    from 1, ``function`` is the qualified name, ``source`` the stripped source line
-    (empty where it cannot be read), ``kind`` what sort of place it is: ``python``,
-    ``template`` and the like where a framework reads for the user, and for loops ``for``, ``async for``, ``while``, ``comprehension``, ``generator``,
-    ``call`` (a loop inside ``sorted()``, ``map()`` …), ``gather`` or ``recursion``.
-    """
-
-    file: str
-    line: int
-    function: str
-    source: str = ""
-    kind: str = "python"
-    #: The package a third-party place belongs to; empty for the user's own code.
-    package: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,21 +133,6 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Cleared:
-    """A repeated query that is healthy, or ignored, and why."""
-
-    #: ``batched paged bounded retried polled cache transaction ignored test-code``.
-    reason: str
-    #: The reason in words: ``IN lists of 500``, ``settings: legacy report``.
-    detail: str
-    headline: str
-    fingerprint: str
-    count: int
-    site: Site
-    loop: Site | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Shape:
     """All queries of one statement at one call site, repeated or not."""
 
@@ -202,14 +167,3 @@ class EagerLoad:
     id: str
     #: The scopes of a session that loaded it, by name.
     scopes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Verdicts:
-    """What the rules made of one scope."""
-
-    findings: tuple[Finding, ...] = ()
-    cleared: tuple[Cleared, ...] = ()
-    shapes: tuple[Shape, ...] = ()
-    unused_ignores: tuple[UnusedIgnore, ...] = field(default=())
-    eager_loads: tuple[EagerLoad, ...] = ()

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from types import CodeType
 
 from nplusone_guard.analysis import loops
-from nplusone_guard.analysis.findings import Site
 from nplusone_guard.analysis.places import package_of, path_site
+from nplusone_guard.analysis.verdicts import Site
 from nplusone_guard.capture import steps
 from nplusone_guard.capture.scope import Group, Sighting
 

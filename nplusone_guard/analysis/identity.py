@@ -9,8 +9,8 @@ import hashlib
 import os
 from typing import NamedTuple
 
-from nplusone_guard.analysis.findings import Site
 from nplusone_guard.analysis.portable import portable
+from nplusone_guard.analysis.verdicts import Site
 from nplusone_guard.capture import codes
 
 

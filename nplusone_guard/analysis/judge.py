@@ -8,20 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nplusone_guard.analysis import apart, rules
-from nplusone_guard.analysis.findings import (
-    Advice,
-    Cleared,
-    Finding,
-    Shape,
-    Site,
-    Statement,
-    Verdicts,
-)
+from nplusone_guard.analysis.findings import Advice, Finding, Shape, Statement
 from nplusone_guard.analysis.identity import Names, names_of
 from nplusone_guard.analysis.location import Location, call_site, exclusive, locate
 from nplusone_guard.analysis.merging import worst_first
 from nplusone_guard.analysis.repeats import asked_again
 from nplusone_guard.analysis.suspects import Suspects
+from nplusone_guard.analysis.verdicts import Cleared, Site, Verdicts
 from nplusone_guard.capture.scope import Group, Scope
 from nplusone_guard.ignores.matching import find_ignore
 from nplusone_guard.ignores.unused import unused

@@ -7,7 +7,6 @@ from types import CodeType
 
 from nplusone_guard.analysis import loops
 from nplusone_guard.analysis.carriers import carries
-from nplusone_guard.analysis.findings import Site
 from nplusone_guard.analysis.found_loop import frames_of
 from nplusone_guard.analysis.package_loops import FRAMEWORKS, library_call, library_loop
 from nplusone_guard.analysis.places import (
@@ -20,6 +19,7 @@ from nplusone_guard.analysis.places import (
 )
 from nplusone_guard.analysis.repeated_calls import any_call, loop_in_c, recursion
 from nplusone_guard.analysis.user_loops import user_loop
+from nplusone_guard.analysis.verdicts import Site
 from nplusone_guard.capture import callpath, steps
 from nplusone_guard.capture.scope import Group, Scope
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import replace
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from nplusone_guard.analysis.eager import joined
-from nplusone_guard.analysis.findings import Cleared, Finding, Shape, Verdicts
+from nplusone_guard.analysis.verdicts import Cleared, Verdicts
+
+if TYPE_CHECKING:
+    from nplusone_guard.analysis.findings import Finding, Shape
 
 #: Entries of each kind that an outer scope takes over.
 MAX_MERGED: Final = 5_000

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from nplusone_guard.analysis.advice.case import Parents
 from nplusone_guard.analysis.contexts import place_of_read
-from nplusone_guard.analysis.findings import Origin, Site
+from nplusone_guard.analysis.findings import Origin
 from nplusone_guard.analysis.location import Location
 from nplusone_guard.analysis.places import asking_places, site_at
 from nplusone_guard.analysis.rules import facts_of
+from nplusone_guard.analysis.verdicts import Site
 from nplusone_guard.capture import callpath, steps
 from nplusone_guard.capture.scope import Group, Scope
 

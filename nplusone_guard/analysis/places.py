@@ -8,7 +8,7 @@ from dataclasses import replace
 from types import CodeType
 from typing import Any
 
-from nplusone_guard.analysis.findings import Site
+from nplusone_guard.analysis.verdicts import Site
 from nplusone_guard.capture import callpath, codes, steps
 from nplusone_guard.capture.declarations import Declaration, declaration
 from nplusone_guard.capture.landmarks import files

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from nplusone_guard.analysis.carriers import is_asked_only_by
-from nplusone_guard.analysis.findings import Cleared
 from nplusone_guard.analysis.places import site_at, user_place
 from nplusone_guard.analysis.turns import may_be_branches
+from nplusone_guard.analysis.verdicts import Cleared
 from nplusone_guard.capture.scope import Group, Scope
 
 #: Database and text of a statement.

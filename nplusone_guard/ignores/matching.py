@@ -13,7 +13,7 @@ from nplusone_guard.ignores.comments import CommentIgnore, comment_for
 from nplusone_guard.policy import IgnoreEntry, Policy
 
 if TYPE_CHECKING:
-    from nplusone_guard.analysis.findings import Site
+    from nplusone_guard.analysis.verdicts import Site
 
 #: Entries that suppressed something since the process started.
 used_entries: Final[set[IgnoreEntry]] = set()

@@ -12,7 +12,7 @@ from nplusone_guard.ignores.matching import used_entries
 from nplusone_guard.policy import IgnoreEntry, Policy, UnusedIgnore
 
 if TYPE_CHECKING:
-    from nplusone_guard.analysis.findings import Site
+    from nplusone_guard.analysis.verdicts import Site
 
 _FOUND_NOTHING: Final = "suppressed nothing here; remove it."
 

@@ -6,9 +6,9 @@ import time
 from dataclasses import replace
 
 from nplusone_guard import correlation
-from nplusone_guard.analysis.findings import Verdicts
 from nplusone_guard.analysis.merging import NOTHING, merge, shape_key
 from nplusone_guard.analysis.suspects import repeated_shapes, suspects_of
+from nplusone_guard.analysis.verdicts import Verdicts
 from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.scope import UNITS, Scope
 from nplusone_guard.report.model import Report, TimelineEntry

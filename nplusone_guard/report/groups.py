@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from nplusone_guard.analysis.findings import Finding, Shape, Site
+from nplusone_guard.analysis.findings import Finding, Shape
+from nplusone_guard.analysis.verdicts import Site
 from nplusone_guard.report import columns
 from nplusone_guard.report.model import Report
 from nplusone_guard.report.page import Page, Row, aligned, counted, page_of, row_of

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from nplusone_guard.analysis.findings import Finding, Shape, Site
+from nplusone_guard.analysis.findings import Finding, Shape
 from nplusone_guard.analysis.merging import shape_key
+from nplusone_guard.analysis.verdicts import Site
 from nplusone_guard.report.groups import MAX_GROUPS, detail_rows, sends
 from nplusone_guard.report.model import Report
 from nplusone_guard.report.opening import Sentence, opening

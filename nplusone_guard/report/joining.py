@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import replace
-from typing import Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from nplusone_guard.analysis import eager
-from nplusone_guard.analysis.findings import Cleared, Finding, Site
 from nplusone_guard.analysis.merging import by_place
+from nplusone_guard.analysis.verdicts import Cleared, Site
 from nplusone_guard.report.model import Report
 from nplusone_guard.report.session import (
     Coverage,
@@ -24,6 +24,9 @@ from nplusone_guard.report.session import (
     Sighting,
     Suite,
 )
+
+if TYPE_CHECKING:
+    from nplusone_guard.analysis.findings import Finding
 
 _LEAST_LAST: Final[tuple[Coverage, ...]] = ("whole", "part", "broken")
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
 
-from nplusone_guard.analysis.findings import Cleared, Finding, Option, Site
+from nplusone_guard.analysis.findings import Finding, Option
+from nplusone_guard.analysis.verdicts import Cleared, Site
 from nplusone_guard.report import columns, places, sql, summary
 from nplusone_guard.report.comparing import SessionDiff
 from nplusone_guard.report.joining import session_of

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from nplusone_guard.analysis.findings import Cleared, EagerLoad, Finding, Shape, UnusedIgnore
+from nplusone_guard.analysis.verdicts import Cleared
+from nplusone_guard.policy import UnusedIgnore
+
+if TYPE_CHECKING:
+    from nplusone_guard.analysis.findings import EagerLoad, Finding, Shape
 
 F = TypeVar("F")
 
@@ -47,7 +51,7 @@ class TimelineEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Report(FindingsOf[Finding]):
+class Report(FindingsOf["Finding"]):
     """What happened in one scope. A collection of its findings, worst first.
 
     ``query_count`` leaves out transaction control (BEGIN, SAVEPOINT …), which

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from nplusone_guard.analysis.findings import Finding
 from nplusone_guard.report.joining import worst_first
 from nplusone_guard.report.session import SessionFinding, SessionReport
+
+if TYPE_CHECKING:
+    from nplusone_guard.analysis.findings import Finding
 
 #: Kinds of loops that begin a line of their own; comprehensions and tags need not.
 _STATEMENTS: Final = frozenset({"for", "async for", "while"})

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from nplusone_guard.analysis.findings import Site
+from nplusone_guard.analysis.verdicts import Site
 from nplusone_guard.report import columns
 
 #: Narrower than this a finding cannot be told in six lines.

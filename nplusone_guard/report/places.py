@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from nplusone_guard.analysis.findings import Finding, Origin, Site
+from nplusone_guard.analysis.verdicts import Site
+
+if TYPE_CHECKING:
+    from nplusone_guard.analysis.findings import Finding, Origin
 
 
 def relative(file: str, base_dir: str) -> str | None:

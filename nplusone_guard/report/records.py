@@ -12,12 +12,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import sys
 import types
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from nplusone_guard.analysis import findings
 from nplusone_guard.exceptions import ConfigError
 from nplusone_guard.report import columns
 
@@ -177,7 +179,9 @@ def check_keys(value: Mapping[str, object], known: Collection[str], where: str =
 @cache
 def _fields(kind: Any) -> tuple[tuple[str, Any, bool], ...]:
     """Name, type and whether there is a default, of each field."""
-    hints = get_type_hints(kind)
+    # A module names findings in its annotations without loading them.
+    names = {**vars(findings), **vars(sys.modules[kind.__module__])}
+    hints = get_type_hints(kind, localns=names)
     missing = dataclasses.MISSING
     return tuple(
         (

@@ -15,7 +15,8 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from nplusone_guard import policy
-from nplusone_guard.analysis.findings import Finding, Option, Site
+from nplusone_guard.analysis.findings import Finding, Option
+from nplusone_guard.analysis.verdicts import Site
 from nplusone_guard.report import columns, places, records
 from nplusone_guard.report.joining import session_of
 from nplusone_guard.report.model import Report

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from nplusone_guard.analysis import eager
-from nplusone_guard.analysis.findings import Cleared, EagerLoad, Finding, UnusedIgnore
+from nplusone_guard.analysis.verdicts import Cleared
+from nplusone_guard.policy import UnusedIgnore
 from nplusone_guard.report.model import FindingsOf
+
+if TYPE_CHECKING:
+    from nplusone_guard.analysis.findings import EagerLoad, Finding
 
 UNUSED: Final = eager.RULE
 #: The place of the ignores in Django's settings.

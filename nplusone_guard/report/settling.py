@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nplusone_guard.analysis import eager
+from nplusone_guard.analysis.findings import Advice, EagerLoad, Finding
+from nplusone_guard.policy import RULES
 from nplusone_guard.report.joining import distinct, worst_first
 from nplusone_guard.report.session import UNUSED, SessionFinding, SessionReport, Sighting
 
@@ -26,7 +28,31 @@ def settled(session: SessionReport) -> SessionReport:
     """
     found = [entry for entry in session.findings if entry.finding.rule != UNUSED]
     for load in eager.unused(session.eager_loads):
-        finding = eager.finding_of(load)
+        finding = _finding_of(load)
         sightings = [Sighting(name, finding.count, finding.advice.saves) for name in load.scopes]
         found.append(SessionFinding(finding, tuple(sightings)))
     return replace(session, findings=tuple(sorted(distinct(found), key=worst_first)))
+
+
+def _finding_of(load: EagerLoad) -> Finding:
+    """The verdict on a load that is unused."""
+    call = f'{load.method}("{load.lookup}")'
+    place = f"{load.site.file.replace(chr(92), '/').rsplit('/', 1)[-1]}:{load.site.line}"
+    queries = 1 if load.method == "prefetch_related" else 0
+    cost = "a query" if queries else "a join"
+    return Finding(
+        rule=UNUSED,
+        severity=RULES[UNUSED],
+        summary=f"{call} of {load.model} is never read",
+        fingerprint=f"{load.method} {load.model} {load.lookup}",
+        statements=(),
+        count=queries,
+        distinct_params=0,
+        duration=0.0,
+        site=load.site,
+        loop=None,
+        origin=None,
+        relation=f"{load.model}.{load.lookup}",
+        advice=Advice(f"drop {call} at {place}: it costs {cost}", queries, queries),
+        id=load.id,
+    )

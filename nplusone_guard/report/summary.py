@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from nplusone_guard.analysis.findings import Cleared, UnusedIgnore
+from nplusone_guard.analysis.verdicts import Cleared
+from nplusone_guard.policy import UnusedIgnore
 from nplusone_guard.report import columns, places
 from nplusone_guard.report.once import told_once
 from nplusone_guard.report.page import MIN_WIDTH, counted, duration

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from nplusone_guard.analysis.findings import (
-    Cleared,
-    Finding,
-    Site,
-    Statement,
-    UnusedIgnore,
-)
+from nplusone_guard.analysis.verdicts import Cleared, Site
+from nplusone_guard.policy import UnusedIgnore
 from nplusone_guard.report import columns
 from nplusone_guard.report.model import Report
 from nplusone_guard.report.page import (
@@ -35,6 +31,9 @@ from nplusone_guard.report.told import (
     source_text,
     to_change,
 )
+
+if TYPE_CHECKING:
+    from nplusone_guard.analysis.findings import Finding, Statement
 
 #: Lines of a finding whose fix takes ``FEW_LINES``, or fewer; a longer fix is told whole.
 MAX_LINES = 6

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from nplusone_guard.analysis.findings import Finding, Origin, Site
+from nplusone_guard.analysis.verdicts import Site
 from nplusone_guard.report import columns
 from nplusone_guard.report.page import INDENT, Page, join_parts, row_of
+
+if TYPE_CHECKING:
+    from nplusone_guard.analysis.findings import Finding, Origin
 
 #: A fix is told whole, so that what it says to write can be copied; longer ones are no edit.
 MAX_FIX_LINES: Final = 12

@@ -259,7 +259,7 @@ class Suite:
 
     def _gathered(self) -> SessionReport:
         """What all tests have found, and the ignores of the settings that none of them needs."""
-        from nplusone_guard.analysis.findings import UnusedIgnore
+        from nplusone_guard.policy import UnusedIgnore
         from nplusone_guard.report.joining import Gathering
         from nplusone_guard.report.session import SessionReport
 

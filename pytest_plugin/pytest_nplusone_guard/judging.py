@@ -11,11 +11,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from nplusone_guard import live_requests
-from nplusone_guard.analysis.findings import Finding, UnusedIgnore
 from nplusone_guard.analysis.merging import NOTHING
 from nplusone_guard.capture import hook
 from nplusone_guard.capture.scope import Scope
-from nplusone_guard.policy import IgnoreEntry, Policy
+from nplusone_guard.policy import IgnoreEntry, Policy, UnusedIgnore
 from nplusone_guard.recording import Recording, default_policy, open_scope
 from nplusone_guard.report.build import totals
 from nplusone_guard.report.joining import Found, session_of
@@ -25,6 +24,7 @@ from nplusone_guard.request_units import connect_signals
 from pytest_nplusone_guard.collecting import IDLE
 
 if TYPE_CHECKING:
+    from nplusone_guard.analysis.findings import Finding
     from pytest_nplusone_guard.declarations import Mode
     from pytest_nplusone_guard.testcode import TestCode
 

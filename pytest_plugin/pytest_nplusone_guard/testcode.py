@@ -12,7 +12,7 @@ from nplusone_guard.capture.callpath import user_places
 if TYPE_CHECKING:
     import pytest
 
-    from nplusone_guard.analysis.findings import Site
+    from nplusone_guard.analysis.verdicts import Site
     from nplusone_guard.capture.scope import Group, Scope
 
 #: Packages whose loops run a test, or make its data, over and over.

@@ -49,9 +49,9 @@ from django.test.utils import isolate_apps
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nplusone_guard.analysis.findings import Site
 from nplusone_guard.analysis.identity import Names, identity, names_of
 from nplusone_guard.analysis.portable import portable
+from nplusone_guard.analysis.verdicts import Site
 from nplusone_guard.capture.fingerprint import fingerprint
 from tests import databases
 from tests.corpus.models import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nplusone_guard.analysis.findings import Site
+from nplusone_guard.analysis.verdicts import Site
 
 
 def site(file="/srv/app/shop/views.py", line=7):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from nplusone_guard.analysis.findings import Site
+from nplusone_guard.analysis.verdicts import Site
 from pytest_nplusone_guard.testcode import TestCode
 
 FILES = """

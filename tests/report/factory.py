@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from nplusone_guard.analysis.findings import (
-    Advice,
-    Cleared,
-    Finding,
-    Origin,
-    Shape,
-    Site,
-    Statement,
-    UnusedIgnore,
-)
-from nplusone_guard.policy import RULES
+from nplusone_guard.analysis.findings import Advice, Finding, Origin, Shape, Statement
+from nplusone_guard.analysis.verdicts import Cleared, Site
+from nplusone_guard.policy import RULES, UnusedIgnore
 from nplusone_guard.report.model import Report, TimelineEntry
 
 TASKS = "background_tasks/journal_wellness_tasks.py"

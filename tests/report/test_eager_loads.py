@@ -7,7 +7,8 @@ from itertools import permutations
 
 import pytest
 
-from nplusone_guard.analysis.findings import EagerLoad, Site
+from nplusone_guard.analysis.findings import EagerLoad
+from nplusone_guard.analysis.verdicts import Site
 from nplusone_guard.report import github, gitlab, markdown, sarif, summary
 from nplusone_guard.report.comparing import diff
 from nplusone_guard.report.joining import session_of

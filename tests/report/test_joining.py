@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nplusone_guard.analysis.findings import Advice, Verdicts
+from nplusone_guard.analysis.findings import Advice
 from nplusone_guard.analysis.merging import merge as merge_verdicts
 from nplusone_guard.analysis.merging import worst_first
+from nplusone_guard.analysis.verdicts import Verdicts
 from nplusone_guard.report.joining import Gathering, merge, session_of
 from nplusone_guard.report.session import SessionReport
 from tests.report.factory import (

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nplusone_guard.analysis.findings import UnusedIgnore
+from nplusone_guard.policy import UnusedIgnore
 from nplusone_guard.report import markdown, summary
 from nplusone_guard.report.comparing import diff
 from nplusone_guard.report.joining import session_of

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nplusone_guard.analysis.findings import Advice, Option, UnusedIgnore
+from nplusone_guard.analysis.findings import Advice, Option
+from nplusone_guard.policy import UnusedIgnore
 from nplusone_guard.report import page, text
 from tests.report.factory import (
     UNUSED,

@@ -19,10 +19,11 @@ from nplusone_guard.analysis.advice.trees import (
     stored_in,
     targets,
 )
-from nplusone_guard.analysis.findings import Origin, Site, Step
+from nplusone_guard.analysis.findings import Origin, Step
 from nplusone_guard.analysis.location import Location
 from nplusone_guard.analysis.places import asking_places
 from nplusone_guard.analysis.rules import facts_of
+from nplusone_guard.analysis.verdicts import Site
 from nplusone_guard.capture.landmarks import Facts
 from nplusone_guard.capture.scope import Group, Scope
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from nplusone_guard.analysis.findings import Site
+from nplusone_guard.analysis.verdicts import Site
 
 #: Kinds of place whose class says what is read: no code of the user's is nearer to it.
 CLASSES: Final = frozenset({"admin", "form", "serializer", "view"})

@@ -29,9 +29,9 @@ from nplusone_guard.analysis.advice.values import (
     value_of,
 )
 from nplusone_guard.analysis.contexts import choice_of_read
-from nplusone_guard.analysis.findings import Site
 from nplusone_guard.analysis.places import asking_places
 from nplusone_guard.analysis.rules import facts_of
+from nplusone_guard.analysis.verdicts import Site
 from nplusone_guard.capture import steps
 from nplusone_guard.capture.scope import Group
 

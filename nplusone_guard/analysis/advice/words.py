@@ -12,9 +12,10 @@ from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Case, Subject
 from nplusone_guard.analysis.advice.declared import place_of
 from nplusone_guard.analysis.advice.trees import tree_of
-from nplusone_guard.analysis.findings import Advice, Origin, Site
+from nplusone_guard.analysis.findings import Advice, Origin
 from nplusone_guard.analysis.location import Location
 from nplusone_guard.analysis.rules import OF_PARENTS, facts_of
+from nplusone_guard.analysis.verdicts import Site
 from nplusone_guard.capture.codes import INNER_CODES
 from nplusone_guard.capture.landmarks import Facts
 from nplusone_guard.capture.landmarks.facts import ForeignKeyCondition
