@@ -42,6 +42,8 @@ ENDING: Final = (
 )
 #: What the managers are called of a model that the source does not show.
 _MANAGERS: Final = frozenset({"objects", "_default_manager", "_base_manager"})
+#: Methods that make rows: what is called before them loads none.
+_MAKING: Final = frozenset({"create", "bulk_create"})
 _DEEPEST = 25
 
 
@@ -73,14 +75,18 @@ def feeds(spot: Spot, model: Any = None) -> list[Feed]:
     """
     node = _header(spot.node)
     found = list(_feeds(spot.at(node), node, 0)) if node is not None else []
-    if not found:
-        found = list(_in_statement(spot))
-    wanted = [one for one in found if model is not None and meta.same_rows(one.model, model)]
-    return _once(wanted or ([] if model is not None and _all_known(found) else found))
+    found = _once(found or list(_in_statement(spot)))
+    found = [one for one in found if _MAKING.isdisjoint(one.endings)]
+    if model is None:
+        return found
+    wanted = [one for one in found if meta.same_rows(one.model, model)]
+    return wanted or _of_unknown_model(found)
 
 
-def _all_known(found: list[Feed]) -> bool:
-    return all(one.model is not None for one in found)
+def _of_unknown_model(found: list[Feed]) -> list[Feed]:
+    """Those that may have the rows: beside querysets of other models, not more than one of them."""
+    unknown = [one for one in found if one.model is None]
+    return unknown if len(unknown) == len(found) or len(unknown) == 1 else []
 
 
 def _once(found: list[Feed]) -> list[Feed]:
@@ -211,7 +217,9 @@ def _attribute(spot: Spot, node: ast.Attribute, depth: int) -> Iterator[Feed]:
     elif isinstance(node.value, ast.Name) and node.value.id == "self":
         yield from _of_self(spot, node, depth)
     else:
-        yield from _feeds(spot, node.value, depth)
+        # The rows are something of what is open, and not that itself: ``form.cleaned_data``.
+        found = _feeds(spot, node.value, depth)
+        yield from (feed for feed in found if feed.kind != "open")
 
 
 def _of_self(spot: Spot, node: ast.Attribute, depth: int) -> Iterator[Feed]:
@@ -249,9 +257,10 @@ def _by_method(spot: Spot, function: ast.Attribute, depth: int) -> Iterator[Feed
     """What a method is called on; of what no source shows, if a queryset has such a method."""
     from django.db.models import QuerySet
 
+    name = ASYNC_METHODS.get(function.attr, function.attr)
     for feed in _feeds(spot, function.value, depth):
-        if feed.kind != "open" or hasattr(QuerySet, function.attr):
-            yield _ended(feed, function.attr) if feed.model is None else feed
+        if feed.kind != "open" or hasattr(QuerySet, name):
+            yield _ended(feed, name) if feed.model is None else feed
 
 
 def _in_arguments(spot: Spot, node: ast.Call, depth: int) -> Iterator[Feed]:

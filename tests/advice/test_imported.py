@@ -1,0 +1,133 @@
+"""Models that a function imports for itself, and querysets among others: which one is to change."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.advice.following import followed, load, shown
+
+pytestmark = pytest.mark.django_db
+
+SIZE = 3
+
+SLUGS = """
+def run():
+    from tests.corpus.models import Author, {name}
+
+    told = []
+    for author in Author.objects.order_by("pk"):
+        entries = {model}.objects.filter(author=author).order_by("pk")
+        told.append([entry.slug for entry in entries])
+    return told
+"""
+
+
+@pytest.mark.parametrize(("name", "model"), [("Entry", "Entry"), ("Entry as Row", "Row")])
+def test_a_model_that_a_function_imports_is_known(tmp_path, monkeypatch, name, model):
+    source = SLUGS.format(name=name, model=model)
+    before, after = followed(tmp_path, monkeypatch, f"imported_{model}", source, SIZE)
+    assert after is not None
+    assert (before.queries, after.queries) == (SIZE + 1, 2)
+    assert (after.result, after.findings) == (before.result, ())
+
+
+MIXED = """
+def run():
+    from tests.corpus.models import {models}
+
+    told = []
+    for rows, whole in [
+        (Country.objects.order_by("pk"), False),
+        (Entry.objects.order_by("pk"), True),
+        (Blog.objects.order_by("pk"), False),
+    ]:
+        for row in rows:
+            told.append(row.author.name if whole else row.name)
+    return told
+"""
+
+
+def test_among_querysets_of_several_models_that_of_the_rows_is_changed(tmp_path, monkeypatch):
+    source = MIXED.format(models="Blog, Country, Entry")
+    before, after = followed(tmp_path, monkeypatch, "mixed", source, SIZE, rounds=1)
+    assert (before.queries - after.queries, after.result) == (SIZE, before.result)
+
+
+def test_among_querysets_that_say_nothing_of_their_model_none_is_changed(tmp_path, monkeypatch):
+    source = """
+from tests.corpus.models import Author, Country
+
+
+def run():
+    from tests.corpus import models
+
+    told, entry = [], "Entry"
+    for rows, whole in [
+        (Country.objects.order_by("pk"), False),
+        (getattr(models, entry).objects.order_by("pk"), True),
+        (getattr(models, "Blog").objects.order_by("pk"), False),
+    ]:
+        for row in rows:
+            told.append(row.author.name if whole else row.name)
+    return told
+"""
+    before = shown(load(tmp_path, "unknown", source, monkeypatch), SIZE)
+    (finding,) = before.findings
+    assert 'add .select_related("author")' in finding.advice.text
+    assert [step for option in finding.advice.options for step in option.steps] == []
+
+
+CREATED = """
+from tests.corpus.models import Author, Blog
+
+
+def slugs(blog):
+    return sorted(entry.slug for entry in blog.entry_set.all())
+
+
+def first_of(author):
+    blog = Blog.objects.{made}(owner=author, name="new")
+    return slugs({read})
+
+
+def run():
+    return [first_of(author) for author in Author.objects.order_by("pk")]
+"""
+
+
+def test_rows_that_are_made_are_read_by_no_queryset(tmp_path, monkeypatch):
+    source = CREATED.format(made="create", read="blog")
+    before = shown(load(tmp_path, "created", source, monkeypatch), SIZE)
+    (finding,) = before.findings
+    assert "Blog.objects" not in [s.old for o in finding.advice.options for s in o.steps]
+    assert finding.advice.text == (
+        'add .prefetch_related("entry_set") to the queryset that loads the Blog rows'
+    )
+
+
+OPEN = """
+from tests.corpus.models import Author
+
+
+class Form:
+    def __init__(self, **cleaned_data):
+        self.cleaned_data = cleaned_data
+
+
+def names(form):
+    rows = form.cleaned_data["authors"] or form.everything()
+    return [author.country.name for author in rows]
+
+
+def run():
+    handler = names  # as a framework calls it
+    return handler(Form(authors=Author.objects.order_by("pk")))
+"""
+
+
+def test_an_object_that_holds_a_queryset_is_none(tmp_path, monkeypatch):
+    before = shown(load(tmp_path, "held", OPEN, monkeypatch), SIZE)
+    (finding,) = before.findings
+    assert 'add .select_related("country")' in finding.advice.text
+    olds = [step.old for option in finding.advice.options for step in option.steps]
+    assert "form" not in olds
