@@ -218,8 +218,8 @@ def _attribute(spot: Spot, node: ast.Attribute, depth: int) -> Iterator[Feed]:
         yield from _of_self(spot, node, depth)
     else:
         # The rows are something of what is open, and not that itself: ``form.cleaned_data``.
-        found = _feeds(spot, node.value, depth)
-        yield from (feed for feed in found if feed.kind != "open")
+        held = _feeds(spot, node.value, depth)
+        yield from (feed for feed in held if feed.kind != "open")
 
 
 def _of_self(spot: Spot, node: ast.Attribute, depth: int) -> Iterator[Feed]:

@@ -114,7 +114,9 @@ class Told:
     def queryset(self) -> str:
         """``the queryset at reports.py:41``."""
         if self.origin is None or self._of_others():
-            rows = f"loads the {self.parent} rows" if self.facts.parent_model else "the loop runs over"
+            rows = (
+                f"loads the {self.parent} rows" if self.facts.parent_model else "the loop runs over"
+            )
             return f"the queryset that {rows}"
         site = self.origin.assigned or self.origin.site
         what = place_of(site.kind, site.function, self.subject.candidate.location.loop)
@@ -197,7 +199,9 @@ def _bypassed(told: Told) -> str:
     mine = told.origin is not None and meta.same_rows(
         meta.model_of(owner), meta.model_of(told.origin.model)
     )
-    rows = told.rows_by(accessor) if mine else f".{accessor}.all() of the {owner.rpartition('.')[2]}"
+    rows = (
+        told.rows_by(accessor) if mine else f".{accessor}.all() of the {owner.rpartition('.')[2]}"
+    )
     return f"read {rows}, or use Prefetch(queryset=…): {accessor} is prefetched, then bypassed"
 
 
