@@ -105,6 +105,35 @@ def test_rows_that_are_made_are_read_by_no_queryset(tmp_path, monkeypatch):
     )
 
 
+SENT = """
+from tests.corpus.models import Author, Blog
+
+
+def slugs(blog):
+    return sorted(entry.slug for entry in blog.entry_set.all())
+
+
+def told(key):
+    blog = Blog.objects.create(owner_id=key, name="new")
+    return slugs(blog)
+
+
+def run():
+    read = list(Author.objects.order_by("pk").values_list("pk", flat=True))
+    keys, found = [*read], []
+    for key in keys:
+        found.append(told(key))
+    return found
+"""
+
+
+def test_rows_that_are_made_for_those_of_the_loop_are_not_those(tmp_path, monkeypatch):
+    before = shown(load(tmp_path, "sent", SENT, monkeypatch), SIZE)
+    told = [one.advice for one in before.findings if one.relation == "corpus.Blog.entry_set"]
+    assert len(told) == 1
+    assert "prefetch_related_objects" not in told[0].text
+
+
 OPEN = """
 from tests.corpus.models import Author
 

@@ -10,7 +10,7 @@ from asgiref.sync import async_to_sync
 
 from nplusone_guard.guard import watch
 from tests.corpus.data import populate
-from tests.corpus.models import Author, Blog, Chapter, Country, Entry, Stay
+from tests.corpus.models import Author, Blog, Chapter, Country, Entry, Note, Stay
 
 pytestmark = pytest.mark.django_db
 
@@ -360,3 +360,25 @@ def test_a_prefetch_is_told_with_the_model_that_has_it():
         "read .entries.all() of the Author, or use Prefetch(queryset=…): entries is prefetched, "
         "then bypassed"
     )
+
+
+def of_two_kinds(entries):
+    for entry in entries:
+        list(Note.objects.exclude(slug=entry.slug)[1:])
+        entry.author.name
+
+
+def in_the_other_order(entries):
+    for entry in entries:
+        entry.author.name
+        list(Note.objects.exclude(slug=entry.slug)[1:])
+
+
+def test_a_fix_for_another_statement_than_the_first_says_for_which():
+    text = told(lambda: of_two_kinds(Entry.objects.all()))
+    assert text.startswith('for SELECT corpus_author: add .select_related("author") to the queryset')
+
+
+def test_a_fix_for_the_first_statement_says_none():
+    text = told(lambda: in_the_other_order(Entry.objects.all()))
+    assert text.startswith('add .select_related("author") to the queryset')

@@ -232,6 +232,24 @@ def _of_lambda(spot: Spot, bound: ast.Lambda, way: tuple[str, ...], depth: int) 
     return _of_rows(spot, rows[0], way, depth) if rows else None
 
 
+def is_made(spot: Spot) -> bool:
+    """Whether what an expression stands for was made by ``create()``, not read as a row of a loop."""
+    node: ast.AST | None = spot.node
+    for _ in range(_DEEPEST):
+        bound = binding_of(spot.tree, node.id, node) if isinstance(node, ast.Name) else None
+        if bound is None or not isinstance(node, ast.Name):
+            break
+        if bound.how == "param" and isinstance(bound.node, FUNCTIONS):
+            given = given_by_caller(spot, bound.node, node.id)
+            given = given or _given_to_method(spot, node, bound)
+            if given is None:
+                return False
+            spot, node = given, given.node
+        else:
+            node = bound.value if bound.how == "value" else None
+    return isinstance(node, ast.Call) and called(node) in {"create", "acreate"}
+
+
 def _given_to_method(spot: Spot, node: ast.Name, bound: Bound) -> Spot | None:
     """The object whose property or method was used, by the expression of the caller."""
     caller = spot.caller()
