@@ -160,3 +160,36 @@ def test_an_object_that_holds_a_queryset_is_none(tmp_path, monkeypatch):
     assert 'add .select_related("country")' in finding.advice.text
     olds = [step.old for option in finding.advice.options for step in option.steps]
     assert "form" not in olds
+
+
+FIRST = OPEN.replace("author.country.name", 'author.entries.filter(status="live").first()')
+
+
+def test_what_the_loop_reads_changes_only_with_the_queryset(tmp_path, monkeypatch):
+    before, after = followed(tmp_path, monkeypatch, "first_of_held", FIRST, SIZE, rounds=1)
+    assert len(before.findings) == 1
+    assert after is None or after.result == before.result
+
+
+BESIDE = """
+from tests.corpus.models import Author, Blog, Country
+
+
+class Box:
+    def __init__(self, rows):
+        self.rows = rows
+
+
+def run():
+    box, told = Box([Blog(pk=1)]), []
+    for country in Country.objects.prefetch_related("authors").order_by("pk"):
+        row = box.rows[0]
+        told.append(sorted(entry.slug for entry in row.entry_set.all()))
+    return told
+"""
+
+
+def test_rows_of_the_loop_do_not_lead_to_those_of_another_model(tmp_path, monkeypatch):
+    before = shown(load(tmp_path, "beside", BESIDE, monkeypatch), SIZE)
+    (finding,) = before.findings
+    assert "authors" not in finding.advice.text

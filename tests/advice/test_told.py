@@ -376,7 +376,9 @@ def in_the_other_order(entries):
 
 def test_a_fix_for_another_statement_than_the_first_says_for_which():
     text = told(lambda: of_two_kinds(Entry.objects.all()))
-    assert text.startswith('for SELECT corpus_author: add .select_related("author") to the queryset')
+    assert text.startswith(
+        'for SELECT corpus_author: add .select_related("author") to the queryset'
+    )
 
 
 def test_a_fix_for_the_first_statement_says_none():

@@ -241,9 +241,7 @@ def _merged(case: Case, chosen: Sequence[tuple[Subject, Plan]]) -> _Told | None:
         steps += plan.steps
     if _conflict(steps):
         return None
-    complete = all(
-        plan.steps or (plan.calls and plan.feeds) or not plan.calls for _, plan in chosen
-    )
+    complete = all(plan.feeds or not plan.calls for _, plan in chosen)
     covered = sum(subject.count for subject, _ in chosen)
     saves = covered - sum(plan.costs for _, plan in chosen)
     beside = [pair for pair in chosen if _goes_beside(pair[1], main)]

@@ -42,6 +42,8 @@ ENDING: Final = (
 )
 #: What the managers are called of a model that the source does not show.
 _MANAGERS: Final = frozenset({"objects", "_default_manager", "_base_manager"})
+#: Methods whose querysets all have to select the same columns: ``rows.union(others)``.
+_COMBINING: Final = frozenset({"union", "intersection", "difference"})
 #: Methods that make rows: what is called before them loads none.
 _MAKING: Final = frozenset({"create", "bulk_create"})
 _DEEPEST = 25
@@ -125,7 +127,10 @@ def _shallow(statement: ast.stmt) -> Iterator[ast.AST]:
     while queue:
         node = queue.pop(0)
         yield node
-        queue.extend(ast.iter_child_nodes(node))
+        if isinstance(node, ast.Call) and called(node) in _COMBINING:
+            queue.append(node.func)
+        else:
+            queue.extend(ast.iter_child_nodes(node))
 
 
 def _feeds(spot: Spot, node: ast.AST, depth: int) -> Iterator[Feed]:
@@ -249,7 +254,8 @@ def _call(spot: Spot, node: ast.Call, depth: int) -> Iterator[Feed]:
     rows = rows_of_call(node)
     for argument in rows:
         yield from _feeds(spot, argument, depth)
-    if not rows and value_of(spot, node).kind in {"unknown", "object"}:
+    combined = called(node) in _COMBINING
+    if not rows and not combined and value_of(spot, node).kind in {"unknown", "object"}:
         yield from _in_arguments(spot, node, depth)
 
 
@@ -259,7 +265,9 @@ def _by_method(spot: Spot, function: ast.Attribute, depth: int) -> Iterator[Feed
 
     name = ASYNC_METHODS.get(function.attr, function.attr)
     for feed in _feeds(spot, function.value, depth):
-        if feed.kind != "open" or hasattr(QuerySet, name):
+        # A manager whose class does not show may have a method that its querysets have not.
+        own = feed.kind == "open" or (feed.model is None and feed.node is function.value)
+        if not own or hasattr(QuerySet, name):
             yield _ended(feed, name) if feed.model is None else feed
 
 
@@ -320,9 +328,10 @@ def _either(spot: Spot, node: ast.IfExp, depth: int) -> Iterator[Feed]:
 
 
 def _joined(spot: Spot, node: ast.BinOp, depth: int) -> Iterator[Feed]:
-    """``list(first) + list(second)``; what is joined by ``|`` is one queryset, like its first."""
+    """``list(first) + list(second)``; querysets joined by ``|`` are one, like the first of them."""
     yield from _feeds(spot, node.left, depth)
-    if isinstance(node.op, ast.Add):
+    one = isinstance(node.op, ast.BitOr) and value_of(spot, node.left).is_queryset
+    if isinstance(node.op, ast.Add | ast.BitOr) and not one:
         yield from _feeds(spot, node.right, depth)
 
 

@@ -317,7 +317,10 @@ def _of_read(
     model = meta.model_of(facts.model)
     if facts.prefetch is not None:
         way = tuple(facts.prefetch_to.split("__")) if facts.prefetch_to else (facts.prefetch[1],)
-        return _placed(way, None, spot, declared, assigned)
+        onwards = _way(model, target, hints)
+        if onwards is None:
+            return None
+        return _placed((*way, *onwards), None, spot, declared, assigned)
     lazily = facts.accessor if facts.operation == "lazy" or facts.plain else ""
     if lazily:
         above = case.find_parents(read)
