@@ -202,6 +202,16 @@ def test_what_is_written_before_the_loop_is_in_no_prefetch_of_its_rows(
     )
 
 
+def test_what_the_loop_has_to_read_then_is_told_beside_it(tmp_path, monkeypatch) -> None:
+    counted = 'told.append(author.blogs.filter(name="new").count())'
+    loop = SINCE.replace("WRITE", 'Blog.objects.update(name="new")').replace(BLOGS, counted)
+    before, after = followed(tmp_path, monkeypatch, "since_read", source(loop))
+    assert after is None
+    assert ', and read sum(1 for blog in author.blogs.all() if blog.name == "new"): the rows' in (
+        before.findings[-1].advice.text
+    )
+
+
 @pytest.mark.parametrize("write", ['Note.objects.create(slug="new")', "Blog.objects.count()"])
 def test_what_is_written_elsewhere_is_in_its_way_no_more_than_a_read(
     write, tmp_path, monkeypatch

@@ -18,6 +18,7 @@ from nplusone_guard.analysis.advice.dropping import CREATING, in_words, not_show
 from nplusone_guard.analysis.advice.relations import quoted
 from nplusone_guard.analysis.advice.trees import own_nodes
 from nplusone_guard.analysis.advice.values import called
+from nplusone_guard.analysis.advice.wording import double_quoted, one_line, stands_in
 from nplusone_guard.analysis.rules import facts_of
 from nplusone_guard.capture.scope import WRITES, Group
 
@@ -46,15 +47,19 @@ def up_to_date(plans: list[Plan], subject: Subject) -> list[Plan]:
 
 def behind_writes(plans: list[Plan], subject: Subject) -> list[Plan]:
     """``plans``; in words alone where what the parents' queryset prefetches is written before the loop."""
-    prefetching = any(method == "prefetch_related" for plan in plans for method, _ in plan.calls)
-    group = _written_since(subject) if prefetching else None
-    if group is None:
+    by_method = {method: plan for plan in reversed(plans) for method, _ in plan.calls}
+    plan = by_method.get("prefetch_related")
+    group = _written_since(subject) if plan is not None else None
+    if group is None or plan is None:
         return plans
     site = subject.case.locate(group).site
     where = f"{os.path.basename(site.file.replace(chr(92), '/'))}:{site.line}"
+    read = one_line(double_quoted(plan.read))
+    same = not read or stands_in(read, double_quoted(subject.site.source))
     text = (
         f"load {quoted(subject.facts.accessor or 'them')} right before the loop, with "
-        f"prefetch_related_objects(): the rows are written at {where}, after their parents are loaded"
+        f"prefetch_related_objects(){'' if same else f', and read {read}'}: the rows are written at "
+        f"{where}, after their parents are loaded"
     )
     return [Plan("words", subject.site.file, subject.site.line, text=text, place="")]
 

@@ -24,8 +24,9 @@ def plans(subject: Subject) -> list[Plan]:
     field = meta.relation(ask.relative.parent_model, ask.accessor)
     name = subject.fresh(f"{meta.plural(model)}_by_key")
     statement = f"{name} = {model.__name__}.{meta.manager_name(model)}.in_bulk()"
-    key = getattr(field, "attname", "")
-    plain = ask.operation == "get" and not ask.links and key and field.target_field.primary_key
+    key = field.attname if field is not None and field.concrete else ""
+    by_key = field is not None and bool(key) and field.target_field.primary_key
+    plain = ask.operation == "get" and not ask.links and by_key
     read = f"{name}[{ask.parent}.{key}]" if plain else f"the row of {ask.accessor} in it"
     # Who catches that a row is missing has to catch another error.
     caught = any(isinstance(one, ast.Try) for one in spot.tree.above(spot.node))
