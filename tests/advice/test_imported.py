@@ -193,3 +193,83 @@ def test_rows_of_the_loop_do_not_lead_to_those_of_another_model(tmp_path, monkey
     before = shown(load(tmp_path, "beside", BESIDE, monkeypatch), SIZE)
     (finding,) = before.findings
     assert "authors" not in finding.advice.text
+
+
+TWICE = """
+from tests.corpus.models import Author
+
+
+def names(authors):
+    for author in authors:
+        if not author.name:
+            raise ValueError
+    return [sorted(entry.slug for entry in author.entries.all()) for author in {again}]
+
+
+def run():
+    handler = names  # as a framework calls it
+    return handler(Author.objects.order_by("pk"))
+"""
+
+
+def test_a_parameter_of_two_loops_is_not_changed_in_one(tmp_path, monkeypatch):
+    before, after = followed(tmp_path, monkeypatch, "twice", TWICE.format(again="authors"), SIZE)
+    assert before.findings[0].advice.text.startswith('add .prefetch_related("entries")')
+    assert after is None
+
+
+def test_a_parameter_of_one_loop_is_changed_there(tmp_path, monkeypatch):
+    start = TWICE.index("    for author in authors")
+    text = TWICE[:start] + TWICE[TWICE.index("    return [") :].format(again="authors")
+    before, after = followed(tmp_path, monkeypatch, "once", text, SIZE)
+    assert after is not None
+    assert (after.result, after.queries) == (before.result, 2)
+
+
+UNSAVED = """
+from tests.corpus.models import Note
+
+
+def made():
+    return [Note(slug=f"new-{number}") for number in range(3)]
+
+
+def run():
+    notes = made()
+    for note in notes:
+        note.text = "told"
+        note.save()
+    return sorted(Note.objects.values_list("slug", "text"))
+"""
+
+
+def test_rows_that_have_no_key_yet_are_not_updated(tmp_path, monkeypatch):
+    before, after = followed(tmp_path, monkeypatch, "unsaved", UNSAVED, SIZE, rounds=1)
+    assert len(before.findings) == 1
+    assert after is None or (after.result, after.stored) == (before.result, before.stored)
+
+
+TESTED = """
+from tests.corpus.models import Author, Note
+
+MODE = type("Mode", (), {"kind": "loose"})
+
+
+def run():
+    told = []
+    for author in Author.objects.order_by("pk"):
+        if (
+            author.pk
+            and MODE.kind != "strict"
+            and Note.objects.filter(slug="none")
+        ):
+            continue
+        told.append(author.name)
+    return told
+"""
+
+
+def test_a_comparison_is_no_query_to_put_before_a_loop(tmp_path, monkeypatch):
+    before, after = followed(tmp_path, monkeypatch, "tested", TESTED, SIZE, rounds=1)
+    assert len(before.findings) == 1
+    assert after is None or (after.result, after.queries) == (before.result, 2)
