@@ -273,3 +273,40 @@ def test_a_comparison_is_no_query_to_put_before_a_loop(tmp_path, monkeypatch):
     before, after = followed(tmp_path, monkeypatch, "tested", TESTED, SIZE, rounds=1)
     assert len(before.findings) == 1
     assert after is None or (after.result, after.queries) == (before.result, 2)
+
+
+ITERATED = """
+from tests.corpus.models import Author, Country
+
+
+def run():
+    told = []
+    for country in Country.objects.iterator():
+        for author in Author.objects.order_by("pk").iterator():
+            told.append((country.pk, author.name))
+    return told
+"""
+
+
+def test_what_is_gone_through_once_is_kept_as_a_list(tmp_path, monkeypatch):
+    before, after = followed(tmp_path, monkeypatch, "iterated", ITERATED, SIZE, rounds=1)
+    assert after is not None
+    assert (after.result, after.queries) == (before.result, 2)
+
+
+RELATED = """
+from tests.corpus.models import Author
+
+
+def run():
+    author = Author.objects.order_by("pk")[0]
+    for number in range(3):
+        author.blogs.create(name=f"new {number}")
+    return sorted(blog.name for blog in author.blogs.all())
+"""
+
+
+def test_a_model_that_only_a_relation_names_is_imported(tmp_path, monkeypatch):
+    before, after = followed(tmp_path, monkeypatch, "related", RELATED, SIZE, rounds=1)
+    assert after is not None
+    assert (after.result, after.queries) == (before.result, before.queries - 2)

@@ -143,7 +143,9 @@ def _hoisted(subject: Subject, spots: Sequence[Spot], at: ast.AST, place: str) -
     # ``author.profile`` is a profile.
     relation = node.attr if isinstance(node, ast.Attribute) else ""
     name = subject.fresh(relation or _name(first, node))
-    statement = f"{name} = {ast.unparse(node)}"
+    value = ast.unparse(node)
+    once = isinstance(node, ast.Call) and called(node) == "iterator"
+    statement = f"{name} = list({value})" if once else f"{name} = {value}"
     steps: list[Step] = [before(first, at, statement)]
     steps += [replace(spot, name) for spot in spots]
     return Plan(
