@@ -170,7 +170,10 @@ class Judge:
             prefetch = one.first.facts.prefetch if one.first is not None else None
             if prefetch is None or one.sequence > group.sequence or prefetch[2] not in asked:
                 continue
-            if _are_rows_of(prefetch[0], prefetch[1], facts.model):
+            from nplusone_guard.analysis.advice import meta
+
+            # A condition may be about a table that is joined.
+            if meta.leads_to(prefetch[0], prefetch[1], facts.model):
                 return f"{prefetch[0]}.{prefetch[1]}"
         return ""
 
@@ -370,16 +373,6 @@ class Judge:
             group.duration,
             location.site if location is not None else call_site(group),
         )
-
-
-def _are_rows_of(owner: str, accessor: str, model: str) -> bool:
-    """Whether a relation leads to rows of ``model``: a condition may be about a table that is joined."""
-    from nplusone_guard.analysis.advice import meta
-
-    parent, asked = meta.model_of(owner), meta.model_of(model)
-    field = meta.relation(parent, accessor) if parent is not None else None
-    target = meta.related_model(field) if field is not None else None
-    return target is None or asked is None or meta.same_rows(target, asked)
 
 
 def _functions(group: Group) -> frozenset[object]:

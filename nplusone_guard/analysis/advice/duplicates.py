@@ -38,9 +38,7 @@ def plans(subject: Subject) -> list[Plan]:
         return _cursor(spot, loop)
     varying = _varying(loop)
     node = _start(subject, spot)
-    if node is None or names_in(node) & varying or _asks_otherwise(subject):
-        return []
-    if _only_compares(node):
+    if node is None or names_in(node) & varying or _asks_otherwise(subject) or _only_compares(node):
         return []
     node = _widest(spot, node, varying, loop)
     if meanwhile.is_tried(subject, node, spot) or _is_changed(spot.at(node), loop):

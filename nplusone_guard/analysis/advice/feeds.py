@@ -85,6 +85,18 @@ def feeds(spot: Spot, model: Any = None) -> list[Feed]:
     return wanted or _of_unknown_model(found)
 
 
+def is_read_again(feed: Feed) -> bool:
+    """Whether the function has another loop over the name that a queryset was handed in by."""
+    tree, name = feed.spot.tree, ast.unparse(feed.node)
+    function = tree.function(feed.node)
+    return function is not None and any(
+        isinstance(one, (ast.For, ast.AsyncFor, ast.comprehension))
+        and one.iter is not feed.node
+        and ast.unparse(one.iter) == name
+        for one in own_nodes(function)
+    )
+
+
 def _of_unknown_model(found: list[Feed]) -> list[Feed]:
     """Those that may have the rows: beside querysets of other models, not more than one of them."""
     unknown = [one for one in found if one.model is None]

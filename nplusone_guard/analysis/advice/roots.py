@@ -11,7 +11,7 @@ from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.assignments import assigned
 from nplusone_guard.analysis.advice.case import Case, Parents, Subject, spot_of_group
 from nplusone_guard.analysis.advice.declared import CLASSES
-from nplusone_guard.analysis.advice.feeds import Feed, feeds
+from nplusone_guard.analysis.advice.feeds import Feed, feeds, is_read_again
 from nplusone_guard.analysis.advice.trees import (
     FUNCTIONS,
     Bound,
@@ -388,7 +388,7 @@ def _placed(
     if found and not usable:
         return None
     # What is written at one use of a name is not in the rows that another use has.
-    usable = tuple(one for one in usable if one.kind != "open" or not _is_read_again(one))
+    usable = tuple(one for one in usable if one.kind != "open" or not is_read_again(one))
     file, line = spot.tree.file, spot.line
     if usable:
         file, line = usable[0].spot.tree.file, usable[0].spot.line
@@ -396,18 +396,6 @@ def _placed(
     elif assigned is not None:
         file, line = assigned.file, assigned.line
     return Root(usable, way, model, file, line)
-
-
-def _is_read_again(feed: Feed) -> bool:
-    """Whether the function has another loop over the name that a queryset was handed in by."""
-    tree, name = feed.spot.tree, ast.unparse(feed.node)
-    function = tree.function(feed.node)
-    return function is not None and any(
-        isinstance(one, (ast.For, ast.AsyncFor, ast.comprehension))
-        and one.iter is not feed.node
-        and ast.unparse(one.iter) == name
-        for one in own_nodes(function)
-    )
 
 
 def _way(model: Any, target: Any, hints: str) -> tuple[str, ...] | None:
