@@ -114,7 +114,7 @@ class Judge:
         location = self.location(main)
         clearance = rules.clear(main, location, self.policy) or rules.two_pages(branches)
         clearance = clearance or apart.clear(main, location, self.groups)
-        clearance = clearance or self._by_source(main, branches)
+        clearance = clearance or self._by_source(main, location, branches)
         same = len({key for group in branches for key in group.digests}) == 1
         bypassed = self._bypassed(main)
         rule = rules.rule_of(main, prefetched=bool(bypassed), same_parameters=same)
@@ -127,12 +127,15 @@ class Judge:
         relation = bypassed if rule == "bypassed-prefetch" else rules.facts_of(main).relation
         return Candidate(main, location, rule, others, relation)
 
-    def _by_source(self, main: Group, branches: list[Group]) -> rules.Clearance | None:
+    def _by_source(
+        self, main: Group, location: Location, branches: list[Group]
+    ) -> rules.Clearance | None:
         """Why a repeated query is healthy that the lines around it tell."""
         # As with advice: what most scopes have no use for is not loaded.
-        from nplusone_guard.analysis import levels, polling
+        from nplusone_guard.analysis import levels, polling, tries
 
         clearance = levels.clear(main, self.scope) or polling.clear(main)
+        clearance = clearance or tries.clear(main, location)
         if clearance is not None:
             self._settled |= {id(group) for group in branches}
         return clearance
@@ -158,7 +161,12 @@ class Judge:
         asked = {one.field for one in facts.fks}
         for one in self.groups:
             prefetch = one.first.facts.prefetch if one.first is not None else None
-            if prefetch is not None and one.sequence < group.sequence and prefetch[2] in asked:
+            if prefetch is None or one.sequence > group.sequence or prefetch[2] not in asked:
+                continue
+            from nplusone_guard.analysis.advice import meta
+
+            # A condition may be about a table that is joined.
+            if meta.leads_to(prefetch[0], prefetch[1], facts.model):
                 return f"{prefetch[0]}.{prefetch[1]}"
         return ""
 

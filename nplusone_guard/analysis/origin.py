@@ -18,6 +18,9 @@ _MAKERS = frozenset("create get_or_create update_or_create".split())
 #: Operations that load no rows, so that no loop can run over what they gave.
 _ANSWERS = frozenset("count exists contains aggregate".split())
 
+#: Operations that load one row, so that no loop over several can run over what one of them gave.
+_ONE_ROW = frozenset("get first last earliest latest".split())
+
 
 def parents_of(scope: Scope, group: Group, location: Location) -> Parents | None:
     """The read that loaded the parents of ``group``.
@@ -37,7 +40,8 @@ def parents_of(scope: Scope, group: Group, location: Location) -> Parents | None
             assigned = None
             found = _latest(scope, group, [model] if model else models)
             # What a deletion takes along is in nobody's hands but Django's.
-            read = next((one for one in found if _may_hold(one, location)), None)
+            several = bool(model) and _changes(group)
+            read = next((one for one in found if _may_hold(one, location, several)), None)
     if read is None:
         return None
     place = place_of_read(read)
@@ -49,9 +53,15 @@ def parents_of(scope: Scope, group: Group, location: Location) -> Parents | None
 
 def _varies(group: Group) -> bool:
     """Whether the parent is another one each turn: else the loop is over something else."""
+    first = group.first
+    return _changes(group) or first is None or group.second is None or not first.facts.parent_key
+
+
+def _changes(group: Group) -> bool:
+    """Whether the first two turns are known to have had two parents."""
     first, second = group.first, group.second
     if first is None or second is None or not first.facts.parent_key:
-        return True
+        return False
     return bool(first.facts.parent_key != second.facts.parent_key)
 
 
@@ -127,6 +137,9 @@ def _latest(scope: Scope, group: Group, models: list[str]) -> list[Group]:
     return loaded[::-1]
 
 
-def _may_hold(read: Group, location: Location) -> bool:
+def _may_hold(read: Group, location: Location, several: bool) -> bool:
+    facts = facts_of(read)
+    if several and read.count == 1 and facts.operation in _ONE_ROW:
+        return False
     by_user = location.spot is None and location.in_user_loop
-    return not (facts_of(read).collected and by_user)
+    return not (facts.collected and by_user)

@@ -30,9 +30,9 @@ def clear(group: Group) -> Clearance | None:
     loop = _loop_of(spot) if spot is not None else None
     if spot is None or loop is None:
         return None
-    asked = _question(spot.node)
-    waits = (_pauses(loop) or _is_counted(loop)) and not _varies(loop, asked)
-    if not waits or not _ends_by(loop, asked):
+    asked = question(spot.node)
+    waits = (_pauses(loop) or is_counted(loop)) and not _varies(loop, asked)
+    if not waits or not ends_by(loop, asked):
         return None
     return Clearance("polled", "the same question, until the answer ends the loop")
 
@@ -43,7 +43,7 @@ def _loop_of(spot: Spot) -> LoopNode | None:
     return node if isinstance(node, ast.While) else next(spot.tree.loops(node), None)
 
 
-def _question(node: ast.AST) -> ast.AST:
+def question(node: ast.AST) -> ast.AST:
     """Of a statement, where no more is known, the expression that asks."""
     if isinstance(node, (ast.If, ast.While)):
         return node.test
@@ -66,7 +66,7 @@ def _pauses(loop: LoopNode) -> bool:
     return any(isinstance(node, ast.Call) and called(node) == "sleep" for node in own_nodes(loop))
 
 
-def _is_counted(loop: LoopNode) -> bool:
+def is_counted(loop: LoopNode) -> bool:
     """``for _ in range(5)``: so many tries, whatever the data."""
     if not isinstance(loop, (ast.For, ast.AsyncFor)) or not isinstance(loop.iter, ast.Call):
         return False
@@ -75,7 +75,7 @@ def _is_counted(loop: LoopNode) -> bool:
     return counted and all(isinstance(one, ast.Constant) for one in given)
 
 
-def _ends_by(loop: LoopNode, node: ast.AST) -> bool:
+def ends_by(loop: LoopNode, node: ast.AST) -> bool:
     """Whether a condition about the answer leaves the loop."""
     led = led_to(loop, node)
     if isinstance(loop, ast.While) and _is_about(loop.test, node, led):

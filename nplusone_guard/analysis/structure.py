@@ -11,6 +11,7 @@ import re
 from typing import Final
 
 from nplusone_guard.analysis import loops
+from nplusone_guard.analysis.verdicts import Site
 from nplusone_guard.capture import steps
 
 _NOUNS: Final = "accessor attr attribute cell column field lookup relation widget".split()
@@ -33,6 +34,12 @@ _BEHIND: Final = re.compile(r"(?:\.(?:items|keys|split))?\([^()]*\)|\[[^\[\]]*\]
 def is_of_parts(node: loops.Loop) -> bool:
     """Whether a loop in Python runs over the parts of something."""
     return is_of_a_model(node.iterates) or _is_of_parts(node.target, node.iterates)
+
+
+def is_of_functions(node: loops.Loop, site: Site) -> bool:
+    """Whether a loop calls what it runs over: the receivers of a signal, the handlers of a request."""
+    names = re.findall(r"\w+", node.target)
+    return any(re.search(rf"(?<![\w.]){name}(?:\[[^\[\]]*\])?\(", site.source) for name in names)
 
 
 def is_of_a_model(source: str) -> bool:

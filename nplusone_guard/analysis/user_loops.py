@@ -13,7 +13,7 @@ from types import CodeType
 from nplusone_guard.analysis import loops
 from nplusone_guard.analysis.found_loop import FoundLoop, loop_site, spot_loop
 from nplusone_guard.analysis.places import site_of
-from nplusone_guard.analysis.structure import is_of_cells, is_of_parts
+from nplusone_guard.analysis.structure import is_of_cells, is_of_functions, is_of_parts
 from nplusone_guard.capture import callpath, steps
 from nplusone_guard.capture.scope import Group, Scope
 
@@ -31,17 +31,21 @@ def user_loop(scope: Scope, group: Group, places: list[steps.Place]) -> FoundLoo
 
     A loop over functions that are written out calls each of them once: what is more comes
     from a loop further out. Where there is none, one of them goes by several names. One over
-    the parts of something is told only where no loop of the product's is further out.
+    the parts of something is told only where no loop of the product's is further out, and one
+    of tries only where none is.
     """
     turns = most = 1
     bounded: FoundLoop | None = None
     parts: FoundLoop | None = None
+    tried: FoundLoop | None = None
     called = _called(group.path)
     for place, found in _loops_around(scope, group, places):
         if parts is not None and _is_exempt(scope, place):
             continue
-        if _is_over_parts(found):
+        if _is_over_parts(place, found):
             parts = parts or found
+        elif _is_of_tries(scope, place, found):
+            tried = tried or found
         elif found.node is None or found.node.bounded is None:
             return found
         elif parts is None:
@@ -51,7 +55,7 @@ def user_loop(scope: Scope, group: Group, places: list[steps.Place]) -> FoundLoo
             if group.count <= turns:
                 return replace(found, bounded=True)
     if parts is not None or bounded is None:
-        return parts
+        return parts or tried
     return replace(bounded, bounded=group.count <= most)
 
 
@@ -70,10 +74,22 @@ def _loops_around(
             yield place, spot_loop(group, place, spot)
 
 
-def _is_over_parts(found: FoundLoop) -> bool:
+def _is_over_parts(place: steps.Place, found: FoundLoop) -> bool:
     if found.spot is not None:
         return is_of_cells(found.spot)
-    return found.node is not None and found.node.bounded is None and is_of_parts(found.node)
+    if found.node is None or found.node.bounded is not None:
+        return False
+    return is_of_parts(found.node) or is_of_functions(found.node, site_of(place.code, place.lasti))
+
+
+def _is_of_tries(scope: Scope, place: steps.Place, found: FoundLoop) -> bool:
+    """Whether a loop is left in its first turn; few are of a kind to read the source for."""
+    node = found.node
+    if node is None or not (node.kind == "while" or node.iterates.startswith("range(")):
+        return False
+    from nplusone_guard.analysis import tries
+
+    return tries.is_of_tries(scope, place, node.line)
 
 
 def _is_exempt(scope: Scope, place: steps.Place) -> bool:

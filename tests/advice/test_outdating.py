@@ -174,6 +174,54 @@ def test_what_the_loop_does_is_kept(name, tmp_path, monkeypatch) -> None:
     assert after.queries < before.queries
 
 
+#: What happens between the queryset of the parents and the loop.
+SINCE = f"""
+authors = list(Author.objects.order_by("pk"))
+WRITE
+{AUTHORS.replace('Author.objects.order_by("pk")', "authors")}
+    {BLOGS}
+"""
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        'Blog.objects.create(name="new", owner=authors[0])',
+        'Blog.objects.update(name="all")',
+        "Blog.objects.first().delete()",
+    ],
+)
+def test_what_is_written_before_the_loop_is_in_no_prefetch_of_its_rows(
+    write, tmp_path, monkeypatch
+) -> None:
+    run = source(SINCE.replace("WRITE", write))
+    before, after = followed(tmp_path, monkeypatch, f"since_{len(write)}", run)
+    assert after is None
+    assert before.findings[-1].advice.text.startswith(
+        'load "blogs" right before the loop, with prefetch_related_objects(): the rows are written at '
+    )
+
+
+def test_what_the_loop_has_to_read_then_is_told_beside_it(tmp_path, monkeypatch) -> None:
+    counted = 'told.append(author.blogs.filter(name="new").count())'
+    loop = SINCE.replace("WRITE", 'Blog.objects.update(name="new")').replace(BLOGS, counted)
+    before, after = followed(tmp_path, monkeypatch, "since_read", source(loop))
+    assert after is None
+    assert ', and read sum(1 for blog in author.blogs.all() if blog.name == "new"): the rows' in (
+        before.findings[-1].advice.text
+    )
+
+
+@pytest.mark.parametrize("write", ['Note.objects.create(slug="new")', "Blog.objects.count()"])
+def test_what_is_written_elsewhere_is_in_its_way_no_more_than_a_read(
+    write, tmp_path, monkeypatch
+) -> None:
+    run = source(SINCE.replace("WRITE", write))
+    before, after = followed(tmp_path, monkeypatch, f"kept_since_{len(write)}", run)
+    assert after is not None
+    assert (after.result, before.queries - after.queries) == (before.result, 2)
+
+
 @pytest.mark.parametrize("name", ["a_row_that_changes", "one_row_that_changes"])
 def test_rows_that_are_written_at_once_are_healthy(name, tmp_path, monkeypatch) -> None:
     """All rows are written before the loop reads them with its own."""

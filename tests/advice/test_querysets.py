@@ -104,3 +104,54 @@ def test_whole_rows_are_healthy(tmp_path, monkeypatch) -> None:
     text = looped(*rows, NAME)
     before, _ = followed(tmp_path, monkeypatch, "whole_rows", text, rounds=0)
     assert before.findings == ()
+
+
+#: Rows of a union, and of two sets: the first has to select the same columns from both.
+UNION = """
+def run():
+    first = getattr(Author, "objects").filter(rating__gt=2)
+    told = []
+    for author in sorted({rows}, key=str):
+        told.append(author.country.name)
+    return told
+"""
+
+
+def test_a_part_of_a_union_selects_no_more_than_the_other(tmp_path, monkeypatch) -> None:
+    text = source("pass") + UNION.format(rows="first.union(Author.objects.filter(rating__lte=2))")
+    before, after = followed(tmp_path, monkeypatch, "union", text, rounds=1)
+    assert len(before.findings) == 1
+    assert after is None or after.result == before.result
+
+
+def test_both_of_two_sets_are_changed(tmp_path, monkeypatch) -> None:
+    rows = "set(Author.objects.filter(rating__gt=2)) | set(Author.objects.filter(rating__lte=2))"
+    text = source("pass") + UNION.format(rows=rows)
+    before, after = followed(tmp_path, monkeypatch, "sets", text, rounds=1)
+    assert after is not None
+    assert (after.result, after.findings) == (before.result, ())
+
+
+#: A method of a manager whose class does not show.
+OWN = """
+class Named:
+    def called(self, *names):
+        return Author.objects.filter(slug__in=names)
+
+
+class Model:
+    objects = Named()
+
+
+def run():
+    model, told = getattr(Model, "mro")()[0], []
+    for author in model.objects.called("a0", "a1", "a2"):
+        told.append(author.country.name)
+    return told
+"""
+
+
+def test_nothing_goes_between_a_manager_and_a_method_of_its_own(tmp_path, monkeypatch) -> None:
+    before, after = followed(tmp_path, monkeypatch, "own", source("pass") + OWN, rounds=1)
+    assert len(before.findings) == 1
+    assert after is None or after.result == before.result

@@ -10,7 +10,7 @@ from asgiref.sync import async_to_sync
 
 from nplusone_guard.guard import watch
 from tests.corpus.data import populate
-from tests.corpus.models import Author, Blog, Entry, Stay
+from tests.corpus.models import Author, Blog, Chapter, Country, Entry, Note, Stay
 
 pytestmark = pytest.mark.django_db
 
@@ -276,3 +276,111 @@ def test_what_ends_a_loop_is_not_asked_before_it():
 
 def test_what_ends_no_loop_is_asked_before_it():
     assert "before the loop" in (told(asking) or "")
+
+
+def countries_of(box):
+    return [author.country.name for author in box.authors]
+
+
+class Box:
+    """Keeps rows where no source shows them."""
+
+    def __init__(self, **rows):
+        self.__dict__.update(rows)
+
+
+@pytest.mark.parametrize("read", ["get", "first", "last"])
+def test_one_row_that_was_read_alone_is_not_what_a_loop_runs_over(read):
+    box = Box(authors=[blog.owner for blog in Blog.objects.select_related("owner")])
+    authors = Author.objects.filter(pk=box.authors[0].pk)
+
+    def work():
+        getattr(authors, read)()  # as the user of a request is
+        countries_of(box)
+
+    assert told(work) == (
+        'add .select_related("country") to the queryset that loads the Author rows'
+    )
+
+
+def test_rows_that_were_read_together_are_what_a_loop_runs_over():
+    authors = Author.objects.order_by("pk")
+
+    def work():
+        box = Box(authors=list(authors))
+        countries_of(box)
+
+    assert told(work).startswith('add .select_related("country") to the queryset at test_told.py')
+
+
+def test_rows_that_are_joined_are_healthy():
+    box = Box(authors=[b.owner for b in Blog.objects.select_related("owner__country")])
+    assert told(lambda: countries_of(box)) is None
+
+
+def chapters_by_blog(blogs):
+    return [list(Chapter.objects.filter(entry__blog=blog)) for blog in blogs]
+
+
+def entries_by_blog(blogs):
+    return [list(Entry.objects.filter(blog=blog)) for blog in blogs]
+
+
+@pytest.mark.parametrize(
+    ("function", "rule"),
+    [(chapters_by_blog, "query-in-loop"), (entries_by_blog, "bypassed-prefetch")],
+)
+def test_rows_of_another_table_are_not_those_that_were_prefetched(function, rule):
+    with watch() as recording:
+        function(Blog.objects.prefetch_related("entry_set"))
+    assert [finding.rule for finding in recording.report.findings] == [rule]
+
+
+def test_chapters_that_were_prefetched_with_the_entries_are_healthy():
+    blogs = Blog.objects.prefetch_related("entry_set__chapter_set")
+
+    def work():
+        for blog in blogs:
+            [list(entry.chapter_set.all()) for entry in blog.entry_set.all()]
+
+    assert told(work) is None
+
+
+def of_another_owner(countries, blogs):
+    """Loops over rows of another kind than those whose relation is prefetched."""
+    return [list(blogs[0].owner.entries.exclude(status=one.name)[1:]) for one in countries]
+
+
+def test_a_prefetch_is_told_with_the_model_that_has_it():
+    def work():
+        blogs = list(Blog.objects.prefetch_related("owner__entries"))
+        of_another_owner(Country.objects.all(), blogs)
+
+    assert told(work) == (
+        "read .entries.all() of the Author, or use Prefetch(queryset=…): entries is prefetched, "
+        "then bypassed"
+    )
+
+
+def of_two_kinds(entries):
+    for entry in entries:
+        list(Note.objects.exclude(slug=entry.slug)[1:])
+        entry.author.name
+
+
+def in_the_other_order(entries):
+    for entry in entries:
+        entry.author.name
+        list(Note.objects.exclude(slug=entry.slug)[1:])
+
+
+def test_a_fix_for_another_statement_than_the_first_says_for_which():
+    text = told(lambda: of_two_kinds(Entry.objects.all()))
+    assert text.startswith(
+        'for SELECT corpus_author: add .select_related("author") to the queryset'
+    )
+
+
+def test_a_fix_for_the_first_statement_says_none():
+    text = told(lambda: in_the_other_order(Entry.objects.all()))
+    assert text.startswith('add .select_related("author") to the queryset')

@@ -240,7 +240,9 @@ def test_the_rows_that_were_chosen_to_be_deleted_have_a_queryset(browse):
     sent = {one.relation: one.count for one in found.statements}
     assert set(sent) == {"shop.Customer.city", "shop.Line.product"}
     assert (found.severity, found.advice.saves) == ("error", sent["shop.Customer.city"])
-    assert found.advice.text.startswith('add .select_related("city") to get_queryset() of Customer')
+    assert found.advice.text.startswith(
+        'for SELECT shop_city: add .select_related("city") to get_queryset() of Customer'
+    )
     (left,) = browse("/healthy/shop/customer/", data, method="post").findings
     assert (left.relation, left.severity) == ("shop.Line.product", "warning")
 

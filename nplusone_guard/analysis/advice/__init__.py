@@ -22,6 +22,7 @@ from nplusone_guard.analysis.advice import (
     relations,
     rowwise,
     values,
+    walks,
     words,
     writes,
 )
@@ -33,7 +34,7 @@ from nplusone_guard.analysis.advice.declared import OR_BY_OPTION
 from nplusone_guard.analysis.advice.dropping import undropped
 from nplusone_guard.analysis.advice.feeds import Feed
 from nplusone_guard.analysis.advice.nesting import outermost, told_honestly
-from nplusone_guard.analysis.advice.outdating import up_to_date
+from nplusone_guard.analysis.advice.outdating import behind_writes, up_to_date
 from nplusone_guard.analysis.advice.trees import tree_of
 from nplusone_guard.analysis.advice.wording import double_quoted, one_line, stands_in
 from nplusone_guard.analysis.findings import Advice, Option, Step
@@ -56,7 +57,8 @@ def advise(case: Case) -> Advice:
         return _for_package(case, _in_words(case))
     first = options[0]
     told = tuple(_outside_history(option) for option, _ in options)
-    advice = Advice(_sentence(case, first), first[0].saves, first[0].of, told)
+    text = first[1].about + _sentence(case, first)
+    advice = Advice(text, first[0].saves, first[0].of, told)
     return _for_package(case, advice)
 
 
@@ -148,7 +150,7 @@ def _plans(subject: Subject) -> list[Plan]:
     for maker in _MAKERS.get(subject.candidate.rule, ()):
         plans = [plan for plan in maker(subject) if not relations.is_in_vain(plan, subject)]
         if plans:
-            plans = up_to_date(undropped(plans, subject), subject)
+            plans = behind_writes(up_to_date(undropped(plans, subject), subject), subject)
             return [told_honestly(_on_branches(plan, subject), subject) for plan in plans]
     return []
 
@@ -215,6 +217,7 @@ _MAKERS: Final[dict[str, tuple[_Maker, ...]]] = {
     "query-in-loop": (
         _dumped,
         rowwise.plans,
+        walks.plans,
         _with_or_before,
         _by_raw_sql,
         _once,
@@ -240,9 +243,7 @@ def _merged(case: Case, chosen: Sequence[tuple[Subject, Plan]]) -> _Told | None:
         steps += plan.steps
     if _conflict(steps):
         return None
-    complete = all(
-        plan.steps or (plan.calls and plan.feeds) or not plan.calls for _, plan in chosen
-    )
+    complete = all(plan.feeds or not plan.calls for _, plan in chosen)
     covered = sum(subject.count for subject, _ in chosen)
     saves = covered - sum(plan.costs for _, plan in chosen)
     beside = [pair for pair in chosen if _goes_beside(pair[1], main)]
@@ -263,12 +264,20 @@ def _merged(case: Case, chosen: Sequence[tuple[Subject, Plan]]) -> _Told | None:
     others = [pair for pair in beside or chosen if pair[1] not in behind]
     told = replace(
         main,
+        about=_about(case, chosen[0][0]),
         also=_other_reads(others),
         behind=tuple(_behind(plan) + _repeated(plan) for plan in behind),
     )
     for _, plan in beside:
         told.over, told.catches = told.over or plan.over, told.catches or plan.catches
     return option, told
+
+
+def _about(case: Case, subject: Subject) -> str:
+    """Which statement the option is about, where that is not the one that names the finding."""
+    if any(group is subject.group for group in case.main.groups):
+        return ""
+    return f"for {subject.group.fingerprint.headline}: "
 
 
 def _is_behind(plan: Plan) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Subject
 from nplusone_guard.analysis.advice.chains import CONDITIONS, Link, Relative, query_of, relative_of
+from nplusone_guard.analysis.advice.imported import value_at
 from nplusone_guard.analysis.advice.roots import Root, root_of
 from nplusone_guard.analysis.advice.values import is_of_the_database
 
@@ -150,6 +151,6 @@ def model_import(ask: Ask) -> tuple[str, ...]:
     """What imports the model where the file of the root does not know it."""
     model = ask.model
     for feed in ask.root.feeds:
-        if feed.spot.tree.global_value(model.__name__) is model:
+        if value_at(feed.spot.tree, model.__name__, feed.node) is model:
             return ()
     return (f"from {model.__module__} import {model.__name__}",)

@@ -387,6 +387,8 @@ class Plan:
     why: str = ""
     #: The whole sentence, where the usual one does not fit.
     text: str = ""
+    #: The statement that it is about, where that is not the finding's own: ``for SELECT blog: ``.
+    about: str = ""
     #: What is read in the place of the other statements that the option removes.
     also: tuple[str, ...] = ()
     #: What they write behind the loop, as sentences.

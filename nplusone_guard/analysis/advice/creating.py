@@ -7,6 +7,7 @@ import ast
 from nplusone_guard.analysis.advice import meanwhile, meta
 from nplusone_guard.analysis.advice.case import Plan, after, replace
 from nplusone_guard.analysis.advice.chains import Query
+from nplusone_guard.analysis.advice.matching import owner_of
 from nplusone_guard.analysis.advice.new_rows import (
     created_behind,
     lost_by_saving,
@@ -28,8 +29,12 @@ def creating(write: Write) -> Plan | None:
     behind = f"{manager_of(query)}.bulk_create({{name}}{options})"
     kept_in = _appended_to(write)
     if kept_in and not options and not _is_tried(write):
-        return _creating_those_in(write, query, kept_in, item, behind.format(name=kept_in))
-    return created_behind(write, query, item, behind, conflicts=bool(options))
+        plan = _creating_those_in(write, query, kept_in, item, behind.format(name=kept_in))
+    else:
+        plan = created_behind(write, query, item, behind, conflicts=bool(options))
+    if plan is not None and query.value.kind == "related":  # which does not name the model
+        plan.imports = (*plan.imports, *owner_of(write.spot, query.model)[1])
+    return plan
 
 
 def _is_tried(write: Write) -> bool:

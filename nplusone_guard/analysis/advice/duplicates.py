@@ -38,7 +38,7 @@ def plans(subject: Subject) -> list[Plan]:
         return _cursor(spot, loop)
     varying = _varying(loop)
     node = _start(subject, spot)
-    if node is None or names_in(node) & varying or _asks_otherwise(subject):
+    if node is None or names_in(node) & varying or _asks_otherwise(subject) or _only_compares(node):
         return []
     node = _widest(spot, node, varying, loop)
     if meanwhile.is_tried(subject, node, spot) or _is_changed(spot.at(node), loop):
@@ -60,6 +60,12 @@ def waiting(subject: Subject) -> list[Plan]:
     )
     place = subject.site
     return [Plan("words", place.file, place.line, costs=subject.count, text=text, place="")]
+
+
+def _only_compares(node: ast.AST) -> bool:
+    """Whether a node asks nothing: Python 3.11 tells another part of ``if a != b and rows:``."""
+    kinds = (ast.Eq, ast.NotEq, ast.Is, ast.IsNot)
+    return isinstance(node, ast.Compare) and all(isinstance(one, kinds) for one in node.ops)
 
 
 def _varying(loop: ast.AST) -> set[str]:
@@ -135,7 +141,9 @@ def _hoisted(subject: Subject, spots: Sequence[Spot], at: ast.AST, place: str) -
     # ``author.profile`` is a profile.
     relation = node.attr if isinstance(node, ast.Attribute) else ""
     name = subject.fresh(relation or _name(first, node))
-    statement = f"{name} = {ast.unparse(node)}"
+    value = ast.unparse(node)
+    once = isinstance(node, ast.Call) and called(node) == "iterator"
+    statement = f"{name} = list({value})" if once else f"{name} = {value}"
     steps: list[Step] = [before(first, at, statement)]
     steps += [replace(spot, name) for spot in spots]
     return Plan(

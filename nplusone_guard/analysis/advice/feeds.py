@@ -42,6 +42,10 @@ ENDING: Final = (
 )
 #: What the managers are called of a model that the source does not show.
 _MANAGERS: Final = frozenset({"objects", "_default_manager", "_base_manager"})
+#: Methods whose querysets all have to select the same columns: ``rows.union(others)``.
+_COMBINING: Final = frozenset({"union", "intersection", "difference"})
+#: Methods that make rows: what is called before them loads none.
+_MAKING: Final = frozenset({"create", "bulk_create"})
 _DEEPEST = 25
 
 
@@ -73,14 +77,30 @@ def feeds(spot: Spot, model: Any = None) -> list[Feed]:
     """
     node = _header(spot.node)
     found = list(_feeds(spot.at(node), node, 0)) if node is not None else []
-    if not found:
-        found = list(_in_statement(spot))
-    wanted = [one for one in found if model is not None and meta.same_rows(one.model, model)]
-    return _once(wanted or ([] if model is not None and _all_known(found) else found))
+    found = _once(found or list(_in_statement(spot)))
+    found = [one for one in found if _MAKING.isdisjoint(one.endings)]
+    if model is None:
+        return found
+    wanted = [one for one in found if meta.same_rows(one.model, model)]
+    return wanted or _of_unknown_model(found)
 
 
-def _all_known(found: list[Feed]) -> bool:
-    return all(one.model is not None for one in found)
+def is_read_again(feed: Feed) -> bool:
+    """Whether the function has another loop over the name that a queryset was handed in by."""
+    tree, name = feed.spot.tree, ast.unparse(feed.node)
+    function = tree.function(feed.node)
+    return function is not None and any(
+        isinstance(one, (ast.For, ast.AsyncFor, ast.comprehension))
+        and one.iter is not feed.node
+        and ast.unparse(one.iter) == name
+        for one in own_nodes(function)
+    )
+
+
+def _of_unknown_model(found: list[Feed]) -> list[Feed]:
+    """Those that may have the rows: beside querysets of other models, not more than one of them."""
+    unknown = [one for one in found if one.model is None]
+    return unknown if len(unknown) == len(found) or len(unknown) == 1 else []
 
 
 def _once(found: list[Feed]) -> list[Feed]:
@@ -119,7 +139,10 @@ def _shallow(statement: ast.stmt) -> Iterator[ast.AST]:
     while queue:
         node = queue.pop(0)
         yield node
-        queue.extend(ast.iter_child_nodes(node))
+        if isinstance(node, ast.Call) and called(node) in _COMBINING:
+            queue.append(node.func)
+        else:
+            queue.extend(ast.iter_child_nodes(node))
 
 
 def _feeds(spot: Spot, node: ast.AST, depth: int) -> Iterator[Feed]:
@@ -211,7 +234,9 @@ def _attribute(spot: Spot, node: ast.Attribute, depth: int) -> Iterator[Feed]:
     elif isinstance(node.value, ast.Name) and node.value.id == "self":
         yield from _of_self(spot, node, depth)
     else:
-        yield from _feeds(spot, node.value, depth)
+        # The rows are something of what is open, and not that itself: ``form.cleaned_data``.
+        held = _feeds(spot, node.value, depth)
+        yield from (feed for feed in held if feed.kind != "open")
 
 
 def _of_self(spot: Spot, node: ast.Attribute, depth: int) -> Iterator[Feed]:
@@ -241,7 +266,8 @@ def _call(spot: Spot, node: ast.Call, depth: int) -> Iterator[Feed]:
     rows = rows_of_call(node)
     for argument in rows:
         yield from _feeds(spot, argument, depth)
-    if not rows and value_of(spot, node).kind in {"unknown", "object"}:
+    combined = called(node) in _COMBINING
+    if not rows and not combined and value_of(spot, node).kind in {"unknown", "object"}:
         yield from _in_arguments(spot, node, depth)
 
 
@@ -249,9 +275,12 @@ def _by_method(spot: Spot, function: ast.Attribute, depth: int) -> Iterator[Feed
     """What a method is called on; of what no source shows, if a queryset has such a method."""
     from django.db.models import QuerySet
 
+    name = ASYNC_METHODS.get(function.attr, function.attr)
     for feed in _feeds(spot, function.value, depth):
-        if feed.kind != "open" or hasattr(QuerySet, function.attr):
-            yield _ended(feed, function.attr) if feed.model is None else feed
+        # A manager whose class does not show may have a method that its querysets have not.
+        own = feed.kind == "open" or (feed.model is None and feed.node is function.value)
+        if not own or hasattr(QuerySet, name):
+            yield _ended(feed, name) if feed.model is None else feed
 
 
 def _in_arguments(spot: Spot, node: ast.Call, depth: int) -> Iterator[Feed]:
@@ -311,9 +340,10 @@ def _either(spot: Spot, node: ast.IfExp, depth: int) -> Iterator[Feed]:
 
 
 def _joined(spot: Spot, node: ast.BinOp, depth: int) -> Iterator[Feed]:
-    """``list(first) + list(second)``; what is joined by ``|`` is one queryset, like its first."""
+    """``list(first) + list(second)``; querysets joined by ``|`` are one, like the first of them."""
     yield from _feeds(spot, node.left, depth)
-    if isinstance(node.op, ast.Add):
+    one = isinstance(node.op, ast.BitOr) and value_of(spot, node.left).is_queryset
+    if isinstance(node.op, ast.Add | ast.BitOr) and not one:
         yield from _feeds(spot, node.right, depth)
 
 

@@ -17,6 +17,7 @@ from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Subject
 from nplusone_guard.analysis.advice.field_kinds import Kind, kind_of_field
 from nplusone_guard.analysis.advice.handlers import takes_invalid
+from nplusone_guard.analysis.advice.imported import value_at
 from nplusone_guard.analysis.advice.kinds import kind_of, kind_of_items
 from nplusone_guard.analysis.advice.relations import quoted
 from nplusone_guard.analysis.advice.trees import Spot
@@ -136,7 +137,7 @@ def _named(field: Any, name: str) -> str:
 def owner_of(spot: Spot, model: Any) -> tuple[str, tuple[str, ...]]:
     """The model as the file of the look-up can name it, and what that has to import."""
     name = str(model.__name__)
-    known = spot.tree.global_value(name) is model
+    known = value_at(spot.tree, name, spot.node) is model
     return name, () if known else (f"from {model.__module__} import {name}",)
 
 

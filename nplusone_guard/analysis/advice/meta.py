@@ -45,6 +45,14 @@ def same_rows(one: Model, other: Model) -> bool:
     return issubclass(one, other) or issubclass(other, one)
 
 
+def leads_to(owner: str, accessor: str, label: str) -> bool:
+    """Whether a relation leads to rows of a model, by their labels, or that cannot be told."""
+    parent, rows = model_of(owner), model_of(label)
+    field = relation(parent, accessor) if parent is not None else None
+    target = related_model(field) if field is not None else None
+    return target is None or rows is None or same_rows(target, rows)
+
+
 def relation(model: Model, name: str) -> Field | None:
     """The relation that instances of ``model`` read by ``name``."""
     for field in model._meta.get_fields(include_hidden=False):

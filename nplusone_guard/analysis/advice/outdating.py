@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
@@ -14,10 +15,12 @@ from typing import Any, Final
 from nplusone_guard.analysis.advice import meanwhile, meta
 from nplusone_guard.analysis.advice.case import Plan, Subject, spot_of_group
 from nplusone_guard.analysis.advice.dropping import CREATING, in_words, not_shown, relation_of
+from nplusone_guard.analysis.advice.relations import quoted
 from nplusone_guard.analysis.advice.trees import own_nodes
 from nplusone_guard.analysis.advice.values import called
+from nplusone_guard.analysis.advice.wording import double_quoted, one_line, stands_in
 from nplusone_guard.analysis.rules import facts_of
-from nplusone_guard.capture.scope import Group
+from nplusone_guard.capture.scope import WRITES, Group
 
 _RULES: Final = frozenset({"lazy-relation", "bypassed-prefetch"})
 
@@ -40,6 +43,43 @@ def up_to_date(plans: list[Plan], subject: Subject) -> list[Plan]:
     if call is None or meanwhile.line_of(subject, first) >= _read_on(subject):
         return [not_shown(subject, first)]
     return [in_words(plans[0], subject, call, "makes it outdated")]
+
+
+def behind_writes(plans: list[Plan], subject: Subject) -> list[Plan]:
+    """``plans``; in words alone where what the parents' queryset prefetches is written before the loop."""
+    by_method = {method: plan for plan in reversed(plans) for method, _ in plan.calls}
+    plan = by_method.get("prefetch_related")
+    group = _written_since(subject) if plan is not None else None
+    if group is None or plan is None:
+        return plans
+    site = subject.case.locate(group).site
+    where = f"{os.path.basename(site.file.replace(chr(92), '/'))}:{site.line}"
+    read = one_line(double_quoted(plan.read))
+    same = not read or stands_in(read, double_quoted(subject.site.source))
+    text = (
+        f"load {quoted(subject.facts.accessor or 'them')} right before the loop, with "
+        f"prefetch_related_objects(){'' if same else f', and read {read}'}: the rows are written at "
+        f"{where}, after their parents are loaded"
+    )
+    return [Plan("words", subject.site.file, subject.site.line, text=text, place="")]
+
+
+def _written_since(subject: Subject) -> Group | None:
+    """The first write to the rows that a loop asks for, between the read of its parents and it."""
+    parents, tables = subject.parents, subject.group.fingerprint.tables
+    if parents is None:
+        return None
+    between = range(parents.read.sequence + 1, subject.group.sequence)
+    own = {id(group) for table in tables for group in meanwhile.writing(subject, table)}
+    writes = (
+        group
+        for group in subject.case.groups
+        if group.sequence in between
+        and group.fingerprint.kind in WRITES
+        and group.fingerprint.main_table in tables
+        and id(group) not in own
+    )
+    return min(writes, key=lambda group: group.sequence, default=None)
 
 
 def _written(subject: Subject, field: Any) -> Iterator[Group]:

@@ -12,7 +12,7 @@ from nplusone_guard.analysis.advice.case import Plan, Subject, before, replace
 from nplusone_guard.analysis.advice.chains import is_read_by_name, parent_spot
 from nplusone_guard.analysis.advice.declared import place_of
 from nplusone_guard.analysis.advice.feeds import Feed
-from nplusone_guard.analysis.advice.roots import Root, follow, is_collected, root_of
+from nplusone_guard.analysis.advice.roots import Root, follow, is_collected, is_made, root_of
 from nplusone_guard.analysis.advice.trees import Spot, names_in, own_nodes
 from nplusone_guard.analysis.advice.values import ONE_OBJECT, called, value_of
 from nplusone_guard.analysis.advice.wording import double_quoted
@@ -261,7 +261,7 @@ def _by_hand(subject: Subject) -> list[Plan]:
     parent = parent_spot(subject)
     if parent is None or not isinstance(loop.target, ast.Name):
         return []
-    if not _is_loop_variable(parent, loop.target.id, subject):
+    if not _is_loop_variable(parent, loop.target.id, subject) or is_made(parent):
         return []
     call = f"prefetch_related_objects({loop.iter.id}, {quoted(subject.facts.accessor)})"
     return [

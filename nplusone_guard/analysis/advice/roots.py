@@ -11,7 +11,7 @@ from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.assignments import assigned
 from nplusone_guard.analysis.advice.case import Case, Parents, Subject, spot_of_group
 from nplusone_guard.analysis.advice.declared import CLASSES
-from nplusone_guard.analysis.advice.feeds import Feed, feeds
+from nplusone_guard.analysis.advice.feeds import Feed, feeds, is_read_again
 from nplusone_guard.analysis.advice.trees import (
     FUNCTIONS,
     Bound,
@@ -232,6 +232,24 @@ def _of_lambda(spot: Spot, bound: ast.Lambda, way: tuple[str, ...], depth: int) 
     return _of_rows(spot, rows[0], way, depth) if rows else None
 
 
+def is_made(spot: Spot) -> bool:
+    """Whether what an expression stands for was made by ``create()``, not read as a row of a loop."""
+    node: ast.AST | None = spot.node
+    for _ in range(_DEEPEST):
+        bound = binding_of(spot.tree, node.id, node) if isinstance(node, ast.Name) else None
+        if bound is None or not isinstance(node, ast.Name):
+            break
+        if bound.how == "param" and isinstance(bound.node, FUNCTIONS):
+            given = given_by_caller(spot, bound.node, node.id)
+            given = given or _given_to_method(spot, node, bound)
+            if given is None:
+                return False
+            spot, node = given, given.node
+        else:
+            node = bound.value if bound.how == "value" else None
+    return isinstance(node, ast.Call) and called(node) in {"create", "acreate"}
+
+
 def _given_to_method(spot: Spot, node: ast.Name, bound: Bound) -> Spot | None:
     """The object whose property or method was used, by the expression of the caller."""
     caller = spot.caller()
@@ -299,7 +317,10 @@ def _of_read(
     model = meta.model_of(facts.model)
     if facts.prefetch is not None:
         way = tuple(facts.prefetch_to.split("__")) if facts.prefetch_to else (facts.prefetch[1],)
-        return _placed(way, None, spot, declared, assigned)
+        onwards = _way(model, target, hints)
+        if onwards is None:
+            return None
+        return _placed((*way, *onwards), None, spot, declared, assigned)
     lazily = facts.accessor if facts.operation == "lazy" or facts.plain else ""
     if lazily:
         above = case.find_parents(read)
@@ -366,6 +387,8 @@ def _placed(
     usable = tuple(one for one in found if one.kind != "values")
     if found and not usable:
         return None
+    # What is written at one use of a name is not in the rows that another use has.
+    usable = tuple(one for one in usable if one.kind != "open" or not is_read_again(one))
     file, line = spot.tree.file, spot.line
     if usable:
         file, line = usable[0].spot.tree.file, usable[0].spot.line

@@ -20,8 +20,9 @@ def saving(write: Write) -> Plan | None:
     model = found.model if found.kind == "object" else meta.model_of(write.subject.facts.model)
     if model is None or not isinstance(write.owner, ast.Name):
         return None
-    if write.subject.group.fingerprint.kind == "insert" and _is_new(write, model):
-        if model._meta.parents or _is_handed_on(write, write.owner.id):
+    if write.subject.group.fingerprint.kind == "insert":
+        # Rows that were made elsewhere have no key yet, which ``bulk_update()`` asks for.
+        if not _is_new(write, model) or model._meta.parents or _is_handed_on(write, write.owner.id):
             return None
         behind = f"{model.__name__}.{meta.manager_name(model)}.bulk_create({{name}})"
         method = "bulk_create"

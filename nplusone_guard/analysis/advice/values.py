@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.functions import returned
+from nplusone_guard.analysis.advice.imported import value_at
 from nplusone_guard.analysis.advice.trees import FUNCTIONS, Bound, Spot, binding_of, parameters
 
 #: Methods of a queryset that give one object, with what their name starts with in ``async``.
@@ -118,7 +119,7 @@ def remembered() -> Iterator[None]:
 def _name(spot: Spot, node: ast.Name, depth: int) -> Value:
     bound = binding_of(spot.tree, node.id, node)
     if bound is None:
-        found = spot.tree.global_value(node.id)
+        found = value_at(spot.tree, node.id, node)
         return Value("model", found) if meta.is_model(found) else UNKNOWN
     if bound.how == "value" and bound.value is not None:
         return value_of(spot, bound.value, depth)

@@ -114,11 +114,21 @@ class Told:
     @property
     def queryset(self) -> str:
         """``the queryset at reports.py:41``."""
-        if self.origin is None:
-            return "the queryset that the loop runs over"
+        if self.origin is None or self._of_others():
+            rows = (
+                f"loads the {self.parent} rows" if self.facts.parent_model else "the loop runs over"
+            )
+            return f"the queryset that {rows}"
         site = self.origin.assigned or self.origin.site
         what = place_of(site.kind, site.function, self.subject.candidate.location.loop)
         return f"{what} at {site.file.replace(chr(92), '/').rsplit('/', 1)[-1]}:{site.line}"
+
+    def _of_others(self) -> bool:
+        """Whether a relation is read on rows of another model than the loop runs over."""
+        parent = meta.model_of(self.facts.parent_model)
+        rows = meta.model_of(self.origin.model) if self.origin is not None else None
+        reads = self.subject.candidate.rule in OF_PARENTS and parent is not None
+        return reads and rows is not None and not meta.same_rows(rows, parent)
 
 
 def advise(case: Case) -> Advice:
@@ -185,12 +195,15 @@ def _deferred(told: Told) -> str:
 
 
 def _bypassed(told: Told) -> str:
-    """The prefetch costs a query more and saves none: worse than without it."""
-    accessor = told.accessor
-    return (
-        f"read {told.rows_by(accessor)}, or use Prefetch(queryset=…): {accessor} is "
-        "prefetched, then bypassed, one query more and none saved"
+    """Of the model that has the prefetched rows, which the loop need not run over."""
+    owner, _, accessor = told.subject.candidate.relation.rpartition(".")
+    mine = told.origin is not None and meta.same_rows(
+        meta.model_of(owner), meta.model_of(told.origin.model)
     )
+    rows = (
+        told.rows_by(accessor) if mine else f".{accessor}.all() of the {owner.rpartition('.')[2]}"
+    )
+    return f"read {rows}, or use Prefetch(queryset=…): {accessor} is prefetched, then bypassed"
 
 
 def _query(told: Told) -> str:
