@@ -176,12 +176,16 @@ def check_keys(value: Mapping[str, object], known: Collection[str], where: str =
             raise ConfigError(f"{at} is not a key; allowed: {', '.join(known)}")
 
 
+def hints_of(kind: type) -> dict[str, Any]:
+    """The types of its fields by name; its module need not have loaded findings to name them."""
+    names = {**vars(findings), **vars(sys.modules[kind.__module__])}
+    return get_type_hints(kind, localns=names)
+
+
 @cache
 def _fields(kind: Any) -> tuple[tuple[str, Any, bool], ...]:
     """Name, type and whether there is a default, of each field."""
-    # A module names findings in its annotations without loading them.
-    names = {**vars(findings), **vars(sys.modules[kind.__module__])}
-    hints = get_type_hints(kind, localns=names)
+    hints = hints_of(kind)
     missing = dataclasses.MISSING
     return tuple(
         (

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin
 
 from hypothesis import strategies as st
 
 from nplusone_guard.analysis.findings import Finding
 from nplusone_guard.report.joining import session_of
 from nplusone_guard.report.model import Report
+from nplusone_guard.report.records import hints_of
 from nplusone_guard.report.session import SessionReport
 
 #: Letters, wide and combining ones, what terminals obey, undecodable bytes of file names.
@@ -30,7 +31,7 @@ JSON = st.recursive(
 def values(hint: Any) -> st.SearchStrategy[Any]:
     """Values of a field's type."""
     if dataclasses.is_dataclass(hint):
-        hints = get_type_hints(hint)
+        hints = hints_of(hint)
         return st.builds(hint, **{name: values(each) for name, each in hints.items()})
     args = get_args(hint)
     if get_origin(hint) is tuple:

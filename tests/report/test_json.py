@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from nplusone_guard.analysis import findings
+from nplusone_guard import policy
+from nplusone_guard.analysis import findings, verdicts
 from nplusone_guard.exceptions import ConfigError
 from nplusone_guard.report import json as report_json
 from nplusone_guard.report import model
@@ -214,17 +215,17 @@ def test_fields_that_an_earlier_release_did_not_write_take_their_default():
 # --- the schema ------------------------------------------------------------------------------
 
 RECORDS = {
-    "site": findings.Site,
+    "site": verdicts.Site,
     "statement": findings.Statement,
     "origin": findings.Origin,
     "advice": findings.Advice,
     "option": findings.Option,
     "step": findings.Step,
     "finding": findings.Finding,
-    "cleared": findings.Cleared,
+    "cleared": verdicts.Cleared,
     "shape": findings.Shape,
     "timeline_entry": model.TimelineEntry,
-    "unused_ignore": findings.UnusedIgnore,
+    "unused_ignore": policy.UnusedIgnore,
     "eager_load": findings.EagerLoad,
 }
 

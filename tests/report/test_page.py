@@ -9,12 +9,14 @@ import re
 import types
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, get_args, get_origin, get_type_hints
+from typing import Literal, get_args, get_origin
 
 import pytest
 
-from nplusone_guard.analysis import findings
+from nplusone_guard import policy
+from nplusone_guard.analysis import findings, verdicts
 from nplusone_guard.report import model
+from nplusone_guard.report.records import hints_of
 from tests.report.factory import wellness
 
 ROOT = Path(__file__).parents[2]
@@ -23,15 +25,15 @@ RECORDS = {
     "Report": model.Report,
     "Finding": findings.Finding,
     "Statement": findings.Statement,
-    "Site": findings.Site,
+    "Site": verdicts.Site,
     "Origin": findings.Origin,
     "Advice": findings.Advice,
     "Option": findings.Option,
     "Step": findings.Step,
-    "Cleared": findings.Cleared,
+    "Cleared": verdicts.Cleared,
     "Shape": findings.Shape,
     "Timeline entry": model.TimelineEntry,
-    "Unused ignore": findings.UnusedIgnore,
+    "Unused ignore": policy.UnusedIgnore,
     "Eager load": findings.EagerLoad,
 }
 
@@ -66,7 +68,7 @@ def rows(title: str) -> list[list[str]]:
 @pytest.mark.parametrize("title", RECORDS)
 def test_every_field_is_on_the_page_with_its_type_and_default(title):
     kind = RECORDS[title]
-    hints = get_type_hints(kind)
+    hints = hints_of(kind)
     assert [row[:3] for row in rows(title)] == [
         [f"`{field.name}`", shown_type(hints[field.name]), shown_default(field)]
         for field in dataclasses.fields(kind)
@@ -84,11 +86,11 @@ WORDS = {
 #: What a list of records is called on the page.
 PLURALS = {
     findings.Finding: "[findings](#finding)",
-    findings.Cleared: "[cleared groups](#cleared)",
+    verdicts.Cleared: "[cleared groups](#cleared)",
     findings.Shape: "[shapes](#shape)",
     findings.Statement: "[statements](#statement)",
-    findings.Site: "[sites](#site)",
-    findings.UnusedIgnore: "[ignores](#unused-ignore)",
+    verdicts.Site: "[sites](#site)",
+    policy.UnusedIgnore: "[ignores](#unused-ignore)",
     findings.Option: "[options](#option)",
     findings.Step: "[steps](#step)",
     findings.EagerLoad: "[eager loads](#eager-load)",
