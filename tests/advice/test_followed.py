@@ -20,7 +20,7 @@ import csv, enum, json, re, uuid
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, models, transaction
 from django.http import QueryDict
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_list_or_404, get_object_or_404
 from tests.corpus.data import FIRST_KEY
 from tests.corpus.models import *
 from tests.corpus.models import Category, Note, Stay
@@ -78,6 +78,23 @@ def view(request):
 
 def work():
     view(GET)
+""",
+    "a_prefetch_of_an_object_or_404": """
+Author.objects.update(country=Country.objects.order_by("pk").first())
+country = get_object_or_404(Country, pk=Country.objects.order_by("pk").first().pk)
+for author in country.authors.prefetch_related("blogs").order_by("pk"):
+    named = author.blogs.filter(name="")
+    told.append(sorted(blog.pk for blog in named))
+""",
+    "rows_below_an_object_or_404": """
+Author.objects.update(country=Country.objects.order_by("pk").first())
+country = get_object_or_404(Country.objects.order_by("pk"), name=Country.objects.first().name)
+for author in country.authors.order_by("pk"):
+    told.append([blog.owner_id for blog in author.blogs.order_by("pk")])
+""",
+    "rows_of_a_list_or_404": """
+for entry in get_list_or_404(Entry.objects.order_by("pk"), author__isnull=False):
+    told.append(entry.author.name)
 """,
     "rows_of_a_list_that_is_unpacked": """
 def view(request, more):

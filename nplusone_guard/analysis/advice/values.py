@@ -142,6 +142,12 @@ def is_of_the_database(spot: Spot, node: ast.AST) -> bool:
     return False
 
 
+#: Functions of ``django.shortcuts`` and what they yield.
+_SHORTCUTS: Final = {
+    **dict.fromkeys(["get_object_or_404", "aget_object_or_404"], "object"),
+    **dict.fromkeys(["get_list_or_404", "aget_list_or_404"], "rows"),
+}
+
 _QUERYSETS: Final = frozenset({"queryset", "related", "values", "raw"})
 
 
@@ -315,8 +321,19 @@ def _call(spot: Spot, node: ast.Call, depth: int) -> Value:
     return UNKNOWN
 
 
+def _shortcut(spot: Spot, node: ast.Call) -> str:
+    """What a function of ``django.shortcuts`` yields of the rows that it is given first."""
+    function = _called_object(spot, node) if node.args else None
+    if getattr(function, "__module__", "") != "django.shortcuts":
+        return ""
+    return _SHORTCUTS.get(getattr(function, "__name__", ""), "")
+
+
 def _returned(spot: Spot, node: ast.Call, depth: int) -> Value:
-    """What a function of the user's own gives back, where all its returns are alike."""
+    """What a function gives back: of Django's, or of the user's own with all returns alike."""
+    kind = _shortcut(spot, node)
+    if kind:
+        return Value(kind, value_of(spot, node.args[0], depth).model)
     found = {value_of(one, depth=depth + 3) for one in returned(spot, node)}
     only = found.pop() if len(found) == 1 else UNKNOWN
     return Value("queryset", only.model) if only.is_queryset else only
