@@ -92,6 +92,10 @@ country = get_object_or_404(Country.objects.order_by("pk"), name=Country.objects
 for author in country.authors.order_by("pk"):
     told.append([blog.owner_id for blog in author.blogs.order_by("pk")])
 """,
+    "rows_two_relations_away": """
+for author in Author.objects.order_by("pk"):
+    told.append(sum(chapter.pk for chapter in Chapter.objects.filter(entry__author=author)))
+""",
     "rows_of_a_list_or_404": """
 for entry in get_list_or_404(Entry.objects.order_by("pk"), author__isnull=False):
     told.append(entry.author.name)

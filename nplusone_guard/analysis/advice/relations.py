@@ -146,7 +146,10 @@ def eager(subject: Subject, root: Root, accessor: str, argument: str = "") -> Pl
         read=reading(subject),
         imports=imports,
         place=f"to {_queryset(subject, root)} at",
-        costs=0 if method == "select_related" else _times(subject, root),
+        # Each step below the root is a query of its own.
+        costs=0
+        if method == "select_related"
+        else _times(subject, root) * max(len(way) - len(root.way), 1),
     )
 
 
