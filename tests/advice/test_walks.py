@@ -140,3 +140,79 @@ def test_a_row_that_may_be_missing_is_not_asked_for_its_parent(tmp_path, monkeyp
     before, after = run(tmp_path, monkeypatch, "perhaps_none", PERHAPS_NONE)
     assert after is None
     assert before.findings[0].advice.text.startswith("load all ")
+
+
+LOOKED_UP = """
+author = Author.objects.get(pk=FIRST_KEY)
+while author.mentor_id:
+    author = Author.objects.get(pk=author.mentor_id)
+    told.append(author.name)
+"""
+
+SO_OFTEN = """
+author = Author.objects.get(pk=FIRST_KEY)
+for _ in range(3):
+    author = Author.objects.get(pk=author.mentor_id)
+    told.append(author.name)
+"""
+
+CAUGHT = """
+author = Author.objects.get(pk=FIRST_KEY)
+while True:
+    try:
+        author = Author.objects.get(pk=author.mentor_id)
+    except Author.DoesNotExist:
+        break
+    told.append(author.name)
+"""
+
+FOR_EACH = """
+for author in Author.objects.filter(mentor__isnull=False).order_by("pk"):
+    author = Author.objects.get(pk=author.mentor_id)
+    told.append(author.name)
+"""
+
+
+@pytest.fixture
+def _pupils(monkeypatch):
+    from tests.advice import following
+    from tests.corpus.data import FIRST_KEY, populate
+    from tests.corpus.models import Author
+
+    def linked(size):
+        populate(size)
+        Author.objects.update(mentor_id=None)
+        for number in range(size - 1):
+            mentor = FIRST_KEY + number + 1
+            Author.objects.filter(pk=FIRST_KEY + number).update(mentor_id=mentor)
+
+    monkeypatch.setattr(following, "populate", linked)
+
+
+@pytest.mark.usefixtures("_pupils")
+@pytest.mark.parametrize(("walk", "turns"), [(LOOKED_UP, SIZE - 1), (SO_OFTEN, 3)])
+def test_a_row_that_leads_to_the_next_one_brings_no_further_ones(
+    walk, turns, tmp_path, monkeypatch
+) -> None:
+    before, after = followed(tmp_path, monkeypatch, f"by_key_{turns}", source(walk), SIZE, rounds=1)
+    (found,) = before.findings
+    assert "put authors_by_key = Author.objects.in_bulk() before the walk at" in found.advice.text
+    assert found.advice.saves == turns - 1
+    assert after is not None
+    assert (after.result, after.findings) == (before.result, ())
+    assert before.queries - after.queries == found.advice.saves
+
+
+@pytest.mark.usefixtures("_pupils")
+def test_a_walk_that_ends_by_an_error_is_told_in_words(tmp_path, monkeypatch) -> None:
+    before, after = followed(tmp_path, monkeypatch, "caught", source(CAUGHT), SIZE)
+    assert "before the walk at" in before.findings[0].advice.text
+    assert after is None
+
+
+@pytest.mark.usefixtures("_pupils")
+def test_the_next_row_of_each_row_of_a_loop_comes_with_it(tmp_path, monkeypatch) -> None:
+    before, after = followed(tmp_path, monkeypatch, "for_each", source(FOR_EACH), SIZE, rounds=1)
+    assert 'add .select_related("mentor")' in before.findings[0].advice.text
+    assert after is not None
+    assert (after.queries, after.result) == (1, before.result)

@@ -22,6 +22,7 @@ from nplusone_guard.analysis.advice import (
     relations,
     rowwise,
     values,
+    walks,
     words,
     writes,
 )
@@ -216,6 +217,7 @@ _MAKERS: Final[dict[str, tuple[_Maker, ...]]] = {
     "query-in-loop": (
         _dumped,
         rowwise.plans,
+        walks.plans,
         _with_or_before,
         _by_raw_sql,
         _once,
