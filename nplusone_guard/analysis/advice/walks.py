@@ -30,7 +30,8 @@ def plans(subject: Subject) -> list[Plan]:
     read = f"{name}[{ask.parent}.{key}]" if plain else f"the row of {ask.accessor} in it"
     # Who catches that a row is missing has to catch another error.
     caught = any(isinstance(one, ast.Try) for one in spot.tree.above(spot.node))
-    plan = before_loop(spot, loop, statement, read, [replace(spot, read)], kind="tree")
+    read_there = replace(ask.relative.query.where(), read)
+    plan = before_loop(spot, loop, statement, read, [read_there], kind="tree")
     plan.steps = plan.steps if plain and not caught else ()
     plan.place = "before the walk at"
     return [plan]
