@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dis
-from collections.abc import Iterator
 from types import CodeType
 from typing import Final
+
+from nplusone_guard.capture.codes import instructions
 
 _FOR: Final = dis.opmap["FOR_ITER"]
 #: Jumps that loops end in; so do exception handlers in Python 3.12.
@@ -29,17 +30,8 @@ def has_loop(code: CodeType) -> bool:
     # Each is one search for a byte; a set would make a number of every instruction.
     if not any([jump in operations for jump in _JUMPS]):  # noqa: C419 - quicker for so few
         return False
-    return any(_leads_back(code, *jump) for jump in _jumps(raw))
-
-
-def _jumps(raw: bytes) -> Iterator[tuple[int, int, int]]:
-    """Offset, operation and argument of each jump."""
-    extended = 0
-    for offset in range(0, len(raw), 2):
-        operation, argument = raw[offset], raw[offset + 1] | extended
-        extended = argument << 8 if operation == dis.EXTENDED_ARG else 0
-        if operation in _BACKWARDS or operation in _ABSOLUTE:
-            yield offset, operation, argument
+    found = (one for one in instructions(raw) if one[1] in _BACKWARDS or one[1] in _ABSOLUTE)
+    return any(_leads_back(code, *jump) for jump in found)
 
 
 def _leads_back(code: CodeType, offset: int, operation: int, argument: int) -> bool:

@@ -109,6 +109,18 @@ def line_of(code: CodeType, lasti: int) -> int:
     return code.co_firstlineno
 
 
+def instructions(raw: bytes) -> Iterator[tuple[int, int, int]]:
+    """Offset, operation and whole argument of each instruction.
+
+    By hand: ``dis`` takes milliseconds for a long function.
+    """
+    extended = 0
+    for offset in range(0, len(raw), 2):
+        operation, argument = raw[offset], raw[offset + 1] | extended
+        extended = argument << 8 if operation == dis.EXTENDED_ARG else 0
+        yield offset, operation, argument
+
+
 _TAKES: Final = dis.opmap["FOR_ITER"]
 #: It counts from behind itself and, from 3.12 on, its cache entry.
 _BEHIND_TAKING: Final = 4 if sys.version_info >= (3, 12) else 2
@@ -116,15 +128,11 @@ _BEHIND_TAKING: Final = 4 if sys.version_info >= (3, 12) else 2
 
 def for_loops(code: CodeType) -> list[tuple[int, int]]:
     """Where each ``for`` takes an item, and where it goes on when there is none left."""
-    # By hand: ``dis`` takes milliseconds for a long function.
-    found: list[tuple[int, int]] = []
-    raw, extended = code.co_code, 0
-    for offset in range(0, len(raw), 2):
-        operation, argument = raw[offset], raw[offset + 1] | extended
-        extended = argument << 8 if operation == dis.EXTENDED_ARG else 0
-        if operation == _TAKES:
-            found.append((offset, offset + _BEHIND_TAKING + argument * 2))
-    return found
+    return [
+        (offset, offset + _BEHIND_TAKING + argument * 2)
+        for offset, operation, argument in instructions(code.co_code)
+        if operation == _TAKES
+    ]
 
 
 # From CPython 3.12 on a comprehension runs in the frame around it (PEP 709), where its body
@@ -148,10 +156,7 @@ if sys.version_info >= (3, 12):
         return tuple(_jumps_to_for(code.co_code))
 
     def _jumps_to_for(raw: bytes) -> Iterator[tuple[int, int]]:
-        extended = 0
-        for offset in range(0, len(raw), 2):
-            operation, argument = raw[offset], raw[offset + 1] | extended
-            extended = argument << 8 if operation == dis.EXTENDED_ARG else 0
+        for offset, operation, argument in instructions(raw):
             if operation == _BACK:
                 target = offset + _BEHIND - argument * 2
                 while raw[target] == dis.EXTENDED_ARG:
