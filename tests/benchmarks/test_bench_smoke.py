@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.pytest_plugin.conftest import PLUGIN, ROOT, is_installed
+from tests.pytest_plugin.conftest import ROOT, only_plugins
 
 RUN = Path(__file__).with_name("run.py")
 
@@ -41,9 +41,11 @@ def test_the_suite_to_be_watched_passes_and_has_no_loop(tmp_path, monkeypatch):
 def _watch(directory: Path, *more: str) -> subprocess.CompletedProcess[str]:
     own = [str(ROOT), str(ROOT / "pytest_plugin"), str(RUN.parent)]
     paths = [*own, os.environ.get("PYTHONPATH", "")]
-    plugin = [] if is_installed() else ["-p", PLUGIN]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *plugin, *more, "-pno:cacheprovider", "--nplusone=fail"],
+        [
+            *(sys.executable, "-m", "pytest", *only_plugins(more), *more),
+            *("-pno:cacheprovider", "--nplusone=fail"),
+        ],
         cwd=directory,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
         capture_output=True,

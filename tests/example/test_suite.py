@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from tests.example.conftest import EXAMPLE, ROOT, new_database
-from tests.pytest_plugin.conftest import PLUGIN, is_installed
+from tests.pytest_plugin.conftest import only_plugins
 
 
 def suite(*arguments, url, **environment):
@@ -21,9 +21,12 @@ def suite(*arguments, url, **environment):
         for name, value in os.environ.items()
         if not name.startswith(("DJANGO_", "GITHUB_", "PYTEST_"))
     }
-    plugin = [] if is_installed() else ["-p", PLUGIN]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *plugin, *arguments],
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-pno:cacheprovider"),
+            *only_plugins(arguments),
+            *arguments,
+        ],
         cwd=EXAMPLE,
         env={
             **kept,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import textwrap
+from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -77,6 +78,24 @@ def is_installed() -> bool:
     return any(one.value == PLUGIN for one in entry_points(group="pytest11"))
 
 
+#: What an argument asks for, by how it begins.
+ASKED_FOR = {"-n": "xdist", "--reruns": "rerunfailures", "--randomly": "randomly"}
+
+
+def only_plugins(arguments: Sequence[str], needed: Sequence[str] = ()) -> list[str]:
+    """Options for pytest: the guard's plugin and pytest-django's, and no other that is not needed.
+
+    Together the others take longer to load than the rest of a small run.
+    """
+    kept = {"nplusone_guard", "django", *needed}
+    kept |= {
+        name for begin, name in ASKED_FOR.items() if any(one.startswith(begin) for one in arguments)
+    }
+    others = {entry.name for entry in entry_points(group="pytest11")} - kept
+    named = [] if is_installed() else ["-p", PLUGIN]
+    return [*named, *(f"-pno:{name}" for name in sorted(others))]
+
+
 class Sample:
     """The project's directory, and what pytest says about it."""
 
@@ -91,16 +110,16 @@ class Sample:
             path.parent.mkdir(exist_ok=True)
             path.write_text(textwrap.dedent(text).lstrip("\n"))
 
-    def run(self, source: str, *arguments: str) -> pytest.RunResult:
+    def run(self, source: str, *arguments: str, needed: Sequence[str] = ()) -> pytest.RunResult:
         """Write ``test_shelf.py`` and run it, the tests in the order of the file."""
         self.write(**{"test_shelf.py": source})
-        return self.start(*arguments)
+        return self.start(*arguments, needed=needed)
 
-    def start(self, *arguments: str, absent: tuple[str, ...] = ("randomly",)) -> pytest.RunResult:
-        """Run what is there; plugins that other tests need are ``absent``."""
-        named = [] if is_installed() else ["-p", PLUGIN]
-        without = [f"-pno:{name}" for name in ("asyncio", "cacheprovider", *absent)]
-        return self.pytester.runpytest_subprocess(*named, *without, *arguments)
+    def start(self, *arguments: str, needed: Sequence[str] = ()) -> pytest.RunResult:
+        """Run what is there, with the plugins that the arguments ask for and those ``needed``."""
+        return self.pytester.runpytest_subprocess(
+            *only_plugins(arguments, needed), "-pno:cacheprovider", *arguments
+        )
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import warnings
 import pytest
 
 from pytest_nplusone_guard.marks import read_markers
-from tests.pytest_plugin.conftest import INI, PLUGIN, is_installed, section
+from tests.pytest_plugin.conftest import INI, section
 from tests.pytest_plugin.suite import CI_VARIABLES, SUITE, told, write_suite
 
 FAILURE = """\
@@ -301,6 +301,7 @@ def test_what_else_runs_tests(suite):
                 assert count() == 0
         """,
         "--junitxml=junit.xml",
+        needed=("hypothesispytest", "rerunfailures"),
     )
     result.assert_outcomes(passed=6, xfailed=1)
     assert _summary(result).startswith("7 tests: 17 queries")
@@ -373,9 +374,8 @@ def test_async_tests(suite):
                 """,
         }
     )
-    named = [] if is_installed() else ["-p", PLUGIN]
-    result = suite.pytester.runpytest_subprocess(
-        *named, "-pno:randomly", "-W", "default", "--nplusone=fail", "test_tasks.py"
+    result = suite.start(
+        "-W", "default", "--nplusone=fail", "test_tasks.py", needed=("anyio", "asyncio")
     )
     result.assert_outcomes(passed=1, failed=4)
     assert re.findall(r"^   (?:loop|tests?) .*", _summary(result), re.MULTILINE) == [
@@ -410,7 +410,8 @@ MISTAKES = {
 
 @pytest.mark.filterwarnings("ignore:Unknown pytest.mark")
 @pytest.mark.parametrize("marker", MISTAKES)
-def test_a_wrong_marker_is_named(pytester, marker):
+def test_a_wrong_marker_is_named(pytester, monkeypatch, marker):
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # half a second each time
     source = f"import pytest\n@pytest.mark.{marker}\ndef test_it(): pass"
     item = pytester.getitem(source, "test_it")
     with pytest.raises(pytest.UsageError) as raised:

@@ -454,6 +454,7 @@ def test_async_tests(sample):
         async def test_growth(aassert_constant_queries):
             await aassert_constant_queries(make, authors)
         """,
+        needed=("anyio",),
     )
     result.assert_outcomes(failed=3, passed=1)
     assert "E       nplusone_guard.MaxQueriesExceeded: 4 queries, at most 2 allowed\n" in (

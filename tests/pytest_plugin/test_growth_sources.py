@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.pytest_plugin.conftest import INI, PLUGIN, is_installed, section
+from tests.pytest_plugin.conftest import INI, section
 
 BAKERY = """
     from functools import partial
@@ -133,8 +133,7 @@ def test_async_tests(sample):
     pytest.importorskip("pytest_asyncio")
     sample.pytester.makeini(f"{INI.rstrip()}\n    asyncio_default_fixture_loop_scope = function\n")
     sample.write(**{"test_shelf.py": ASYNC})
-    named = [] if is_installed() else ["-p", PLUGIN]
-    result = sample.pytester.runpytest_subprocess(*named, "-pno:randomly", "-pno:cacheprovider")
+    result = sample.start(needed=("anyio", "asyncio"))
     result.assert_outcomes(failed=10, passed=8)
     failed = [line for line in result.outlines if line.startswith("FAILED ")]
     assert [line.partition("::")[2] for line in failed] == [

@@ -31,7 +31,7 @@ def test_seeds_of_pytest_randomly(sample, monkeypatch):
     for seed in (1, 2):
         for name in NAMES:
             (sample.pytester.path / name).unlink(missing_ok=True)
-        result = sample.start(*UPDATED, "-v", f"--randomly-seed={seed}", absent=())
+        result = sample.start(*UPDATED, "-v", f"--randomly-seed={seed}")
         order = [line.split()[0] for line in result.stdout.lines if "::" in line and "%]" in line]
         runs.append((order, left_by(sample, result, *NAMES)))
     (one_order, one), (other_order, other) = runs
@@ -69,7 +69,7 @@ FLAKY = """
 def test_a_retry_in_a_worker_is_no_second_sighting(sample, monkeypatch):
     write_whole(sample, monkeypatch)
     sample.write(**{"test_pages.py": "", "test_classes.py": "", "test_reports.py": FLAKY})
-    result = sample.start(*UPDATED, "--junitxml=junit.xml", "-n2")
+    result = sample.start(*UPDATED, "--junitxml=junit.xml", "-n2", needed=("rerunfailures",))
     left = left_by(sample, result, *NAMES)
     assert left.outcomes == {"passed": 2, "rerun": 2}
     assert left.summary.splitlines()[0] == (

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from tests.pytest_plugin.conftest import INI, PLUGIN, is_installed
+from tests.pytest_plugin.conftest import INI, only_plugins
 from tests.pytest_plugin.suite import CI_VARIABLES, told, write_suite
 
 SOURCE = """
@@ -64,9 +64,9 @@ def suite(sample, monkeypatch):
 
 def run(suite, *arguments: str, mode: str = "fail") -> pytest.RunResult:
     """As a user runs it: with pytest's cache, so that ``--lf`` knows what failed."""
-    named = [] if is_installed() else ["-p", PLUGIN]
-    absent = [f"-pno:{name}" for name in ("asyncio", "randomly")]
-    return suite.pytester.runpytest_subprocess(*named, *absent, f"--nplusone={mode}", *arguments)
+    return suite.pytester.runpytest_subprocess(
+        *only_plugins(arguments), f"--nplusone={mode}", *arguments
+    )
 
 
 def loops_and_notes(result) -> list[str]:

@@ -130,7 +130,7 @@ def test_tests_of_one_group_or_file_may_stay_together(whole):
     def left(*more: str):
         for name in RECORDS:
             (whole.pytester.path / name).unlink(missing_ok=True)
-        result = whole.start(*arguments, *report, *more)
+        result = whole.start(*arguments, *report, *more, needed=("xdist",))
         return left_by(whole, result, *RECORDS, "all.json")
 
     plain = left()
