@@ -11,16 +11,17 @@ import ast
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import count
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from django.apps import apps
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.models import Manager, Model, QuerySet
 from django.http import HttpResponseBase
 
@@ -142,6 +143,8 @@ class Program:
     folder: Path
     texts: dict[Path, str]
     files: dict[str, Path] = field(default_factory=dict)
+    #: What was compiled of them, by file and pattern.
+    codes: dict[tuple[str, str], CodeType] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         folder = self.folder / str(next(_numbers))
@@ -185,12 +188,41 @@ class Program:
         with ExitStack() as stack:
             module = None
             for file, path in self.files.items():
-                tree = _Watched().visit(ast.parse(self.texts[path], file))
                 if path == MODELS:
+                    tree = _Watched().visit(ast.parse(self.texts[path], file))
                     stack.enter_context(_replaced_methods(tree, file, reads))
                 else:
-                    module = stack.enter_context(_module(tree, file, reads))
+                    code = self._compiled(file, pattern.name)
+                    module = stack.enter_context(_module(code, file, reads))
             yield getattr(module, pattern.name)
+
+    def _compiled(self, file: str, name: str) -> CodeType:
+        code = self.codes.get((file, name))
+        if code is None:
+            tree = _alone(ast.parse(self.texts[self.files[file]], file), name)
+            code = self.codes[file, name] = compile(_Watched().visit(tree), file, "exec")
+        return code
+
+
+def _alone(tree: ast.Module, name: str) -> ast.Module:
+    """The module without the patterns that the one called ``name`` does not ask for."""
+    patterns = {
+        node.name: node
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.decorator_list
+    }
+    left = {node: None for node in tree.body if node not in patterns.values()}
+    wanted = [name, *_names(left)]
+    while wanted:
+        node = patterns.pop(wanted.pop(), None)
+        if node is not None:
+            left[node] = None
+            wanted += _names([node])
+    return ast.Module([node for node in tree.body if node in left], tree.type_ignores)
+
+
+def _names(nodes: Iterable[ast.AST]) -> list[str]:
+    return [one.id for node in nodes for one in ast.walk(node) if isinstance(one, ast.Name)]
 
 
 def _recorder(reads: list[Any]) -> Any:
@@ -203,14 +235,14 @@ def _recorder(reads: list[Any]) -> Any:
 
 
 @contextmanager
-def _module(tree: ast.Module, file: str, reads: list[Any]) -> Iterator[ModuleType]:
+def _module(code: CodeType, file: str, reads: list[Any]) -> Iterator[ModuleType]:
     module = ModuleType(f"advised_{Path(file).stem}")
     module.__file__ = file
     vars(module)["__shown__"] = _recorder(reads)
     sys.modules[module.__name__] = module
     try:
         with unlisted():
-            exec(compile(tree, file, "exec"), vars(module))
+            exec(code, vars(module))
         yield module
     finally:
         del sys.modules[module.__name__]
@@ -219,7 +251,7 @@ def _module(tree: ast.Module, file: str, reads: list[Any]) -> Iterator[ModuleTyp
 @contextmanager
 def _replaced_methods(tree: ast.Module, file: str, reads: list[Any]) -> Iterator[None]:
     """The methods of models that differ from those of the corpus, in place of these."""
-    original = _methods(_Watched().visit(ast.parse(MODELS.read_text(encoding="utf-8"))))
+    original = _original_methods()
     methods = _methods(tree)
     if methods.keys() != original.keys():
         raise CannotApply("adds to a model")
@@ -228,7 +260,7 @@ def _replaced_methods(tree: ast.Module, file: str, reads: list[Any]) -> Iterator
     imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
     exec(compile(ast.Module(imports, []), file, "exec"), namespace)
     for (owner, name), node in methods.items():
-        if ast.dump(node) != ast.dump(original[owner, name]):
+        if ast.dump(node) != original[owner, name]:
             model = getattr(corpus_models, owner)
             before.append((model, name, vars(model)[name]))
             setattr(model, name, _method(model, node, file, namespace))
@@ -237,6 +269,12 @@ def _replaced_methods(tree: ast.Module, file: str, reads: list[Any]) -> Iterator
     finally:
         for model, name, method in before:
             setattr(model, name, method)
+
+
+@cache
+def _original_methods() -> dict[tuple[str, str], str]:
+    tree = _Watched().visit(ast.parse(MODELS.read_text(encoding="utf-8")))
+    return {key: ast.dump(node) for key, node in _methods(tree).items()}
 
 
 def _methods(tree: ast.Module) -> dict[tuple[str, str], ast.AST]:
@@ -301,13 +339,22 @@ Rows = dict[str, dict[Any, dict[str, Any]]]
 def _stored(pattern: Pattern, before: Rows) -> Any:
     """All rows of the corpus: by key where ``before`` is empty, else as they count."""
     rows = {
-        f"{alias}.{model._meta.label}": {
-            row[model._meta.pk.attname]: row for row in model._base_manager.using(alias).values()
-        }
+        f"{alias}.{model._meta.label}": _rows(model, alias)
         for alias in pattern.databases
         for model in apps.get_app_config("corpus").get_models(include_auto_created=True)
+        if not model._meta.proxy
     }
     return _stored_counts(rows, before) if before else rows
+
+
+def _rows(model: type[Model], alias: str) -> dict[Any, dict[str, Any]]:
+    """The rows of the model's own table by key, as the database gives them."""
+    connection = connections[alias]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {connection.ops.quote_name(model._meta.db_table)}")
+        names = [column[0] for column in cursor.description]
+        key = names.index(model._meta.pk.column)
+        return {row[key]: dict(zip(names, row, strict=True)) for row in cursor.fetchall()}
 
 
 def _stored_counts(rows: Rows, before: Rows | None = None) -> dict[str, Counter[str]]:
