@@ -12,9 +12,8 @@ from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
 
 from nplusone_guard.budgets import aliases, check_aliases, check_flags, check_shown
 from nplusone_guard.capture.scope import current_scope
-from nplusone_guard.effect import Effect
 from nplusone_guard.exceptions import ConfigError, MaxQueriesExceeded
-from nplusone_guard.growth_arguments import (
+from nplusone_guard.growth.arguments import (
     ASSERTION,
     check_made,
     check_no_loop,
@@ -24,13 +23,14 @@ from nplusone_guard.growth_arguments import (
     sizes_of,
     slope_of,
 )
+from nplusone_guard.growth.effect import Effect
+from nplusone_guard.growth.population import Population
+from nplusone_guard.growth.undoing import aopened, transactions, undone
 from nplusone_guard.guard import watch
-from nplusone_guard.population import Population
 from nplusone_guard.report.growth import Growth, render_growth, told_shapes
 from nplusone_guard.report.model import Report
 from nplusone_guard.report.opening import NAME
 from nplusone_guard.report.shown import shown_as
-from nplusone_guard.undoing import aopened, transactions, undone
 
 
 def assert_constant_queries(

@@ -15,7 +15,7 @@ from typing import Any
 
 from nplusone_guard.capture.faults import contain
 from nplusone_guard.capture.fingerprint import cached_fingerprint
-from nplusone_guard.population import Table, models, rows_of, watching_all
+from nplusone_guard.growth.population import Table, models, rows_of, watching_all
 
 
 class Effect:

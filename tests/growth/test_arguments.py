@@ -15,7 +15,7 @@ from nplusone_guard import (
 )
 from tests.corpus.data import populate
 from tests.corpus.models import Country, Entry
-from tests.growing import joined, loop, nothing
+from tests.growth.growing import joined, loop, nothing
 
 pytestmark = [
     pytest.mark.django_db(databases=["default", "other"]),

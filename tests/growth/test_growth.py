@@ -13,13 +13,12 @@ from nplusone_guard import (
     MaxQueriesExceeded,
     aassert_constant_queries,
     assert_constant_queries,
-    effect,
-    population,
 )
+from nplusone_guard.growth import effect, population
 from nplusone_guard.report.growth import Growth, _signed
 from tests.corpus.data import populate
 from tests.corpus.models import Author, Club, Country, Entry, Tag
-from tests.growing import growth, headline, joined, loop, nothing
+from tests.growth.growing import growth, headline, joined, loop, nothing
 
 pytestmark = [
     pytest.mark.django_db(databases=["default", "other"]),
@@ -46,9 +45,9 @@ def test_a_loop_fails_with_its_growth():
         "3 queries at 2, 5 at 4\n"
         " +1.0 SELECT corpus_author per entry, growing.py:N\n"
         '   fix     add .select_related("author") to the queryset at growing.py:N\n'
-        f"   query   tests/growing.py:N  {source}\n"
+        f"   query   tests/growth/growing.py:N  {source}\n"
         "   loop    same line, comprehension\n"
-        "   loaded  tests/growing.py:N  4 corpus.Entry"
+        "   loaded  tests/growth/growing.py:N  4 corpus.Entry"
     )
 
 
@@ -194,7 +193,7 @@ def test_growth_without_a_loop_that_is_seen():
     assert growth(error) == (
         "1 query at 2, 2 at 4\n"
         " +0.5 SELECT corpus_country per row, test_growth.py:N\n"
-        "   query   tests/test_growth.py:N  Country.objects.first()"
+        "   query   tests/growth/test_growth.py:N  Country.objects.first()"
     )
 
 
@@ -208,7 +207,7 @@ def test_fewer_queries_are_a_difference():
     assert growth(error).splitlines() == [
         "2 queries at 2, 1 at 4",
         " -0.5 SELECT corpus_country per row, test_growth.py:N",
-        "   query   tests/test_growth.py:N  Country.objects.first()",
+        "   query   tests/growth/test_growth.py:N  Country.objects.first()",
         " fewer queries with more rows: is a cache filled while it is counted?",
     ]
 
