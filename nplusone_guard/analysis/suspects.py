@@ -6,7 +6,7 @@ Most tests and requests repeat nothing, and then closing their scope costs next 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -14,7 +14,9 @@ from nplusone_guard.analysis.carriers import is_asked_only_by
 from nplusone_guard.analysis.places import site_at, user_place
 from nplusone_guard.analysis.turns import may_be_branches
 from nplusone_guard.analysis.verdicts import Cleared
+from nplusone_guard.capture.landmarks import files
 from nplusone_guard.capture.scope import Group, Scope
+from nplusone_guard.capture.steps import Place
 
 #: Database and text of a statement.
 ShapeKey: TypeAlias = "tuple[str, str]"
@@ -40,21 +42,29 @@ class Suspects:
 def suspects_of(scope: Scope, shapes: Collection[ShapeKey]) -> Suspects:
     """What of ``shapes``, those that were sent twice, may be found in ``scope``.
 
-    What exempt code alone asked for is cleared.
+    What exempt code alone asked for is cleared, and what an error page did.
     """
     found = Suspects()
     for groups in _by_shape(scope, shapes):
-        count = sum([group.count for group in groups])
-        repeated = count >= scope.policy.threshold and _may_repeat(groups, scope)
-        spread = len(groups) > 1 and count >= DUPLICATES
-        if not (repeated or spread):
+        if not any(_suspected(groups, scope)):
             continue
-        if _is_owned(groups, scope):
-            found.cleared += [_cleared(groups[0], count)] if repeated else []
+        asked = [group for group in groups if _error_page(group) is None]
+        if len(asked) < len(groups):
+            found.cleared += _of_error_page([one for one in groups if one not in asked], scope)
+        repeated, spread = _suspected(asked, scope)
+        if _is_owned(asked, scope):
+            found.cleared += [_cleared(asked)] if repeated else []
         else:
-            found.loops += [groups] if repeated else []
-            found.spread += groups if spread else []
+            found.loops += [asked] if repeated else []
+            found.spread += asked if spread else []
     return found
+
+
+def _suspected(groups: list[Group], scope: Scope) -> tuple[bool, bool]:
+    """Whether groups of one shape may be of a loop, and whether they may be duplicates."""
+    count = sum([group.count for group in groups])
+    repeated = count >= scope.policy.threshold and _may_repeat(groups, scope)
+    return repeated, len(groups) > 1 and count >= DUPLICATES
 
 
 def repeated_shapes(scope: Scope) -> set[ShapeKey]:
@@ -96,9 +106,25 @@ def _is_owned(groups: list[Group], scope: Scope) -> bool:
     return exempt is not None and all(is_asked_only_by(group, exempt.owns) for group in groups)
 
 
-def _cleared(group: Group, count: int) -> Cleared:
-    shape, place = group.fingerprint, user_place(group.path)
+def _cleared(groups: list[Group]) -> Cleared:
+    place = user_place(groups[0].path)
     assert place is not None  # exempt code is somebody's own
+    return _told(groups, "test-code", "sent by test code", place)
+
+
+def _error_page(group: Group) -> Place | None:
+    """Where Django shows the variables of an error and asks for ``group`` by that, if it does."""
+    return next((one for one in group.path if files.is_of(one.code, files.ERROR_PAGES)), None)
+
+
+def _of_error_page(groups: list[Group], scope: Scope) -> Iterator[Cleared]:
+    place = _error_page(groups[0])
+    if place is not None and any(_suspected(groups, scope)):
+        yield _told(groups, "error-page", "shows the variables of an error", place)
+
+
+def _told(groups: list[Group], reason: str, detail: str, place: Place) -> Cleared:
+    shape, count = groups[0].fingerprint, sum([group.count for group in groups])
     # Nobody is shown its source, which would be read from a file for each module of tests.
     site = site_at(place.code, place.line, quoted=False)
-    return Cleared("test-code", "sent by test code", shape.headline, shape.text, count, site)
+    return Cleared(reason, detail, shape.headline, shape.text, count, site)

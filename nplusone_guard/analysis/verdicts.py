@@ -38,7 +38,7 @@ class Site:
 class Cleared:
     """A repeated query that is healthy, or ignored, and why."""
 
-    #: ``batched paged bounded retried polled cache transaction ignored test-code``.
+    #: ``batched paged bounded retried polled cache transaction ignored test-code error-page``.
     reason: str
     #: The reason in words: ``IN lists of 500``, ``settings: legacy report``.
     detail: str

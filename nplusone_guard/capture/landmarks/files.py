@@ -22,6 +22,9 @@ HANDLERS: Final = ("django/core/handlers/",)
 #: Django's serializers, which ask for keys alone.
 DUMPERS: Final = ("django/core/serializers/",)
 
+#: What shows an error with all variables around it, and asks the database for some of them.
+ERROR_PAGES: Final = ("django/views/debug.py",)
+
 #: What runs the user's code and loops for its own ends, but asks for nothing by itself. A name
 #: without an end stands for all files that begin so.
 CARRIERS: Final = (
