@@ -41,6 +41,7 @@ NAME: Final = "nplusone_guard_suite"
 #: What a test's reports are of; one of a crash is of none.
 PHASES: Final = ("setup", "call", "teardown")
 PROPERTIES: Final = ("nplusone_queries", "nplusone_findings")
+OLDEST_PYTEST: Final = (8, 0)
 
 
 class Suite:
@@ -305,6 +306,11 @@ class _Forked:
 
 def switch_on(config: pytest.Config) -> Suite:
     """The hooks of detection, registered. Raises ``UsageError`` for wrong options."""
+    if pytest.version_tuple < OLDEST_PYTEST:
+        oldest = ".".join(map(str, OLDEST_PYTEST))
+        raise pytest.UsageError(
+            f"nplusone-guard watches tests with pytest {oldest} or later; this is {pytest.__version__}"
+        )
     suite: Suite | None = config.pluginmanager.get_plugin(NAME)
     if suite is None:
         suite = Suite(config)

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from nplusone_guard.policy import RULES
+from pytest_nplusone_guard.detection import switch_on
 from tests.pytest_plugin.conftest import PLUGIN, ROOT, section
 from tests.pytest_plugin.suite import CI_VARIABLES
 
@@ -460,3 +461,14 @@ def test_assertions_that_are_wrong_fail_at_their_own_line(sample):
         ]
         assert lines[-1].startswith("test_shelf.py:")
         assert "nplusone_guard/" not in section(result, name)
+
+
+def test_an_old_pytest_is_named(pytestconfig, monkeypatch):
+    """It lacks what the hooks of detection ask it for; the other fixtures do without."""
+    monkeypatch.setattr(pytest, "version_tuple", (7, 4, 4))
+    monkeypatch.setattr(pytest, "__version__", "7.4.4")
+    with pytest.raises(pytest.UsageError) as raised:
+        switch_on(pytestconfig)
+    assert str(raised.value) == (
+        "nplusone-guard watches tests with pytest 8.0 or later; this is 7.4.4"
+    )
