@@ -270,6 +270,7 @@ def _merged(case: Case, chosen: Sequence[tuple[Subject, Plan]]) -> _Told | None:
     )
     for _, plan in beside:
         told.over, told.catches = told.over or plan.over, told.catches or plan.catches
+        told.missing = told.missing or plan.missing
     return option, told
 
 
@@ -433,6 +434,7 @@ def _sentence(case: Case, told: _Told) -> str:
     *others, last = [f", {verb} {what}" for verb, what in more.items() if what] or [""]
     text += "".join(others) + last.replace(", ", ", and ", 1)
     text = f"{double_quoted(plan.why)}: {text}" if plan.why else text
+    text += f" (a missing row {plan.missing})" if plan.missing else ""
     text += _repeated(plan)
     text = "; ".join(dict.fromkeys((text, *plan.behind)))
     return text + (f" (skips {option.loses})" if option.loses else "")

@@ -397,6 +397,8 @@ class Plan:
     place: str = "to the queryset at"
     #: What handlers of a missing row have to take besides: ``KeyError``.
     catches: str = ""
+    #: What a missing row does then, where nothing takes it: ``raises KeyError, no longer …``.
+    missing: str = ""
     #: How often its statement runs, where not once: ``once for each turn of the loop at …``.
     repeated: str = ""
     #: What the loop then runs over, where ``expression`` gives its rows a name.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from dataclasses import replace as changed
 from typing import Any, Final
 
 from nplusone_guard.analysis.advice import meanwhile, meta
@@ -22,7 +23,12 @@ from nplusone_guard.analysis.advice.chains import (
     shortcut_of,
     without,
 )
-from nplusone_guard.analysis.advice.handlers import caught, reads_error
+from nplusone_guard.analysis.advice.handlers import (
+    caught,
+    instead,
+    is_caught_outside,
+    needs_its_error,
+)
 from nplusone_guard.analysis.advice.lookups import Lookup, besides, is_slice, single
 from nplusone_guard.analysis.advice.matching import PLAIN, Match, match
 from nplusone_guard.analysis.advice.relations import quoted
@@ -77,7 +83,7 @@ def _lookup(
         if not lookup.unique or lookup.operation not in {"get", "first"}:
             return None
         lookup.otherwise = ast.unparse(query.node)
-    if lookup.operation == "get" and reads_error(subject, query.spot, query.node):
+    if lookup.operation == "get" and needs_its_error(subject, query.spot, query.node):
         lookup.otherwise = ast.unparse(query.node)
     lookup.errors = _errors(lookup)
     if lookup.errors:
@@ -273,12 +279,17 @@ def _made(
 ) -> Plan:
     rows, query = lookup.rows, lookup.query
     statement, imports = f"{lookup.opening}{statement}", (*imports, *lookup.imports)
-    handlers: tuple[Step, ...] = ()
-    if lookup.operation == "get" and not lookup.otherwise:
-        handlers = caught(lookup.subject, query.spot, query.node, "KeyError")
+    handlers, missing = _missing(lookup.subject, query) if lookup.raises else ((), {})
     steps = (replace(query.where(), read), *steps, *handlers)
-    catches = "KeyError" if handlers else ""
-    return rows.before_loop(statement, read, steps, kind=kind, imports=imports, catches=catches)
+    return rows.before_loop(statement, read, steps, kind=kind, imports=imports, **missing)
+
+
+def _missing(subject: Subject, query: Query) -> tuple[tuple[Step, ...], dict[str, Any]]:
+    """The handlers of a missing row, and what is told of it, where a dictionary has none."""
+    handlers = caught(subject, query.spot, query.node, "KeyError")
+    if handlers:
+        return handlers, {"catches": "KeyError"}
+    return (), {"missing": instead(subject, query.spot, query.node, "KeyError", query.model)}
 
 
 _Shape = tuple[str, str]
@@ -403,9 +414,13 @@ def _everything(
     rest = "".join(link.text for link in links)
     named = "" if field in {"pk", "id"} else f"field_name={quoted(field)}"
     statement = f"{name} = {ast.unparse(query.root)}{rest}.in_bulk({named})"
-    read = f"{name}[{match.of(ast.unparse(found[0].value))}]"
-    handlers = caught(subject, query.spot, query.node, "KeyError")
-    return [_whole(subject, spot, loop, query, statement, read, handlers, match)]
+    key = match.of(ast.unparse(found[0].value))
+    read, (handlers, missing) = f"{name}[{key}]", _missing(subject, query)
+    if is_caught_outside(subject):
+        read, handlers, missing = f"({read} if {key} in {name} else {query.where().text})", (), {}
+    plan = _whole(subject, spot, loop, query, statement, read, match=match)
+    plan.steps = (*plan.steps, *handlers)
+    return [changed(plan, **missing)]
 
 
 def _whole(
@@ -415,12 +430,8 @@ def _whole(
     query: Query,
     statement: str,
     read: str,
-    handlers: tuple[Step, ...] = (),
     match: Match = PLAIN,
 ) -> Plan:
     statement = f"{match.statement}\n{statement}" if match.statement else statement
-    steps = (replace(query.where(), read), *handlers)
-    catches, imports = "KeyError" if handlers else "", match.imports
-    return before_loop(
-        spot, loop, statement, read, steps, kind="in_bulk", imports=imports, catches=catches
-    )
+    steps = (replace(query.where(), read),)
+    return before_loop(spot, loop, statement, read, steps, kind="in_bulk", imports=match.imports)

@@ -50,6 +50,11 @@ class Lookup:
         return self.query.terminal.name if self.query.terminal is not None else "filter"
 
     @property
+    def raises(self) -> bool:
+        """Whether a row that is missing is an error, which no query is left to raise."""
+        return self.operation == "get" and not self.otherwise
+
+    @property
     def links(self) -> tuple[Link, ...]:
         """The links besides the keys and the terminal, whose other conditions stay a filter."""
         return besides(self.query, [one for one, _ in self.keys])

@@ -11,13 +11,14 @@ from typing import Final
 from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Case, Subject
 from nplusone_guard.analysis.advice.declared import place_of
+from nplusone_guard.analysis.advice.handlers import instead
 from nplusone_guard.analysis.advice.trees import tree_of
 from nplusone_guard.analysis.findings import Advice, Origin
 from nplusone_guard.analysis.location import Location
 from nplusone_guard.analysis.rules import OF_PARENTS, facts_of
 from nplusone_guard.analysis.verdicts import Site
 from nplusone_guard.capture.codes import INNER_CODES
-from nplusone_guard.capture.landmarks import Facts
+from nplusone_guard.capture.landmarks import Facts, files
 from nplusone_guard.capture.landmarks.facts import ForeignKeyCondition
 from nplusone_guard.capture.scope import Group
 
@@ -137,7 +138,22 @@ def advise(case: Case) -> Advice:
     parents = told.subject.parents
     if parents is not None and facts_of(parents.read).collected and rule in OF_PARENTS:
         return Advice(_collected(told), saves=0, of=told.group.count)
-    return Advice(_WORDING[rule](told), saves=_saves(rule, told), of=told.group.count)
+    text = _WORDING[rule](told) + (_missing(told) if rule == "query-in-loop" else "")
+    return Advice(text, saves=_saves(rule, told), of=told.group.count)
+
+
+def _missing(told: Told) -> str:
+    """What becomes of a row that is missing, where it was an error."""
+    if any(files.runs_one_of(place.code, files.OR_404) for place in told.group.path):
+        return ", and raise Http404 where there is no row"
+    spot, model = told.subject.spot, meta.model_of(told.facts.model)
+    if told.facts.operation != "get" or spot is None or model is None:
+        return ""
+    if told.back and told.leads_to_one(told.back):
+        return ""
+    gives = "raises nothing by itself" if told.back and not told.facts.by_key else ""
+    missing = instead(told.subject, spot, spot.node, "KeyError", model, gives=gives)
+    return f" (a missing row {missing})" if missing else ""
 
 
 def _loop_name(location: Location, origin: Origin | None) -> str:
