@@ -375,11 +375,6 @@ for note in Note.objects.order_by("pk"):
     if note.slug == "n1":
         return
 """,
-    "rows_that_the_loop_makes": """
-for author in list(Author.objects.order_by("pk")) * 2:
-    if not Note.objects.filter(slug=author.slug).exists():
-        Note.objects.create(slug=author.slug)
-""",
     "saved_and_counted": """
 for note in Note.objects.order_by("pk"):
     note.text = "x"

@@ -53,15 +53,28 @@ def plans(subject: Subject) -> list[Plan]:
     rows = rows_of(subject) if subject.local or _is_closure(subject) else None
     if rows is None or keys is None:
         return _everything(subject, query, keys)
-    lookup = _lookup(subject, query, keys, rows)
+    plan = _of_lookup(_lookup(subject, query, keys, rows))
+    return [plan] if plan is not None else []
+
+
+def lookup_of(subject: Subject) -> Lookup | None:
+    """The query of a loop by keys that are at hand before it."""
+    query = query_of(subject)
+    keys = _keys(subject, query) if query is not None else None
+    rows = rows_of(subject)
+    if query is None or keys is None or rows is None:
+        return None
+    return _lookup(subject, query, keys, rows)
+
+
+def _of_lookup(lookup: Lookup | None) -> Plan | None:
     if lookup is None or any(
-        not is_slice(link) and subject.varies(value)
+        not is_slice(link) and lookup.subject.varies(value)
         for link in lookup.links
         for value in link.values
     ):
-        return []
-    plan = _plan(lookup)
-    return [plan] if plan is not None else []
+        return None
+    return plan_of(lookup)
 
 
 def _lookup(
@@ -143,7 +156,7 @@ def _or_404(subject: Subject) -> list[Plan]:
         return []
     if any(subject.varies(value) for link in lookup.links for value in link.values):
         return []
-    plan = _plan(lookup)
+    plan = plan_of(lookup)
     return [plan] if plan is not None else []
 
 
@@ -215,7 +228,8 @@ def _may_be_an_object(query: Query, one: Condition) -> bool:
 # -- what to write ---------------------------------------------------------------------
 
 
-def _plan(lookup: Lookup) -> Plan | None:
+def plan_of(lookup: Lookup) -> Plan | None:
+    """The rows, or what is asked of them, by their keys before the loop."""
     if lookup.unique and lookup.operation in {"get", "filter", "in_bulk", "first"}:
         whole = not any(link.name in _NO_ROWS for link in lookup.links)
         return _in_bulk(lookup) if whole else None

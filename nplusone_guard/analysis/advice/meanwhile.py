@@ -42,6 +42,7 @@ def is_read(subject: Subject, loop: ast.AST | None = None) -> bool:
         group.fingerprint.kind == "select"
         and table in group.fingerprint.tables
         and subject.case.locate(group).site != subject.site
+        and id(group) not in subject.case.answered
         for group in _others(subject, loop)
     )
 

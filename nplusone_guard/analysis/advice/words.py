@@ -8,11 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from nplusone_guard.analysis.advice import meta
+from nplusone_guard.analysis.advice import meanwhile, meta
 from nplusone_guard.analysis.advice.case import Case, Subject
+from nplusone_guard.analysis.advice.chains import conditions, query_of
 from nplusone_guard.analysis.advice.declared import place_of
 from nplusone_guard.analysis.advice.handlers import instead
 from nplusone_guard.analysis.advice.trees import tree_of
+from nplusone_guard.analysis.advice.wording import double_quoted
 from nplusone_guard.analysis.findings import Advice, Origin
 from nplusone_guard.analysis.location import Location
 from nplusone_guard.analysis.rules import OF_PARENTS, facts_of
@@ -138,8 +140,17 @@ def advise(case: Case) -> Advice:
     parents = told.subject.parents
     if parents is not None and facts_of(parents.read).collected and rule in OF_PARENTS:
         return Advice(_collected(told), saves=0, of=told.group.count)
-    text = _WORDING[rule](told) + (_missing(told) if rule == "query-in-loop" else "")
+    text = _WORDING[rule](told)
+    if rule == "query-in-loop":
+        text += _kept_up(told) + _missing(told)
     return Advice(text, saves=_saves(rule, told), of=told.group.count)
+
+
+def _kept_up(told: Told) -> str:
+    """What else is known in each turn, where the loop makes rows of the table that it reads."""
+    written = meanwhile.writing(told.subject, told.group.fingerprint.main_table)
+    made = written and all(one.fingerprint.kind == "insert" for one in written)
+    return ", and add to that what the loop makes" if made else ""
 
 
 def _missing(told: Told) -> str:
@@ -287,7 +298,17 @@ def _count(told: Told) -> str:
 
 
 def _exists(told: Told) -> str:
-    return _summary(told, "Exists(…)")
+    query = query_of(told.subject) if not told.back else None
+    asked = conditions(query.links) if query is not None else []
+    asked = [one for one in asked if told.subject.varies(one.value)]
+    if query is None or len(asked) != 1 or asked[0].lookup != "exact":
+        return _summary(told, "Exists(…)")
+    field, value = asked[0].field, double_quoted(ast.unparse(asked[0].value))
+    kinds = "" if meta.is_text(query.model, field) else ", by values of the field's type"
+    return (
+        f"put known = set({_model(told)}.objects.filter({field}__in=…)"
+        f'.values_list("{field}", flat=True)) before the loop, and read {value} in known{kinds}'
+    )
 
 
 def _aggregate(told: Told) -> str:
