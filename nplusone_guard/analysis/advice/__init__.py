@@ -452,6 +452,7 @@ def _sentence(case: Case, told: _Told) -> str:
     text += "".join(others) + last.replace(", ", ", and ", 1)
     text = f"{double_quoted(plan.why)}: {text}" if plan.why else text
     text += f" (a missing row {plan.missing})" if plan.missing else ""
+    text += f" ({plan.note})" if plan.note else ""
     text += _repeated(plan)
     text = "; ".join(dict.fromkeys((text, *plan.behind)))
     return text + (f" (skips {option.loses})" if option.loses else "")

@@ -405,6 +405,8 @@ class Plan:
     missing: str = ""
     #: How often its statement runs, where not once: ``once for each turn of the loop at …``.
     repeated: str = ""
+    #: What else is to be known of it: ``loads all Category rows: where they are many, …``.
+    note: str = ""
     #: What the loop adds to what is known before it: ``known_slugs.add(slug) where …``.
     adds: str = ""
     #: What the loop then runs over, where ``expression`` gives its rows a name.

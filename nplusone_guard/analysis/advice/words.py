@@ -348,7 +348,10 @@ def _raw(told: Told) -> str:
 
 
 def _recursive(told: Told) -> str:
-    return f"load all {_model(told)} rows of the tree at once, or by one recursive CTE"
+    return (
+        f"load all {_model(told)} rows of the tree at once; where they are many, ask level by "
+        "level with filter(…__in=level), or use a recursive CTE"
+    )
 
 
 def _write(told: Told) -> str:
