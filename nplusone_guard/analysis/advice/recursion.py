@@ -58,8 +58,10 @@ def _levels(subject: Subject, place: tuple[Spot, ast.AST], field: Any) -> Plan |
     spot = place[0]
     asked = _asked(subject, spot)
     functions = [one for one in spot.tree.above(spot.node) if isinstance(one, FUNCTIONS)]
-    if asked is None or len(functions) != 2 or asked.query.is_async:
+    if asked is None or len(functions) != 2:
         return None
+    if any(isinstance(one, ast.AsyncFunctionDef) for one in functions):
+        return None  # where to ask takes another form
     parent = asked.parent
     first = parameters(functions[0].args)[:1]
     if not isinstance(parent, ast.Name) or [parent.id] != first:

@@ -137,26 +137,35 @@ def eager(subject: Subject, root: Root, accessor: str, argument: str = "") -> Pl
     for other in root.others if not argument else ():
         told = shortest(root.model, (*other, *accessor.split("__")))
         calls.append((method_of(root, told), quoted("__".join(told))))
+    times = _times(subject, root)
     return Plan(
         kind="prefetch" if argument else method,
         file=root.file,
         line=root.line,
         calls=tuple(calls),
         feeds=root.feeds,
+        reads=times,
         read=reading(subject),
         imports=imports,
         place=f"to {_queryset(subject, root)} at",
         # Each step below the root is a query of its own.
-        costs=0
-        if method == "select_related"
-        else _times(subject, root) * max(len(way) - len(root.way), 1),
+        costs=0 if method == "select_related" else times * max(len(way) - len(root.way), 1),
     )
 
 
 def _times(subject: Subject, root: Root) -> int:
     """How often the queryset is read: the one of an inner loop is read in each outer turn."""
-    times = 1 if root.way else subject.reads
+    times = _sent(subject, root) if root.way else subject.reads
     return max(times, min(len(root.feeds), _reads(subject, root)))
+
+
+def _sent(subject: Subject, root: Root) -> int:
+    """How often the queryset of a root was read: a ``get()`` of each row of a loop, for each."""
+    label = root.model._meta.label if root.model is not None else ""
+    reads = subject.case.scope.reads.get(label, ())
+    sites = ((subject.case.locate(one).site, one.count) for one in reads)
+    here = [count for site, count in sites if (site.file, site.line) == (root.file, root.line)]
+    return max(here, default=1)
 
 
 def _reads(subject: Subject, root: Root) -> int:
@@ -245,7 +254,7 @@ def is_in_vain(plan: Plan, subject: Subject) -> bool:
     """Whether a plan prefetches for rows that come one by one, as often as they come."""
     if not any(method == "prefetch_related" for method, _ in plan.calls):
         return False
-    if plan.costs >= subject.count and singly_loaded(subject):
+    if plan.costs >= subject.count and (singly_loaded(subject) or plan.reads > 1):
         return True
     return bool(plan.feeds) and all(_gives_one_a_turn(feed, subject) for feed in plan.feeds)
 
