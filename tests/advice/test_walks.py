@@ -350,3 +350,51 @@ def test_a_way_up_says_what_a_missing_row_raises(tmp_path, monkeypatch) -> None:
         "(a missing row raises KeyError, no longer Author.DoesNotExist) (loads all Author rows: "
         "where they are many, use a recursive CTE)"
     )
+
+
+#: ``while`` loops that no advice edits: the keys come one out of the other.
+BY_KEYS = {
+    "down": """
+keys = [Category.objects.get(slug="tree").pk]
+while keys:
+    for child in Category.objects.filter(parent_id=keys.pop()):
+        told.append(child.slug)
+        keys.append(child.pk)
+""",
+    "up": """
+category = Category.objects.get(slug="leaf")
+while category.parent_id:
+    category = get_object_or_404(Category, pk=category.parent_id)
+    told.append(category.slug)
+""",
+}
+
+#: The same by keys that are at hand, and by levels.
+NO_WALK = {
+    "keys": """
+for pk in GET["ids"].split(","):
+    told.append(get_object_or_404(Author, pk=pk).name)
+""",
+    "levels": """
+level = [Category.objects.get(slug="tree")]
+while level:
+    level = list(Category.objects.filter(parent__in=level))
+    told.extend(one.slug for one in level)
+""",
+}
+
+
+@pytest.mark.parametrize("name", BY_KEYS)
+def test_a_walk_by_keys_is_told_in_words(name, tmp_path, monkeypatch) -> None:
+    before, after = followed(tmp_path, monkeypatch, f"by_{name}", source(BY_KEYS[name]), SIZE)
+    assert after is None
+    assert before.findings[0].advice.text.startswith(
+        "load all Category rows of the tree at once; where they are many, ask level by level "
+    )
+
+
+@pytest.mark.parametrize("name", NO_WALK)
+def test_what_is_no_walk_is_not_told_as_one(name, tmp_path, monkeypatch) -> None:
+    before, _ = followed(tmp_path, monkeypatch, f"no_{name}", source(NO_WALK[name]), SIZE, 0)
+    assert not any("of the tree" in one.advice.text for one in before.findings)
+    assert bool(before.findings) is (name == "keys")
