@@ -90,6 +90,33 @@ for author in TWICE:
     if not Blog.objects.filter(owner=author, name="Diary").exists():
         Blog.objects.create(owner=author, name=author.name)
 """,
+    "made_on_the_line_that_asks": """
+for author in TWICE:
+    if not Note.objects.filter(slug=author.slug).exists(): Note.objects.create(slug=author.slug)
+""",
+    "made_on_another_condition": """
+for author in TWICE:
+    new = not Note.objects.filter(slug=author.slug).exists()
+    made = Note.objects.create(slug=author.slug) if new and told else None
+    told.append(made and made.slug)
+""",
+    "rows_that_grow": """
+slugs = ["a", "b", *GET.getlist("none")]
+for slug in slugs:
+    if not Note.objects.filter(slug=slug).exists():
+        Note.objects.create(slug=slug)
+        if len(slugs) < 3:
+            slugs.append("n0")
+""",
+    "found_ones_are_written": """
+for author in TWICE:
+    note = Note.objects.filter(slug=author.slug).first()
+    if note is None:
+        note = Note.objects.create(slug=author.slug)
+    note.text += "x"
+    note.save()
+    told.append(note.text)
+""",
     "rolled_back": """
 for author in TWICE:
     try:
@@ -178,6 +205,12 @@ def test_words_say_what_is_known_and_what_is_added(tmp_path, monkeypatch) -> Non
     assert told(tmp_path, monkeypatch, "said_helper", WORDS["a_helper"]) == (
         'put known = set(Note.objects.filter(slug__in=…).values_list("slug", flat=True)) before '
         "the loop, and read slug in known, and add to that what the loop makes"
+    )
+
+
+def test_words_for_rows_that_are_looked_up_by_a_key(tmp_path, monkeypatch) -> None:
+    assert told(tmp_path, monkeypatch, "said_first", WORDS["found_ones_are_written"]) == (
+        "fetch all Note rows of the loop in one query before it, and look them up"
     )
 
 

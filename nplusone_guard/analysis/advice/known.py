@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from nplusone_guard.analysis.advice import keyed, meanwhile, meta
@@ -17,7 +18,7 @@ from nplusone_guard.analysis.advice.case import Plan, Subject, after, spot_of_gr
 from nplusone_guard.analysis.advice.chains import Condition, Query, conditions, parse, query_of
 from nplusone_guard.analysis.advice.lookups import Lookup
 from nplusone_guard.analysis.advice.matching import PLAIN
-from nplusone_guard.analysis.advice.trees import Spot, binding_of
+from nplusone_guard.analysis.advice.trees import COMPREHENSIONS, Spot, binding_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,8 @@ def _plan(subject: Subject) -> Plan | None:
     if not isinstance(loop, ast.For) or subject.case.loops(spot) != [loop]:
         return None
     made = made_by(subject, query)
-    if made is None or meanwhile.is_tried(subject, made.call, made.spot):
-        return None  # what is known would outlast a row that is rolled back
+    if made is None or meanwhile.is_changed(loop, loop.iter) or not _is_sure(subject, made, query):
+        return None
     lookup = keyed.lookup_of(subject) if _is_mirrored(query, made) else None
     if lookup is None or lookup.errors or lookup.many or lookup.otherwise:
         return None
@@ -130,6 +131,19 @@ def _made(spot: Spot, query: Query) -> Iterator[Made]:
             made = bound.value if bound is not None else None
             if isinstance(made, ast.Call) and ast.unparse(made.func) == query.model.__name__:
                 yield Made(spot, statement, call, _values(made), row)
+
+
+def _is_sure(subject: Subject, made: Made, query: Query) -> bool:
+    """Whether behind its statement the row is there: made by it, or by ``first() or create()`` found."""
+    if meanwhile.is_tried(subject, made.call, made.spot):
+        return False  # what is known would outlast a row that is rolled back
+    above = made.spot.tree.above(made.call)
+    within = list(takewhile(lambda one: one is not made.statement, above))
+    either = within[0] if len(within) == 1 else None
+    if isinstance(either, ast.BoolOp) and isinstance(either.op, ast.Or):
+        return either.values == [query.node, made.call]
+    inner = (ast.BoolOp, ast.IfExp, ast.Lambda, *COMPREHENSIONS)
+    return not any(isinstance(one, inner) for one in within)
 
 
 def _values(call: ast.Call) -> dict[str, str]:

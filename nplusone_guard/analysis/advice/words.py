@@ -8,7 +8,7 @@ from typing import Final
 
 from nplusone_guard.analysis.advice import meanwhile, meta, recursion
 from nplusone_guard.analysis.advice.case import Case, Subject
-from nplusone_guard.analysis.advice.chains import conditions, query_of
+from nplusone_guard.analysis.advice.chains import Condition, conditions, query_of
 from nplusone_guard.analysis.advice.handlers import instead
 from nplusone_guard.analysis.advice.told import Told
 from nplusone_guard.analysis.advice.wording import double_quoted
@@ -168,17 +168,27 @@ def _count(told: Told) -> str:
 
 
 def _exists(told: Told) -> str:
-    query = query_of(told.subject) if not told.back else None
-    asked = conditions(query.links) if query is not None else []
-    asked = [one for one in asked if told.subject.varies(one.value)]
-    if query is None or len(asked) != 1 or asked[0].lookup != "exact":
+    key = _key(told)
+    if told.back or key is None:
         return _summary(told, "Exists(…)")
-    field, value = asked[0].field, double_quoted(ast.unparse(asked[0].value))
-    kinds = "" if meta.is_text(query.model, field) else ", by values of the field's type"
+    field, value = key.field, double_quoted(ast.unparse(key.value))
+    kinds = (
+        ""
+        if meta.is_text(meta.model_of(told.facts.model), field)
+        else ", by values of the field's type"
+    )
     return (
         f"put known = set({_model(told)}.objects.filter({field}__in=…)"
         f'.values_list("{field}", flat=True)) before the loop, and read {value} in known{kinds}'
     )
+
+
+def _key(told: Told) -> Condition | None:
+    """The only condition that differs from turn to turn, where it asks for one value."""
+    query = query_of(told.subject)
+    asked = conditions(query.links) if query is not None else []
+    varying = [one for one in asked if told.subject.varies(one.value)]
+    return varying[0] if len(varying) == 1 and varying[0].lookup == "exact" else None
 
 
 def _aggregate(told: Told) -> str:
@@ -186,6 +196,8 @@ def _aggregate(told: Told) -> str:
 
 
 def _first(told: Told) -> str:
+    if not told.back and _key(told) is not None:
+        return _looked_up(told)
     if not told.back:
         return "read the rows of all turns by one query, with .iterator() where they are many"
     return (
