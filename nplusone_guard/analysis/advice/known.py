@@ -111,13 +111,14 @@ def _is_in(loop: ast.AST | None, spot: Spot) -> Iterator[bool]:
 
 
 def _made(spot: Spot, query: Query) -> Iterator[Made]:
-    tree, statement = spot.tree, spot.tree.statement(spot.node)
-    around = tree.parents.get(statement) if statement is not None else None
-    if statement is None or getattr(around, "lineno", 0) == statement.lineno:
-        return  # ``if new: make()``
-    for call in ast.walk(statement):
+    tree, asked = spot.tree, spot.tree.statement(spot.node)
+    for call in ast.walk(asked) if asked is not None else ():
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
             continue
+        statement = tree.statement(call)
+        around = tree.parents.get(statement) if statement is not None else None
+        if statement is None or getattr(around, "lineno", 0) == statement.lineno:
+            continue  # ``if new: make()``
         if call.func.attr == "create":
             given, row = parse(spot, call), ""
             if given is None or given.model is not query.model or given.value.kind == "related":
