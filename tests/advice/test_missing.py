@@ -39,6 +39,20 @@ def work():
     except Author.DoesNotExist:
         told.append("none")
 """,
+    "a_key_that_counts_on": """
+def load():
+    pk = KEYS[0]
+    for author in Author.objects.order_by("pk"):
+        told.append((author.slug, Entry.objects.get(pk=pk).slug))
+        pk += 2
+
+
+def work():
+    try:
+        load()
+    except Entry.DoesNotExist:
+        told.append("none")
+""",
     "404": """
 for pk in MISSING:
     told.append(get_object_or_404(Author, pk=pk).name)
@@ -130,6 +144,44 @@ def test_an_error_that_a_caller_may_take_stays_what_it_is(name, tmp_path, monkey
     assert (after.result, after.stored) == (before.result, before.stored)
     assert not after.findings
     assert before.queries - after.queries == before.findings[0].advice.saves - 1
+
+
+REFRESHED = """
+def load(authors):
+    for author in authors:
+        author.refresh_from_db()
+
+
+def work():
+    authors = list(Author.objects.order_by("pk"))
+    Author.objects.filter(slug="a2").delete()
+    try:
+        load(authors)
+    except Author.DoesNotExist:
+        told.append("none")
+"""
+
+
+def test_no_other_error_takes_the_place_of_one_that_a_caller_takes(tmp_path, monkeypatch) -> None:
+    before, after = followed(tmp_path, monkeypatch, "refreshed", body(REFRESHED))
+    assert before.findings
+    assert before.result == ["none"]
+    assert after is None
+
+
+def test_rows_that_are_refreshed_for_nobody_are_read_at_once(tmp_path, monkeypatch) -> None:
+    text = REFRESHED.replace("except Author.DoesNotExist", "except ValueError")
+    _, after = followed(tmp_path, monkeypatch, "refreshed_alone", body(text))
+    assert after is not None
+
+
+def test_a_key_that_counts_on_loads_all_rows(tmp_path, monkeypatch) -> None:
+    text = "pk = KEYS[0]\nfor author in Author.objects.order_by('pk'):\n"
+    text += "    told.append(Entry.objects.get(pk=pk).slug)\n    pk += 1"
+    before, _ = followed(tmp_path, monkeypatch, "counts_on", body(text), rounds=0)
+    assert before.findings[0].advice.text.endswith(
+        "(a missing row raises KeyError, no longer Entry.DoesNotExist) (loads all Entry rows)"
+    )
 
 
 @pytest.mark.parametrize("name", TAKEN)

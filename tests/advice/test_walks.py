@@ -249,6 +249,7 @@ BY_LEVEL = {
 #: Walks that have no single first row, or are as deep as there are rows.
 AT_ONCE = {
     "two_walks": DOWN + '    walk(Category.objects.get(slug="chain-2"))\n',
+    "a_walk_of_one_row_behind": DOWN + '    walk(Category.objects.get(slug="leaf"))\n',
     "a_chain": DOWN.replace('"tree"', '"chain"'),
     "each_root": DOWN.replace(
         'walk(Category.objects.get(slug="tree"))',

@@ -386,8 +386,6 @@ class Plan:
     imports: tuple[str, ...] = ()
     #: Queries that remain.
     costs: int = 1
-    #: How often the querysets were read that ``calls`` go to.
-    reads: int = 1
     loses: str = ""
     #: What is wrong, where the sentence has to begin with it.
     why: str = ""

@@ -434,7 +434,8 @@ def _everything(
         read, handlers, missing = f"({read} if {key} in {name} else {query.where().text})", (), {}
     plan = _whole(subject, spot, loop, query, statement, read, match=match)
     plan.steps = (*plan.steps, *handlers)
-    return [changed(plan, **missing)]
+    note = "" if rest else f"loads all {query.model.__name__} rows"
+    return [changed(plan, note=note, **missing)]
 
 
 def _whole(

@@ -137,19 +137,19 @@ def eager(subject: Subject, root: Root, accessor: str, argument: str = "") -> Pl
     for other in root.others if not argument else ():
         told = shortest(root.model, (*other, *accessor.split("__")))
         calls.append((method_of(root, told), quoted("__".join(told))))
-    times = _times(subject, root)
     return Plan(
         kind="prefetch" if argument else method,
         file=root.file,
         line=root.line,
         calls=tuple(calls),
         feeds=root.feeds,
-        reads=times,
         read=reading(subject),
         imports=imports,
         place=f"to {_queryset(subject, root)} at",
         # Each step below the root is a query of its own.
-        costs=0 if method == "select_related" else times * max(len(way) - len(root.way), 1),
+        costs=0
+        if method == "select_related"
+        else _times(subject, root) * max(len(way) - len(root.way), 1),
     )
 
 
@@ -254,7 +254,7 @@ def is_in_vain(plan: Plan, subject: Subject) -> bool:
     """Whether a plan prefetches for rows that come one by one, as often as they come."""
     if not any(method == "prefetch_related" for method, _ in plan.calls):
         return False
-    if plan.costs >= subject.count and (singly_loaded(subject) or plan.reads > 1):
+    if plan.costs >= subject.count and singly_loaded(subject):
         return True
     return bool(plan.feeds) and all(_gives_one_a_turn(feed, subject) for feed in plan.feeds)
 
