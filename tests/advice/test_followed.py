@@ -375,11 +375,6 @@ for note in Note.objects.order_by("pk"):
     if note.slug == "n1":
         return
 """,
-    "rows_that_the_loop_makes": """
-for author in list(Author.objects.order_by("pk")) * 2:
-    if not Note.objects.filter(slug=author.slug).exists():
-        Note.objects.create(slug=author.slug)
-""",
     "saved_and_counted": """
 for note in Note.objects.order_by("pk"):
     note.text = "x"
@@ -588,7 +583,8 @@ def test_words_name_the_keys_as_the_user_wrote_them(tmp_path, monkeypatch) -> No
     assert told.startswith(
         'put authors = Author.objects.in_bulk(GET["ids"].split(",")) before the loop'
     )
-    assert told.endswith("and read authors[int(pk)]")
+    wanted = "and read authors[int(pk)] (a missing row raises KeyError, no longer "
+    assert told.endswith(f"{wanted}Author.DoesNotExist)")
 
 
 def test_words_say_again_what_a_method_gives_anew(tmp_path, monkeypatch) -> None:

@@ -163,7 +163,7 @@ def test_a_coroutine_awaits_what_it_asks(work):
     """No list takes the place of what ``async for`` runs over."""
     assert told(work) == (
         "fetch them before the loop with await Author.objects.ain_bulk(keys), and look them up "
-        "by keys of the field's type"
+        "by keys of the field's type (a missing row raises KeyError, no longer Author.DoesNotExist)"
     )
 
 
@@ -186,7 +186,7 @@ async def by_a_comprehension_of_what_is_awaited():
 def test_a_comprehension_of_a_coroutine_awaits_what_it_asks(work):
     assert told(work) == (
         "fetch them before the loop with await Author.objects.ain_bulk(keys), and look them up "
-        "by keys of the field's type"
+        "by keys of the field's type (a missing row raises KeyError, no longer Author.DoesNotExist)"
     )
 
 
@@ -208,7 +208,7 @@ def test_a_comprehension_of_a_function_awaits_nothing():
     keys = list(Author.objects.values_list("pk", flat=True))
     assert told(lambda: [name_by_any(key) for key in keys]) == (
         "fetch them before the loop with Author.objects.in_bulk(keys), and look them up by keys "
-        "of the field's type"
+        "of the field's type (a missing row raises KeyError, no longer Author.DoesNotExist)"
     )
 
 

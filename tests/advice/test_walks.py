@@ -216,3 +216,186 @@ def test_the_next_row_of_each_row_of_a_loop_comes_with_it(tmp_path, monkeypatch)
     assert 'add .select_related("mentor")' in before.findings[0].advice.text
     assert after is not None
     assert (after.queries, after.result) == (1, before.result)
+
+
+# --- large tables -------------------------------------------------------------------------
+
+ALL_ROWS = "(loads all Category rows: where they are many, use a recursive CTE)"
+OR_BY_LEVEL = (
+    "(loads all Category rows: where they are many, ask level by level with "
+    "filter(parent__in=level), or use a recursive CTE)"
+)
+
+DOWN = """
+def work():
+    def walk(category):
+        told.append(category.slug)
+        for child in CHILDREN:
+            walk(child)
+
+    walk(Category.objects.get(slug="tree"))
+"""
+
+#: Walks whose first row shows: what they ask for each row, and what they then ask for a level.
+BY_LEVEL = {
+    "all": ("category.children.all()", ""),
+    "by_the_key": ("Category.objects.filter(parent=category)", ""),
+    "some_in_order": (
+        'category.children.filter(slug__contains="t").order_by("-slug")',
+        '.filter(slug__contains="t").order_by("-slug")',
+    ),
+}
+
+#: Walks that have no single first row, or are as deep as there are rows.
+AT_ONCE = {
+    "two_walks": DOWN + '    walk(Category.objects.get(slug="chain-2"))\n',
+    "a_walk_of_one_row_behind": DOWN + '    walk(Category.objects.get(slug="leaf"))\n',
+    "a_chain": DOWN.replace('"tree"', '"chain"'),
+    "each_root": DOWN.replace(
+        'walk(Category.objects.get(slug="tree"))',
+        "for root in Category.objects.filter(parent=None).order_by('slug'):\n        walk(root)",
+    ),
+    "perhaps_no_walk": DOWN.replace(
+        'walk(Category.objects.get(slug="tree"))',
+        'root = Category.objects.get(slug="tree")\n    told.append(root.pk and walk(root))',
+    ),
+    "a_stack": """
+stack = [Category.objects.get(slug="tree")]
+while stack:
+    category = stack.pop()
+    told.append(category.slug)
+    stack.extend(CHILDREN)
+""",
+}
+
+
+def down(text, children="category.children.all()"):
+    return source(text.replace("CHILDREN", children))
+
+
+@pytest.mark.parametrize("name", BY_LEVEL)
+def test_a_walk_from_a_row_that_shows_goes_level_by_level(name, tmp_path, monkeypatch) -> None:
+    children, links = BY_LEVEL[name]
+    text = down(DOWN, children)
+    before, after = followed(tmp_path, monkeypatch, f"level_{name}", text, SIZE)
+    (found,) = before.findings
+    rows = f"list(Category.objects.filter(parent__in=level){links})"
+    assert f"level = [first_category]; while level: level = {rows}" in found.advice.text
+    assert "loads all" not in found.advice.text
+    assert after is not None
+    assert (after.result, after.stored, after.findings) == (before.result, before.stored, ())
+    assert (before.queries, after.queries) == (8, 4)  # three levels, and the row to begin with
+    assert [one.saves for one in found.advice.options] == [4, 6]
+
+
+@pytest.mark.parametrize("name", AT_ONCE)
+def test_a_walk_that_loads_a_whole_table_says_so(name, tmp_path, monkeypatch) -> None:
+    text = down(AT_ONCE[name])
+    before, after = followed(tmp_path, monkeypatch, f"whole_{name}", text, SIZE, rounds=1)
+    (found,) = before.findings
+    assert found.advice.text.endswith(OR_BY_LEVEL)
+    assert after is not None
+    assert (after.result, after.stored, after.findings) == (before.result, before.stored, ())
+    assert before.queries - after.queries == found.advice.saves
+
+
+def test_a_condition_on_the_row_of_the_turn_leaves_words(tmp_path, monkeypatch) -> None:
+    text = down(DOWN, "category.children.filter(slug__gt=category.slug)")
+    before, after = followed(tmp_path, monkeypatch, "by_the_row", text, SIZE)
+    assert after is None
+    assert before.findings[0].advice.text == (
+        "load all Category rows of the tree at once; where they are many, ask level by level "
+        "with filter(…__in=level), or use a recursive CTE"
+    )
+
+
+@pytest.mark.parametrize("name", ["inside_of_a_function", "while_of_each_row"])
+def test_a_way_up_by_all_rows_says_so(name, tmp_path, monkeypatch) -> None:
+    before, _ = run(tmp_path, monkeypatch, f"{name}_told", FOLLOWED[name][0], rounds=0)
+    assert ALL_ROWS in before.findings[0].advice.text
+
+
+NARROWED = {
+    "a_filter": 'Author.objects.filter(name__startswith="A").get(pk=author.mentor_id)',
+    "a_condition_beside_the_key": 'Author.objects.get(pk=author.mentor_id, name__startswith="A")',
+    "a_queryset_with_a_name": "some.get(pk=author.mentor_id)",
+}
+
+
+@pytest.mark.usefixtures("_pupils")
+@pytest.mark.parametrize("name", NARROWED)
+def test_a_way_up_keeps_the_rows_that_it_asks_from(name, tmp_path, monkeypatch) -> None:
+    """The row that has another name is missing for both."""
+    walk = 'some = Author.objects.filter(name__startswith="A")' + LOOKED_UP
+    text = source(walk.replace("Author.objects.get(pk=author.mentor_id)", NARROWED[name]))
+    before, after = followed(tmp_path, monkeypatch, f"narrowed_{name}", text, SIZE, rounds=1)
+    (found,) = before.findings
+    assert "loads all" not in found.advice.text
+    assert "in_bulk() before the walk" in found.advice.text
+    assert after is not None
+    assert (after.result, after.findings) == (before.result, ())
+    assert before.queries - after.queries == found.advice.saves
+    renamed = text.replace(
+        "def work():", "def work():\n    Author.objects.filter(slug='a3').update(name='X')"
+    )
+    before, after = followed(tmp_path, monkeypatch, f"gone_{name}", renamed, SIZE, rounds=1)
+    assert after is not None
+    assert before.result == "DoesNotExist: Author matching query does not exist."
+    assert str(after.result).startswith("KeyError: ")
+
+
+@pytest.mark.usefixtures("_pupils")
+def test_a_way_up_says_what_a_missing_row_raises(tmp_path, monkeypatch) -> None:
+    before, _ = followed(tmp_path, monkeypatch, "up_told", source(LOOKED_UP), SIZE, rounds=0)
+    assert before.findings[0].advice.text.endswith(
+        "(a missing row raises KeyError, no longer Author.DoesNotExist) (loads all Author rows: "
+        "where they are many, use a recursive CTE)"
+    )
+
+
+#: ``while`` loops that no advice edits: the keys come one out of the other.
+BY_KEYS = {
+    "down": """
+keys = [Category.objects.get(slug="tree").pk]
+while keys:
+    for child in Category.objects.filter(parent_id=keys.pop()):
+        told.append(child.slug)
+        keys.append(child.pk)
+""",
+    "up": """
+category = Category.objects.get(slug="leaf")
+while category.parent_id:
+    category = get_object_or_404(Category, pk=category.parent_id)
+    told.append(category.slug)
+""",
+}
+
+#: The same by keys that are at hand, and by levels.
+NO_WALK = {
+    "keys": """
+for pk in GET["ids"].split(","):
+    told.append(get_object_or_404(Author, pk=pk).name)
+""",
+    "levels": """
+level = [Category.objects.get(slug="tree")]
+while level:
+    level = list(Category.objects.filter(parent__in=level))
+    told.extend(one.slug for one in level)
+""",
+}
+
+
+@pytest.mark.parametrize("name", BY_KEYS)
+def test_a_walk_by_keys_is_told_in_words(name, tmp_path, monkeypatch) -> None:
+    before, after = followed(tmp_path, monkeypatch, f"by_{name}", source(BY_KEYS[name]), SIZE)
+    assert after is None
+    assert before.findings[0].advice.text.startswith(
+        "load all Category rows of the tree at once; where they are many, ask level by level "
+    )
+
+
+@pytest.mark.parametrize("name", NO_WALK)
+def test_what_is_no_walk_is_not_told_as_one(name, tmp_path, monkeypatch) -> None:
+    before, _ = followed(tmp_path, monkeypatch, f"no_{name}", source(NO_WALK[name]), SIZE, 0)
+    assert not any("of the tree" in one.advice.text for one in before.findings)
+    assert bool(before.findings) is (name == "keys")

@@ -12,6 +12,7 @@ from nplusone_guard.analysis.advice import (
     bypassed,
     duplicates,
     keyed,
+    known,
     made,
     meanwhile,
     meta,
@@ -146,7 +147,7 @@ def _plans(subject: Subject) -> list[Plan]:
     if waits := duplicates.waiting(subject):
         return waits
     if _outdated(subject):
-        return []
+        return [told_honestly(plan, subject) for plan in known.plans(subject)]
     for maker in _MAKERS.get(subject.candidate.rule, ()):
         plans = [plan for plan in maker(subject) if not relations.is_in_vain(plan, subject)]
         if plans:
@@ -198,6 +199,15 @@ def _dumped(subject: Subject) -> list[Plan]:
     return [replace(plan, read="") for plan in relations.plans(subject)] if dumped else []
 
 
+def _written_behind(subject: Subject) -> list[Plan]:
+    """Writes of all rows at once, which reads in the loop know of in another way."""
+    answers = known.answered(subject)
+    found = writes.plans(subject)
+    for plan in found:
+        plan.steps = (*(step for one in answers for step in one.steps), *plan.steps)
+    return found
+
+
 def _walked(subject: Subject) -> list[Plan]:
     return recursion.plans(subject) if recursion.is_walk(subject) else []
 
@@ -224,7 +234,7 @@ _MAKERS: Final[dict[str, tuple[_Maker, ...]]] = {
         writes.plans,
     ),
     "bypassed-prefetch": (bypassed.plans, queries.plans, _by_keys),
-    "write-in-loop": (writes.plans,),
+    "write-in-loop": (_written_behind,),
     "raw-sql-in-loop": (_by_raw_sql,),
     "recursive-query": (recursion.plans,),
     "duplicate-query": (_once, queries.plans, _by_keys),
@@ -270,6 +280,7 @@ def _merged(case: Case, chosen: Sequence[tuple[Subject, Plan]]) -> _Told | None:
     )
     for _, plan in beside:
         told.over, told.catches = told.over or plan.over, told.catches or plan.catches
+        told.missing, told.adds = told.missing or plan.missing, told.adds or plan.adds
     return option, told
 
 
@@ -301,6 +312,8 @@ def _statements(plans: Sequence[Plan]) -> str:
     """What several plans write before one loop, whose rows get their name once."""
     told: list[str] = []
     for plan in plans:
+        if plan.expression in told:
+            continue  # one call may send several statements
         naming, _, rest = plan.expression.partition("\n")
         named = plan.over and any(one.startswith(f"{naming}\n") for one in told)
         told.append(rest if named else plan.expression)
@@ -429,10 +442,17 @@ def _sentence(case: Case, told: _Told) -> str:
     if plan.place.startswith(("to ", "before the loop")):
         changed += map(one_line, plan.also)
     reads = " and ".join(one for one in changed if one not in text)
-    more = {"loop over": plan.over, "read": reads, "catch": plan.catches}
+    more = {
+        "loop over": plan.over,
+        "read": reads,
+        "write": double_quoted(plan.adds),
+        "catch": plan.catches,
+    }
     *others, last = [f", {verb} {what}" for verb, what in more.items() if what] or [""]
     text += "".join(others) + last.replace(", ", ", and ", 1)
     text = f"{double_quoted(plan.why)}: {text}" if plan.why else text
+    text += f" (a missing row {plan.missing})" if plan.missing else ""
+    text += f" ({plan.note})" if plan.note else ""
     text += _repeated(plan)
     text = "; ".join(dict.fromkeys((text, *plan.behind)))
     return text + (f" (skips {option.loses})" if option.loses else "")

@@ -60,6 +60,11 @@ class Ask:
         return True
 
     @property
+    def raises(self) -> bool:
+        """Whether a row that is missing is an error."""
+        return self.operation in {"get", "latest", "earliest"}
+
+    @property
     def deep(self) -> bool:
         return "__" in self.accessor
 

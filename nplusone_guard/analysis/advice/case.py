@@ -86,6 +86,10 @@ class Case:
     rows: dict[int, Any] = field(default_factory=dict)
     #: The plans for relations that the loop assigns, by the statement that does.
     assigned: dict[int, Any] = field(default_factory=dict)
+    #: The plans for reads of a table that the loop fills, by the candidate.
+    known: dict[int, Any] = field(default_factory=dict)
+    #: The groups that such a plan takes away, by their identity.
+    answered: set[int] = field(default_factory=set)
     #: The names that were given to rows.
     taken: set[str] = field(default_factory=set)
     #: Names that stand alone, by the candidate that they were given to.
@@ -397,8 +401,14 @@ class Plan:
     place: str = "to the queryset at"
     #: What handlers of a missing row have to take besides: ``KeyError``.
     catches: str = ""
+    #: What a missing row does then, where nothing takes it: ``raises KeyError, no longer …``.
+    missing: str = ""
     #: How often its statement runs, where not once: ``once for each turn of the loop at …``.
     repeated: str = ""
+    #: What else is to be known of it: ``loads all Category rows: where they are many, …``.
+    note: str = ""
+    #: What the loop adds to what is known before it: ``known_slugs.add(slug) where …``.
+    adds: str = ""
     #: What the loop then runs over, where ``expression`` gives its rows a name.
     over: str = ""
 

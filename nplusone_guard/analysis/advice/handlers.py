@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from nplusone_guard.analysis.advice.case import Subject, replace
 from nplusone_guard.analysis.advice.trees import FUNCTIONS, Spot
@@ -62,6 +62,42 @@ def reads_error(subject: Subject, spot: Spot, node: ast.AST) -> bool:
                 return True
         caller = None if subject.local else caller.caller()
     return False
+
+
+def is_caught_outside(subject: Subject) -> bool:
+    """Whether a caller of the loop's function takes a missing row: its handler would be passed by."""
+    spot = subject.loop_spot
+    home = spot.tree.function(spot.node) if spot is not None else None
+    caller = spot.caller() if spot is not None else None
+    while caller is not None:
+        taken = (_names(kind) for _, kind in _caught_around(caller, caller.node))
+        if caller.tree.function(caller.node) is not home and any(_MISSING & one for one in taken):
+            return True
+        caller = caller.caller()
+    return False
+
+
+def needs_its_error(subject: Subject, spot: Spot, node: ast.AST) -> bool:
+    """Whether what a missing row raises has to stay what it is."""
+    return reads_error(subject, spot, node) or is_caught_outside(subject)
+
+
+def instead(
+    subject: Subject, spot: Spot, node: ast.AST, raised: str, model: Any, *, gives: str = ""
+) -> str:
+    """``raises KeyError, no longer Author.DoesNotExist``: what a missing row does then.
+
+    Empty where the loop's function, or a helper that it calls, takes either.
+    """
+    caller: Spot | None = spot
+    while caller is not None:
+        for _, kind in _caught_around(caller, node if caller is spot else caller.node):
+            if _names(kind) & (_MISSING | _BROAD | {raised}):
+                return ""
+        loop = subject.loop
+        inside = loop is not None and any(one is loop for one in caller.tree.above(caller.node))
+        caller = None if inside or subject.local else caller.caller()
+    return f"{gives or f'raises {raised}'}, no longer {model.__name__}.DoesNotExist"
 
 
 _BROAD = frozenset({"Exception", "BaseException", "LookupError"})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from dataclasses import replace as changed
 from typing import Any, Final
 
 from nplusone_guard.analysis.advice import meanwhile, meta
@@ -22,7 +23,12 @@ from nplusone_guard.analysis.advice.chains import (
     shortcut_of,
     without,
 )
-from nplusone_guard.analysis.advice.handlers import caught, reads_error
+from nplusone_guard.analysis.advice.handlers import (
+    caught,
+    instead,
+    is_caught_outside,
+    needs_its_error,
+)
 from nplusone_guard.analysis.advice.lookups import Lookup, besides, is_slice, single
 from nplusone_guard.analysis.advice.matching import PLAIN, Match, match
 from nplusone_guard.analysis.advice.relations import quoted
@@ -47,15 +53,28 @@ def plans(subject: Subject) -> list[Plan]:
     rows = rows_of(subject) if subject.local or _is_closure(subject) else None
     if rows is None or keys is None:
         return _everything(subject, query, keys)
-    lookup = _lookup(subject, query, keys, rows)
+    plan = _of_lookup(_lookup(subject, query, keys, rows))
+    return [plan] if plan is not None else []
+
+
+def lookup_of(subject: Subject) -> Lookup | None:
+    """The query of a loop by keys that are at hand before it."""
+    query = query_of(subject)
+    keys = _keys(subject, query) if query is not None else None
+    rows = rows_of(subject)
+    if query is None or keys is None or rows is None:
+        return None
+    return _lookup(subject, query, keys, rows)
+
+
+def _of_lookup(lookup: Lookup | None) -> Plan | None:
     if lookup is None or any(
-        not is_slice(link) and subject.varies(value)
+        not is_slice(link) and lookup.subject.varies(value)
         for link in lookup.links
         for value in link.values
     ):
-        return []
-    plan = _plan(lookup)
-    return [plan] if plan is not None else []
+        return None
+    return plan_of(lookup)
 
 
 def _lookup(
@@ -77,7 +96,7 @@ def _lookup(
         if not lookup.unique or lookup.operation not in {"get", "first"}:
             return None
         lookup.otherwise = ast.unparse(query.node)
-    if lookup.operation == "get" and reads_error(subject, query.spot, query.node):
+    if lookup.operation == "get" and needs_its_error(subject, query.spot, query.node):
         lookup.otherwise = ast.unparse(query.node)
     lookup.errors = _errors(lookup)
     if lookup.errors:
@@ -137,7 +156,7 @@ def _or_404(subject: Subject) -> list[Plan]:
         return []
     if any(subject.varies(value) for link in lookup.links for value in link.values):
         return []
-    plan = _plan(lookup)
+    plan = plan_of(lookup)
     return [plan] if plan is not None else []
 
 
@@ -209,7 +228,8 @@ def _may_be_an_object(query: Query, one: Condition) -> bool:
 # -- what to write ---------------------------------------------------------------------
 
 
-def _plan(lookup: Lookup) -> Plan | None:
+def plan_of(lookup: Lookup) -> Plan | None:
+    """The rows, or what is asked of them, by their keys before the loop."""
     if lookup.unique and lookup.operation in {"get", "filter", "in_bulk", "first"}:
         whole = not any(link.name in _NO_ROWS for link in lookup.links)
         return _in_bulk(lookup) if whole else None
@@ -273,12 +293,17 @@ def _made(
 ) -> Plan:
     rows, query = lookup.rows, lookup.query
     statement, imports = f"{lookup.opening}{statement}", (*imports, *lookup.imports)
-    handlers: tuple[Step, ...] = ()
-    if lookup.operation == "get" and not lookup.otherwise:
-        handlers = caught(lookup.subject, query.spot, query.node, "KeyError")
+    handlers, missing = _missing(lookup.subject, query) if lookup.raises else ((), {})
     steps = (replace(query.where(), read), *steps, *handlers)
-    catches = "KeyError" if handlers else ""
-    return rows.before_loop(statement, read, steps, kind=kind, imports=imports, catches=catches)
+    return rows.before_loop(statement, read, steps, kind=kind, imports=imports, **missing)
+
+
+def _missing(subject: Subject, query: Query) -> tuple[tuple[Step, ...], dict[str, Any]]:
+    """The handlers of a missing row, and what is told of it, where a dictionary has none."""
+    handlers = caught(subject, query.spot, query.node, "KeyError")
+    if handlers:
+        return handlers, {"catches": "KeyError"}
+    return (), {"missing": instead(subject, query.spot, query.node, "KeyError", query.model)}
 
 
 _Shape = tuple[str, str]
@@ -403,9 +428,14 @@ def _everything(
     rest = "".join(link.text for link in links)
     named = "" if field in {"pk", "id"} else f"field_name={quoted(field)}"
     statement = f"{name} = {ast.unparse(query.root)}{rest}.in_bulk({named})"
-    read = f"{name}[{match.of(ast.unparse(found[0].value))}]"
-    handlers = caught(subject, query.spot, query.node, "KeyError")
-    return [_whole(subject, spot, loop, query, statement, read, handlers, match)]
+    key = match.of(ast.unparse(found[0].value))
+    read, (handlers, missing) = f"{name}[{key}]", _missing(subject, query)
+    if is_caught_outside(subject):
+        read, handlers, missing = f"({read} if {key} in {name} else {query.where().text})", (), {}
+    plan = _whole(subject, spot, loop, query, statement, read, match=match)
+    plan.steps = (*plan.steps, *handlers)
+    note = "" if rest else f"loads all {query.model.__name__} rows"
+    return [changed(plan, note=note, **missing)]
 
 
 def _whole(
@@ -415,12 +445,8 @@ def _whole(
     query: Query,
     statement: str,
     read: str,
-    handlers: tuple[Step, ...] = (),
     match: Match = PLAIN,
 ) -> Plan:
     statement = f"{match.statement}\n{statement}" if match.statement else statement
-    steps = (replace(query.where(), read), *handlers)
-    catches, imports = "KeyError" if handlers else "", match.imports
-    return before_loop(
-        spot, loop, statement, read, steps, kind="in_bulk", imports=imports, catches=catches
-    )
+    steps = (replace(query.where(), read),)
+    return before_loop(spot, loop, statement, read, steps, kind="in_bulk", imports=match.imports)

@@ -36,6 +36,8 @@ class Lookup:
     #: The name of the keys where those that are none are left out of them, by what they raise.
     valid: str = ""
     errors: tuple[str, ...] = ()
+    #: What holds the answers.
+    name: str = ""
 
     @property
     def model(self) -> Any:
@@ -48,6 +50,11 @@ class Lookup:
     @property
     def operation(self) -> str:
         return self.query.terminal.name if self.query.terminal is not None else "filter"
+
+    @property
+    def raises(self) -> bool:
+        """Whether a row that is missing is an error, which no query is left to raise."""
+        return self.operation == "get" and not self.otherwise
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -150,7 +157,8 @@ class Lookup:
         return tuple(more)
 
     def named(self, wanted: str) -> str:
-        return self.subject.fresh(wanted, alone=True)
+        self.name = self.subject.fresh(wanted, alone=True)
+        return self.name
 
 
 def besides(query: Query, dropped: list[Condition]) -> tuple[Link, ...]:

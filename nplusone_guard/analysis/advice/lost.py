@@ -14,8 +14,8 @@ from nplusone_guard.analysis.advice import meta, queries
 from nplusone_guard.analysis.advice.asks import Ask, ask_of
 from nplusone_guard.analysis.advice.case import Plan, Subject, replace, spot_of_group
 from nplusone_guard.analysis.advice.feeds import Feed, feeds
-from nplusone_guard.analysis.advice.handlers import caught
-from nplusone_guard.analysis.advice.picking import picked
+from nplusone_guard.analysis.advice.picking import picked, raised
+from nplusone_guard.analysis.advice.prefetches import missing_row
 from nplusone_guard.analysis.advice.relations import quoted, singly_loaded
 from nplusone_guard.analysis.advice.trees import Spot, own_nodes
 from nplusone_guard.analysis.advice.values import called
@@ -246,8 +246,7 @@ def _holds_the_same(ask: Ask, call: ast.Call) -> bool:
 def read_in_python(ask: Ask, read: str, why: str) -> Plan:
     """What the query gives, from rows that are loaded already."""
     query = ask.relative.query
-    missing = ask.operation == "get" and not ask.single
-    handlers = caught(ask.subject, query.spot, query.node, "IndexError") if missing else ()
+    handlers, missing = missing_row(ask, raised(ask))
     return Plan(
         kind="prefetched",
         file=query.spot.tree.file,
@@ -256,9 +255,9 @@ def read_in_python(ask: Ask, read: str, why: str) -> Plan:
         read=read,
         steps=(replace(query.where(), read), *handlers),
         costs=0,
-        catches="IndexError" if handlers else "",
         text=f"{why}: read {read}",
         place="",
+        **missing,
     )
 
 

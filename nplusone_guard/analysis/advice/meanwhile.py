@@ -14,6 +14,7 @@ from typing import Final
 from nplusone_guard.analysis.advice.case import Subject
 from nplusone_guard.analysis.advice.trees import COMPREHENSIONS, FUNCTIONS, Spot, own_nodes
 from nplusone_guard.analysis.loops import position_of
+from nplusone_guard.analysis.places import asking_places
 from nplusone_guard.capture.scope import WRITES, Group
 
 
@@ -36,14 +37,26 @@ def writing(subject: Subject, table: str) -> list[Group]:
 
 
 def is_read(subject: Subject, loop: ast.AST | None = None) -> bool:
-    """Whether its loop, or one around it, reads on another line a table that it writes."""
+    """Whether its loop, or one around it, reads by another call a table that it writes."""
     table = subject.group.fingerprint.main_table
     return any(
         group.fingerprint.kind == "select"
         and table in group.fingerprint.tables
-        and subject.case.locate(group).site != subject.site
+        and not _is_same_call(subject, group)
+        and id(group) not in subject.case.answered
         for group in _others(subject, loop)
     )
+
+
+def _is_same_call(subject: Subject, group: Group) -> bool:
+    """Whether one call sends both: ``get_or_create()`` reads and writes."""
+    mine, other = (next(asking_places(one.path), None) for one in (subject.group, group))
+    if mine is None or other is None or mine.spot is not None or other.spot is not None:
+        return subject.case.locate(group).site == subject.site
+    at, where = position_of(mine.code, mine.lasti), position_of(other.code, other.lasti)
+    # Without columns (Python 3.10) the instruction tells.
+    told = at.column is not None or mine.lasti == other.lasti
+    return mine.code is other.code and at == where and told
 
 
 def _others(subject: Subject, around: ast.AST | None = None) -> Iterator[Group]:

@@ -266,6 +266,13 @@ def deletes_unseen(model: Model) -> bool:
     return bool(Collector("default").can_fast_delete(model._base_manager.all()))
 
 
+def is_text(model: Model, name: str) -> bool:
+    """Whether the values of a field are texts."""
+    from django.db import models
+
+    return isinstance(field_of(model, name), (models.CharField, models.TextField))
+
+
 def losses(model: Model, signals: Iterable[str], methods: Iterable[str], *, auto_now: bool) -> str:
     """What a statement over many rows passes by: signals, overridden methods, ``auto_now``."""
     told = [text for name in signals if (text := _receivers(model, name))]

@@ -11,7 +11,7 @@ from nplusone_guard.analysis.advice.annotation import named_aggregates
 from nplusone_guard.analysis.advice.asks import Ask
 from nplusone_guard.analysis.advice.case import Plan
 from nplusone_guard.analysis.advice.chains import CONDITIONS, Link
-from nplusone_guard.analysis.advice.handlers import reads_error
+from nplusone_guard.analysis.advice.handlers import needs_its_error
 from nplusone_guard.analysis.advice.prefetches import eager
 from nplusone_guard.analysis.advice.python import Loaded, key_of, test_of
 from nplusone_guard.analysis.advice.relations import quoted
@@ -24,7 +24,12 @@ def in_python(ask: Ask) -> Plan | None:
     read = picked(ask)
     if read is None:
         return None
-    return eager(ask, read=read)
+    return eager(ask, read=read, raised=raised(ask))
+
+
+def raised(ask: Ask) -> str:
+    """What is raised where there is no row to pick."""
+    return "ValueError" if ask.operation in {"latest", "earliest"} else "IndexError"
 
 
 def _can_replace_async(ask: Ask) -> bool:
@@ -35,6 +40,10 @@ def picked(ask: Ask) -> str | None:
     """What the query gives, from the loaded rows; ``None`` where Python cannot say it."""
     shape = _SHAPES.get(ask.operation)
     if shape is None or ask.of_the_database or _ignores_case(ask):
+        return None
+    if ask.raises and needs_its_error(
+        ask.subject, ask.relative.query.spot, ask.relative.query.node
+    ):
         return None
     return shape(ask)
 
@@ -203,9 +212,8 @@ def _exists_shape(ask: Ask) -> str | None:
 
 
 def _get_shape(ask: Ask) -> str | None:
-    query = ask.relative.query
     assert ask.terminal is not None
-    if not _only(ask.links, "order_by") or reads_error(ask.subject, query.spot, query.node):
+    if not _only(ask.links, "order_by"):
         return None
     chosen = _chosen(ask, (*ask.links, ask.terminal), "{row}")
     # No StopIteration: it would end a generator around the loop, and nobody would notice.

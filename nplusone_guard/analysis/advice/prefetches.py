@@ -4,28 +4,45 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace as changed
-from typing import Final
+from typing import Any, Final
 
 from nplusone_guard.analysis.advice import meta, relations
 from nplusone_guard.analysis.advice.asks import Ask, all_rows, model_import
 from nplusone_guard.analysis.advice.case import Plan, replace
 from nplusone_guard.analysis.advice.chains import Link
-from nplusone_guard.analysis.advice.handlers import caught
+from nplusone_guard.analysis.advice.handlers import caught, instead, needs_its_error
 from nplusone_guard.analysis.advice.relations import quoted
 from nplusone_guard.analysis.findings import Step
 
 
-def eager(ask: Ask, read: str, argument: str = "", imports: tuple[str, ...] = ()) -> Plan:
-    """The relation loaded with the parents, and ``read`` in the place of the query."""
+def eager(
+    ask: Ask,
+    read: str,
+    argument: str = "",
+    imports: tuple[str, ...] = (),
+    raised: str = "IndexError",
+) -> Plan:
+    """The relation loaded with the parents, and ``read`` in the place of the query.
+
+    ``raised`` is what ``read`` raises for a row that is missing.
+    """
     plan = relations.eager(ask.subject, ask.root, ask.accessor, argument)
     query = ask.relative.query
-    handlers: tuple[Step, ...] = ()
-    if ask.operation == "get" and not ask.single:
-        handlers = caught(ask.subject, query.spot, query.node, "IndexError")
+    handlers, missing = missing_row(ask, raised)
     steps: tuple[Step, ...] = (replace(query.where(), read), *handlers)
-    catches = "IndexError" if handlers else ""
     same = ast.unparse(query.node) == read
-    return changed(plan, read=read, steps=() if same else steps, imports=imports, catches=catches)
+    return changed(plan, read=read, steps=() if same else steps, imports=imports, **missing)
+
+
+def missing_row(ask: Ask, raised: str) -> tuple[tuple[Step, ...], dict[str, Any]]:
+    """The handlers of a missing row, and what is told of it, where ``raised`` is raised instead."""
+    query = ask.relative.query
+    if not ask.raises or ask.single:
+        return (), {}
+    handlers = caught(ask.subject, query.spot, query.node, raised)
+    if handlers:
+        return handlers, {"catches": raised}
+    return (), {"missing": instead(ask.subject, query.spot, query.node, raised, ask.model)}
 
 
 def plain(ask: Ask) -> Plan | None:
@@ -130,6 +147,10 @@ def first_row(ask: Ask) -> Plan | None:
         return None
     order = _order(ask)
     if order is None or any(link.name in _VALUES for link in ask.links):
+        return None
+    if ask.raises and needs_its_error(
+        ask.subject, ask.relative.query.spot, ask.relative.query.node
+    ):
         return None
     queryset = _queryset(ask, ask.links) + order + "[:1]"
     shape = "{rows}[0]" if ask.operation in {"latest", "earliest"} else "next(iter({rows}), None)"

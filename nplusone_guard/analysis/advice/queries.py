@@ -10,6 +10,7 @@ from nplusone_guard.analysis.advice import meta, relations
 from nplusone_guard.analysis.advice.aggregated import annotated
 from nplusone_guard.analysis.advice.asks import Ask, ask_of
 from nplusone_guard.analysis.advice.case import Plan, Subject
+from nplusone_guard.analysis.advice.handlers import instead, needs_its_error
 from nplusone_guard.analysis.advice.picking import in_python
 from nplusone_guard.analysis.advice.prefetches import (
     eager,
@@ -17,6 +18,7 @@ from nplusone_guard.analysis.advice.prefetches import (
     first_row,
     plain,
 )
+from nplusone_guard.analysis.advice.relations import quoted
 from nplusone_guard.analysis.advice.roots import root_of
 from nplusone_guard.analysis.advice.subqueries import existing
 
@@ -53,9 +55,31 @@ def _single(ask: Ask) -> list[Plan]:
         return []
     if ask.operation == "get" and ask.terminal is not None and ask.terminal.keywords:
         return []
-    read = f"{ask.parent}.{ask.accessor}"
-    shapes = {"filter": f"[{read}]"}
-    return [eager(ask, read=shapes.get(ask.operation, read))]
+    plain = f"{ask.parent}.{ask.accessor}"
+    field = meta.relation(ask.relative.parent_model, ask.accessor)
+    if field is None or (field.concrete and not field.null):
+        return [eager(ask, read=f"[{plain}]" if ask.operation == "filter" else plain)]
+    # A foreign key may be NULL; the other side of a one-to-one relation raises the same error.
+    perhaps = plain if field.concrete else f"getattr({ask.parent}, {quoted(ask.accessor)}, None)"
+    if ask.operation == "filter":
+        return [
+            eager(ask, read=f"[{ask.row} for {ask.row} in [{perhaps}] if {ask.row} is not None]")
+        ]
+    if ask.operation == "get":
+        return _got(ask, plain, nullable=field.concrete)
+    return [eager(ask, read=perhaps)]
+
+
+def _got(ask: Ask, read: str, *, nullable: bool) -> list[Plan]:
+    """One row that has to be there: a foreign key that is NULL raises nothing."""
+    if not nullable:
+        return [eager(ask, read=read)]
+    query = ask.relative.query
+    subject, spot, node = ask.subject, query.spot, query.node
+    told = instead(subject, spot, node, "AttributeError", ask.model, gives="is None")
+    if not told or needs_its_error(subject, spot, node):
+        return []  # a handler takes it
+    return [changed(eager(ask, read=read), missing=told)]
 
 
 _Maker = Callable[[Ask], Plan | None]

@@ -9,8 +9,18 @@ from typing import Any
 
 from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Plan, Subject, before, replace
-from nplusone_guard.analysis.advice.chains import query_at, relative_of
-from nplusone_guard.analysis.advice.trees import COMPREHENSIONS, FUNCTIONS, Spot, fresh
+from nplusone_guard.analysis.advice.chains import Link, Relative, query_at, relative_of
+from nplusone_guard.analysis.advice.tree_levels import KEEPING, by_level, of_all_rows
+from nplusone_guard.analysis.advice.trees import (
+    COMPREHENSIONS,
+    FUNCTIONS,
+    Spot,
+    binding_of,
+    fresh,
+    names_in,
+    parameters,
+    stored_in,
+)
 from nplusone_guard.analysis.advice.values import called, value_of
 from nplusone_guard.analysis.findings import Step
 from nplusone_guard.capture.scope import Group, Scope
@@ -33,9 +43,33 @@ def plans(subject: Subject) -> list[Plan]:
     if not made or len(made) < len(found):
         return []
     plan = _joined(made)
-    if not meta.is_collection(field) and not isinstance(place[1], ast.While | ast.For):
-        plan.costs = _times_begun(subject)
-    return [plan]
+    if not meta.is_collection(field):
+        plan.note = of_all_rows(field.model)
+        if not isinstance(place[1], ast.While | ast.For):
+            plan.costs = _times_begun(subject)
+        return [plan]
+    plan.note = of_all_rows(field.related_model, field.field.name)
+    levels = _levels(subject, place, field) if len(spots) == 1 else None
+    return [levels, plan] if levels is not None else [plan]
+
+
+def _levels(subject: Subject, place: tuple[Spot, ast.AST], field: Any) -> Plan | None:
+    """The same level by level, where the walk is a function inside another."""
+    spot = place[0]
+    asked = _asked(subject, spot)
+    functions = [one for one in spot.tree.above(spot.node) if isinstance(one, FUNCTIONS)]
+    if asked is None or len(functions) != 2:
+        return None
+    if any(isinstance(one, ast.AsyncFunctionDef) for one in functions):
+        return None  # where to ask takes another form
+    parent = asked.parent
+    first = parameters(functions[0].args)[:1]
+    if not isinstance(parent, ast.Name) or [parent.id] != first:
+        return None
+    bound = binding_of(spot.tree, parent.id, parent)
+    if bound is None or bound.how != "param":
+        return None
+    return by_level(subject, spot, functions[1], field, _links(asked), asked.query.where())
 
 
 def _joined(made: list[Plan]) -> Plan:
@@ -101,6 +135,7 @@ def _linked(subject: Subject, field: Any) -> list[Plan]:
     if not made or len(made) < len(found):
         return []
     plan = _joined(made)
+    plan.note = of_all_rows(field.model)
     plan.costs = _times_begun(subject)
     return [plan] if plan.costs < subject.count else []
 
@@ -186,21 +221,23 @@ def _walked_from(start: Spot, walk: Spot) -> ast.expr | None:
 
 
 def _children(subject: Subject, spot: Spot, place: tuple[Spot, ast.AST], field: Any) -> Plan | None:
-    query = query_at(spot, "filter")
-    relative = relative_of(subject, query) if query is not None else None
-    if query is None or relative is None or relative.links not in {(), relative.links[:1]}:
+    asked = _asked(subject, spot)
+    if asked is None:
         return None
-    if any(link.name != "all" for link in relative.links):
-        return None
-    model = query.model
+    query, model, relative = asked.query, asked.query.model, asked
+    if isinstance(place[1], FUNCTIONS) and any(
+        names_in(value) for link in _links(asked) for value in link.values
+    ):
+        return None  # they may be given behind the definition
     name = fresh(spot.tree, place[1], f"{meta.plural(model)}_by_parent")
     row = "row"
     parent = field.field.attname
     loop = spot.tree.parents.get(query.node)
     is_async = isinstance(loop, ast.AsyncFor)
+    told = "".join(link.text for link in _links(asked)) or ".all()"
     statement = (
         f"{name} = {{}}\n"
-        f"{'async ' if is_async else ''}for {row} in {_all(model)}.all():\n"
+        f"{'async ' if is_async else ''}for {row} in {_all(model)}{told}:\n"
         f"    {name}.setdefault({row}.{parent}, []).append({row})"
     )
     read = f"{name}.get({ast.unparse(relative.parent)}.pk, [])"
@@ -208,6 +245,25 @@ def _children(subject: Subject, spot: Spot, place: tuple[Spot, ast.AST], field: 
     if is_async and isinstance(loop, ast.AsyncFor):
         step = replace(spot, _plain_for(loop, read), loop)
     return _plan(place, statement, read, [step])
+
+
+def _asked(subject: Subject, spot: Spot) -> Relative | None:
+    """The query for the rows below one; what else it asks for has to be the same for all rows."""
+    query = query_at(spot, "filter")
+    relative = relative_of(subject, query) if query is not None else None
+    if relative is None:
+        return None
+    walk = spot.tree.function(spot.node)
+    own = subject.varying | (stored_in(walk) if walk is not None else set())
+    own |= set(parameters(walk.args)) if walk is not None else set()
+    for link in _links(relative):
+        if link.name not in KEEPING or any(names_in(value) & own for value in link.values):
+            return None
+    return relative
+
+
+def _links(relative: Relative) -> tuple[Link, ...]:
+    return tuple(link for link in relative.links if link.name != "all")
 
 
 def _plain_for(loop: ast.AsyncFor, read: str) -> str:

@@ -155,8 +155,17 @@ def eager(subject: Subject, root: Root, accessor: str, argument: str = "") -> Pl
 
 def _times(subject: Subject, root: Root) -> int:
     """How often the queryset is read: the one of an inner loop is read in each outer turn."""
-    times = 1 if root.way else subject.reads
+    times = _sent(subject, root) if root.way else subject.reads
     return max(times, min(len(root.feeds), _reads(subject, root)))
+
+
+def _sent(subject: Subject, root: Root) -> int:
+    """How often the queryset of a root was read: a ``get()`` of each row of a loop, for each."""
+    label = root.model._meta.label if root.model is not None else ""
+    reads = subject.case.scope.reads.get(label, ())
+    sites = ((subject.case.locate(one).site, one.count) for one in reads)
+    here = [count for site, count in sites if (site.file, site.line) == (root.file, root.line)]
+    return max(here, default=1)
 
 
 def _reads(subject: Subject, root: Root) -> int:

@@ -7,6 +7,7 @@ import ast
 from nplusone_guard.analysis.advice import lost, meta
 from nplusone_guard.analysis.advice.case import Plan, Subject, before_loop, replace
 from nplusone_guard.analysis.advice.chains import query_of
+from nplusone_guard.analysis.advice.handlers import caught, instead, is_caught_outside
 from nplusone_guard.analysis.advice.relations import quoted
 from nplusone_guard.analysis.advice.roots import root_of
 from nplusone_guard.analysis.advice.rows import inlined, rows_of
@@ -118,13 +119,19 @@ def _refreshed(subject: Subject, call: ast.Call) -> list[Plan]:
             f"getattr({name}[{owner.id}.pk], field.attname))"
         )
     node = parent if is_async else call
+    handlers = caught(subject, spot, call, "KeyError")
+    if is_caught_outside(subject):
+        return []
+    missing = "" if handlers else instead(subject, spot, call, "KeyError", found.model)
     return [
         rows.before_loop(
             statement,
             read,
-            [replace(spot, read, node)],
+            [replace(spot, read, node), *handlers],
             kind="in_bulk",
             why=lost.dropped_by(subject),
+            catches="KeyError" if handlers else "",
+            missing=missing,
         )
     ]
 

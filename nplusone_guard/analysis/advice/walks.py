@@ -8,8 +8,11 @@ from __future__ import annotations
 import ast
 
 from nplusone_guard.analysis.advice import meta
-from nplusone_guard.analysis.advice.asks import Ask, ask_of
+from nplusone_guard.analysis.advice.asks import Ask, all_rows, ask_of
 from nplusone_guard.analysis.advice.case import Plan, Subject, before_loop, replace
+from nplusone_guard.analysis.advice.chains import Link
+from nplusone_guard.analysis.advice.handlers import instead, is_caught_outside
+from nplusone_guard.analysis.advice.tree_levels import KEEPING, of_all_rows
 
 
 def plans(subject: Subject) -> list[Plan]:
@@ -20,21 +23,34 @@ def plans(subject: Subject) -> list[Plan]:
         return []
     if not (subject.local and ask.single and _is_handed_on(ask)):
         return []
-    model = ask.model
+    model, query = ask.model, ask.relative.query
     field = meta.relation(ask.relative.parent_model, ask.accessor)
     name = subject.fresh(f"{meta.plural(model)}_by_key")
-    statement = f"{name} = {model.__name__}.{meta.manager_name(model)}.in_bulk()"
+    links, narrowed = _others(ask), ask.narrowed or bool(_others(ask))
+    statement = f"{name} = {all_rows(ask)}{''.join(link.text for link in links)}.in_bulk()"
     key = field.attname if field is not None and field.concrete else ""
     by_key = field is not None and bool(key) and field.target_field.primary_key
-    plain = ask.operation == "get" and not ask.links and by_key
+    told = [query.root, *(value for link in links for value in link.values)]
+    plain = ask.operation == "get" and by_key and all(link.name in KEEPING for link in links)
+    plain = plain and not any(map(subject.varies, told))
     read = f"{name}[{ask.parent}.{key}]" if plain else f"the row of {ask.accessor} in it"
     # Who catches that a row is missing has to catch another error.
     caught = any(isinstance(one, ast.Try) for one in spot.tree.above(spot.node))
-    read_there = replace(ask.relative.query.where(), read)
-    plan = before_loop(spot, loop, statement, read, [read_there], kind="tree")
+    caught = caught or is_caught_outside(subject)
+    plan = before_loop(spot, loop, statement, read, [replace(query.where(), read)], kind="tree")
     plan.steps = plan.steps if plain and not caught else ()
     plan.place = "before the walk at"
+    plan.missing = instead(subject, query.spot, query.node, "KeyError", model) if plain else ""
+    plan.note = "" if narrowed else of_all_rows(model)
     return [plan]
+
+
+def _others(ask: Ask) -> tuple[Link, ...]:
+    """What is asked for besides the key, as links of its own."""
+    last = ask.terminal
+    if last is None or not last.keywords:
+        return ask.links
+    return (*ask.links, Link("filter", last.node, (), last.keywords))
 
 
 def _is_handed_on(ask: Ask) -> bool:

@@ -3,132 +3,18 @@
 from __future__ import annotations
 
 import ast
-import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
-from nplusone_guard.analysis.advice import meta
+from nplusone_guard.analysis.advice import meanwhile, meta, recursion
 from nplusone_guard.analysis.advice.case import Case, Subject
-from nplusone_guard.analysis.advice.declared import place_of
-from nplusone_guard.analysis.advice.trees import tree_of
-from nplusone_guard.analysis.findings import Advice, Origin
-from nplusone_guard.analysis.location import Location
+from nplusone_guard.analysis.advice.chains import Condition, conditions, query_of
+from nplusone_guard.analysis.advice.handlers import instead
+from nplusone_guard.analysis.advice.told import Told
+from nplusone_guard.analysis.advice.wording import double_quoted
+from nplusone_guard.analysis.findings import Advice
 from nplusone_guard.analysis.rules import OF_PARENTS, facts_of
-from nplusone_guard.analysis.verdicts import Site
-from nplusone_guard.capture.codes import INNER_CODES
-from nplusone_guard.capture.landmarks import Facts
-from nplusone_guard.capture.landmarks.facts import ForeignKeyCondition
-from nplusone_guard.capture.scope import Group
-
-#: Flags of the code of ``async def``, with ``yield`` in it and without.
-_COROUTINE: Final = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """The main candidate of a finding, as a sentence tells of it."""
-
-    subject: Subject
-
-    @property
-    def group(self) -> Group:
-        return self.subject.group
-
-    @property
-    def facts(self) -> Facts:
-        return self.subject.facts
-
-    @property
-    def accessor(self) -> str:
-        """The accessor of the relation that the finding is about."""
-        return self.subject.candidate.relation.rpartition(".")[2]
-
-    @property
-    def origin(self) -> Origin | None:
-        parents = self.subject.parents
-        return parents.origin if parents is not None else None
-
-    @property
-    def name(self) -> str:
-        """The loop variable, where the loop runs over what was read as the parents."""
-        return _loop_name(self.subject.candidate.location, self.origin)
-
-    @property
-    def values(self) -> bool:
-        """Whether the loop runs over values of the parents, not over objects."""
-        parents = self.subject.parents
-        return parents is not None and facts_of(parents.read).values
-
-    @property
-    def awaits(self) -> bool:
-        """Whether the loop runs in a coroutine, where to ask without ``await`` is an error."""
-        return _in_coroutine(self.subject.candidate.location)
-
-    @property
-    def back(self) -> str:
-        """How the parents read the rows; empty where the loop goes over no parents, but over keys."""
-        facts = self.facts
-        if self.values:
-            return ""
-        if facts.accessor or self.origin is None:
-            return meta.readable(facts.accessor)
-        return next((meta.readable(one.accessor) for one in facts.fks if self._leads(one)), "")
-
-    def _leads(self, condition: ForeignKeyCondition) -> bool:
-        """Whether the rows asked for are those that a parent has by this foreign key.
-
-        Another condition may be the same in every turn, or about a table that is joined.
-        """
-        owner = meta.model_of(condition.field.rpartition(".")[0])
-        parent = meta.model_of(self.origin.model) if self.origin is not None else None
-        return meta.same_rows(owner, meta.model_of(self.facts.model)) and meta.same_rows(
-            parent, meta.model_of(condition.parent_model)
-        )
-
-    @property
-    def singly(self) -> bool:
-        """Whether the parents come one by one, so that each would be prefetched for alone."""
-        return 1 < self.subject.reads >= self.group.count
-
-    def rows_by(self, accessor: str) -> str:
-        """``author.entries.all()``; without a name, whose it is."""
-        return self.one_by(f"{accessor}.all()")
-
-    def one_by(self, read: str) -> str:
-        """``author.profile``; without a name, whose it is."""
-        return f"{self.name}.{read}" if self.name else f".{read} of each {self.parent}"
-
-    def leads_to_one(self, accessor: str) -> bool:
-        """Whether a parent has one such row at most: by a one-to-one relation."""
-        model = meta.model_of(self.origin.model) if self.origin is not None else None
-        field = meta.relation(model, accessor) if model is not None else None
-        return field is not None and not meta.is_collection(field)
-
-    @property
-    def parent(self) -> str:
-        """``Author``: what the rows asked for belong to."""
-        model = self.facts.parent_model or (self.origin.model if self.origin is not None else "")
-        return model.rpartition(".")[2] or "object"
-
-    @property
-    def queryset(self) -> str:
-        """``the queryset at reports.py:41``."""
-        if self.origin is None or self._of_others():
-            rows = (
-                f"loads the {self.parent} rows" if self.facts.parent_model else "the loop runs over"
-            )
-            return f"the queryset that {rows}"
-        site = self.origin.assigned or self.origin.site
-        what = place_of(site.kind, site.function, self.subject.candidate.location.loop)
-        return f"{what} at {site.file.replace(chr(92), '/').rsplit('/', 1)[-1]}:{site.line}"
-
-    def _of_others(self) -> bool:
-        """Whether a relation is read on rows of another model than the loop runs over."""
-        parent = meta.model_of(self.facts.parent_model)
-        rows = meta.model_of(self.origin.model) if self.origin is not None else None
-        reads = self.subject.candidate.rule in OF_PARENTS and parent is not None
-        return reads and rows is not None and not meta.same_rows(rows, parent)
+from nplusone_guard.capture.landmarks import files
 
 
 def advise(case: Case) -> Advice:
@@ -137,33 +23,31 @@ def advise(case: Case) -> Advice:
     parents = told.subject.parents
     if parents is not None and facts_of(parents.read).collected and rule in OF_PARENTS:
         return Advice(_collected(told), saves=0, of=told.group.count)
-    return Advice(_WORDING[rule](told), saves=_saves(rule, told), of=told.group.count)
+    text = _WORDING[rule](told)
+    if rule == "query-in-loop":
+        text += _kept_up(told) + _missing(told)
+    return Advice(text, saves=_saves(rule, told), of=told.group.count)
 
 
-def _loop_name(location: Location, origin: Origin | None) -> str:
-    """The loop variable, where the loop runs over what was read as the parents."""
-    node = location.node
-    if node is None or origin is None or not node.target.isidentifier():
+def _kept_up(told: Told) -> str:
+    """What else is known in each turn, where the loop makes rows of the table that it reads."""
+    written = meanwhile.writing(told.subject, told.group.fingerprint.main_table)
+    made = written and all(one.fingerprint.kind == "insert" for one in written)
+    return ", and add to that what the loop makes" if made else ""
+
+
+def _missing(told: Told) -> str:
+    """What becomes of a row that is missing, where it was an error."""
+    if any(files.runs_one_of(place.code, files.OR_404) for place in told.group.path):
+        return ", and raise Http404 where there is no row"
+    spot, model = told.subject.spot, meta.model_of(told.facts.model)
+    if told.facts.operation != "get" or spot is None or model is None:
         return ""
-    lines = {*range(node.iter_lines[0], node.iter_lines[1] + 1), node.assigned}
-    sites = [site for site in (origin.site, origin.assigned) if site is not None]
-    return node.target if any(_is_on(site, node.file, lines) for site in sites) else ""
-
-
-def _is_on(site: Site, file: str, lines: set[int | None]) -> bool:
-    return site.file == file and site.line in lines
-
-
-def _in_coroutine(location: Location) -> bool:
-    place, node = location.loop_place, location.node
-    if place is None:
-        return False
-    # Up to Python 3.11 a comprehension has code of its own, which does not tell.
-    outer = tree_of(place.code.co_filename) if place.code.co_name in INNER_CODES else None
-    if outer is None or node is None:
-        return bool(place.code.co_flags & _COROUTINE)
-    around = [outer.function(one) for one in outer.nodes_on(node.line)]
-    return any(isinstance(one, ast.AsyncFunctionDef) for one in around)
+    if told.back and told.leads_to_one(told.back):
+        return ""
+    gives = "raises nothing by itself" if told.back and not told.facts.by_key else ""
+    missing = instead(told.subject, spot, spot.node, "KeyError", model, gives=gives)
+    return f" (a missing row {missing})" if missing else ""
 
 
 def _saves(rule: str, told: Told) -> int:
@@ -206,6 +90,11 @@ def _bypassed(told: Told) -> str:
     return f"read {rows}, or use Prefetch(queryset=…): {accessor} is prefetched, then bypassed"
 
 
+def _asked(told: Told) -> str:
+    walks = recursion.is_walk(told.subject) or _looks_up_the_next(told)
+    return _recursive(told) if walks else _query(told)
+
+
 def _query(told: Told) -> str:
     facts = told.facts
     special = _OPERATIONS.get(facts.operation)
@@ -227,6 +116,14 @@ def _query(told: Told) -> str:
             f"add .prefetch_related({what}) to {told.queryset}, and read {told.rows_by(accessor)}"
         )
     return _looked_up(told)
+
+
+def _looks_up_the_next(told: Told) -> bool:
+    """Whether a ``while`` loop looks rows of a tree up by their keys, which no line knows before it."""
+    model = meta.model_of(told.facts.model)
+    if not told.facts.by_key or model is None or not isinstance(told.subject.loop, ast.While):
+        return False
+    return any(one.related_model is model for one in model._meta.concrete_fields)
 
 
 def _query_one(told: Told, accessor: str) -> str:
@@ -271,7 +168,27 @@ def _count(told: Told) -> str:
 
 
 def _exists(told: Told) -> str:
-    return _summary(told, "Exists(…)")
+    key = _key(told)
+    if told.back or key is None:
+        return _summary(told, "Exists(…)")
+    field, value = key.field, double_quoted(ast.unparse(key.value))
+    kinds = (
+        ""
+        if meta.is_text(meta.model_of(told.facts.model), field)
+        else ", by values of the field's type"
+    )
+    return (
+        f"put known = set({_model(told)}.objects.filter({field}__in=…)"
+        f'.values_list("{field}", flat=True)) before the loop, and read {value} in known{kinds}'
+    )
+
+
+def _key(told: Told) -> Condition | None:
+    """The only condition that differs from turn to turn, where it asks for one value."""
+    query = query_of(told.subject)
+    asked = conditions(query.links) if query is not None else []
+    varying = [one for one in asked if told.subject.varies(one.value)]
+    return varying[0] if len(varying) == 1 and varying[0].lookup == "exact" else None
 
 
 def _aggregate(told: Told) -> str:
@@ -279,6 +196,8 @@ def _aggregate(told: Told) -> str:
 
 
 def _first(told: Told) -> str:
+    if not told.back and _key(told) is not None:
+        return _looked_up(told)
     if not told.back:
         return "read the rows of all turns by one query, with .iterator() where they are many"
     return (
@@ -311,7 +230,10 @@ def _raw(told: Told) -> str:
 
 
 def _recursive(told: Told) -> str:
-    return f"load all {_model(told)} rows of the tree at once, or by one recursive CTE"
+    return (
+        f"load all {_model(told)} rows of the tree at once; where they are many, ask level by "
+        "level with filter(…__in=level), or use a recursive CTE"
+    )
 
 
 def _write(told: Told) -> str:
@@ -370,7 +292,7 @@ _WORDING: Final[dict[str, Callable[[Told], str]]] = {
     "lazy-relation": _lazy,
     "deferred-field": _deferred,
     "bypassed-prefetch": _bypassed,
-    "query-in-loop": _query,
+    "query-in-loop": _asked,
     "raw-sql-in-loop": _raw,
     "recursive-query": _recursive,
     "write-in-loop": _write,

@@ -25,6 +25,14 @@ DUMPERS: Final = ("django/core/serializers/",)
 #: What shows an error with all variables around it, and asks the database for some of them.
 ERROR_PAGES: Final = ("django/views/debug.py",)
 
+#: What asks for rows, and answers with "not found" where there is none.
+OR_404: Final = (
+    "django.shortcuts:get_object_or_404",
+    "django.shortcuts:aget_object_or_404",
+    "django.shortcuts:get_list_or_404",
+    "django.shortcuts:aget_list_or_404",
+)
+
 #: What runs the user's code and loops for its own ends, but asks for nothing by itself. A name
 #: without an end stands for all files that begin so.
 CARRIERS: Final = (
@@ -65,7 +73,8 @@ def _is_in(file: str, files: tuple[str, ...]) -> bool:
 def runs_one_of(code: CodeType, functions: tuple[str, ...]) -> bool:
     """Whether ``code`` is that of one of ``functions``, by its bare name (Python 3.10)."""
     return any(
-        code.co_name == function.rpartition(".")[2] and is_of(code, (_file_of(function),))
+        code.co_name == function.replace(":", ".").rpartition(".")[2]
+        and is_of(code, (_file_of(function),))
         for function in functions
     )
 
