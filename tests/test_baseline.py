@@ -393,8 +393,13 @@ def edited(**facts):
         ("[]", "the document is []; allowed: an object"),
         ("", "not JSON: Expecting value: line 1 column 1 (char 0)"),
         (
-            "{\n<<<<<<< HEAD\n}",
-            "not JSON: Expecting property name enclosed in double quotes: line 2 column 1 (char 2)",
+            "{\n}}",
+            "not JSON: Extra data: line 2 column 2 (char 3)",
+        ),
+        (
+            '{\n  "findings": [\n<<<<<<< HEAD\n=======\n>>>>>>> branch\n  ]\n}\n',
+            "a merge conflict is left at line 3; "
+            "take either side, or all lines of both, then update it",
         ),
     ],
 )

@@ -107,7 +107,8 @@ class Ending:
             )
         if outcome is not None:
             verbose = self.config.get_verbosity() > 0
-            yield from outcome.lines(strict=self.options.strict, verbose=verbose)
+            strict, width = self.options.strict, width_of(self.config)
+            yield from outcome.lines(strict=strict, verbose=verbose, width=width)
         for note in (*self.ratchet.missing, *self.problems):
             yield f" {note}"
         for warning in self.warnings:

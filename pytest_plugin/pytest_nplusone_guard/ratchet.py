@@ -199,20 +199,22 @@ class Outcome:
         new = self.compared.new if self.compared is not None and writes else ()
         return frozenset(each.finding.id for each in new)
 
-    def lines(self, *, strict: bool, verbose: bool) -> Iterator[str]:
-        """The outcome in words."""
-        if self.compared is not None:
+    def lines(self, *, strict: bool, verbose: bool, width: int = 80) -> Iterator[str]:
+        """The outcome in words, within ``width`` columns."""
+        if self.compared is not None or self.over:
             from nplusone_guard import standing
-
+        if self.compared is not None:
             yield from standing.lines(
                 self.compared,
                 self.name,
                 strict=strict,
                 verbose=verbose,
                 updated=bool(self.update),
+                width=width,
             )
         if self.update != "all":
-            yield from (f" over budget  {each}" for each in self.over)
+            for each in self.over:
+                yield from standing.rows(f" over budget  {each}", width)
         if not self.update:
             yield from self._outdated()
         for written in self.written:
