@@ -96,9 +96,10 @@ def _hold(
     from nplusone_guard import baseline, standing
 
     unjudged = standing.why_unjudged(reports, session, options.expect)
+    judged = session.judged
     compared = baseline.compare(
         baseline.load(options.baseline),
-        session.judged,
+        judged,
         today=datetime.date.today(),  # noqa: DTZ011 - people write days of their own calendar
         complete=not unjudged,
         unproven=session.suite.unproven if session.suite is not None else (),
@@ -106,7 +107,14 @@ def _hold(
     name = os.path.basename(options.baseline)
     width = shutil.get_terminal_size((100, 24)).columns
     new = _named(compared.new, options, width)
-    for line in standing.lines(compared, name, strict=options.strict, new=new, width=width):
+    for line in standing.lines(
+        compared,
+        name,
+        strict=options.strict,
+        new=new,
+        aside=len(session) - len(judged),
+        width=width,
+    ):
         _tell(line)
     if unjudged:
         _tell(f"   stale entries are not judged: {unjudged}")

@@ -28,16 +28,17 @@ def lines(
     verbose: bool = False,
     updated: bool = False,
     new: Iterable[str] = (),
+    aside: int = 0,
     width: int = MAX_LINE,
 ) -> Iterator[str]:
     """One line of counts for the baseline ``name``, and below it what to do about it.
 
     ``strict``: stale entries fail; ``updated``: the baseline was written after all this;
-    ``new``: a line for each new finding, where nothing else names them. ``width`` is that of
-    the terminal.
+    ``new``: a line for each new finding, where nothing else names them; ``aside``: how many
+    findings are not held to it, warnings above all. ``width`` is that of the terminal.
     """
     note = min(width, MAX_LINE)
-    yield from rows(f" baseline {name}: {', '.join(_counts(compared))}", width)
+    yield from rows(f" baseline {name}: {', '.join(_counts(compared, aside))}", width)
     yield from _named([f"   new  {each}" for each in new], verbose, width)
     for _, entry in compared.expired:
         yield from rows(f"   expired {entry.until}  {_told(entry)}", width)
@@ -67,13 +68,15 @@ def why_unjudged(
     return ""
 
 
-def _counts(compared: Comparison) -> Iterator[str]:
+def _counts(compared: Comparison, aside: int) -> Iterator[str]:
     yield f"{len(compared.known):,} known"
     yield f"{len(compared.new):,} new"
     if compared.expired:
         yield f"{len(compared.expired):,} expired"
     if compared.stale:
         yield f"{len(compared.stale):,} stale"
+    if aside:
+        yield f"{aside:,} only reported"
 
 
 def _reason(entry: Entry, width: int) -> Iterator[str]:

@@ -58,3 +58,10 @@ def test_20_new_findings_are_named_and_the_others_counted():
     assert lines[1] == "   new  finding 0"
     assert lines[20:] == ["   new  finding 19", "   and 3 more"]
     assert told(Comparison(), new=["finding"] * 20)[-1] == "   new  finding"
+
+
+def test_findings_that_are_not_held_to_it_are_counted_apart():
+    assert told(Comparison(), aside=2) == [
+        " baseline known.json: 0 known, 0 new, 2 only reported"
+    ]
+    assert told(Comparison(), aside=0) == [" baseline known.json: 0 known, 0 new"]

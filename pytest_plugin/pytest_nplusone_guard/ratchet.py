@@ -92,6 +92,7 @@ class Ratchet:
             from nplusone_guard import baseline
 
             outcome.name = os.path.basename(self.options.baseline)
+            outcome.aside = len(session) - len(found)
             outcome.compared = baseline.compare(
                 self.findings,
                 found,
@@ -172,6 +173,8 @@ class Outcome:
     update: str = ""
     name: str = ""
     compared: baseline.Comparison | None = None
+    #: Findings that are not held to the baseline: warnings, and those of tests marked "report".
+    aside: int = 0
     #: Tests that sent fewer queries than recorded.
     lower: int = 0
     #: Tests without a record, and records of tests that are gone.
@@ -210,6 +213,7 @@ class Outcome:
                 strict=strict,
                 verbose=verbose,
                 updated=bool(self.update),
+                aside=self.aside,
                 width=width,
             )
         if self.update != "all":
