@@ -189,9 +189,9 @@ def _with_words(new: Sequence[Entry], dropped: Sequence[Entry]) -> Iterator[Entr
     for entry in new:
         former = [old for old in dropped if _is_moved(old, entry)]
         others = [each for old in former for each in new if _is_moved(old, each)]
-        if len(former) == len(others) == 1:
-            entry = replace(entry, reason=former[0].reason, until=former[0].until)
-        yield entry
+        is_it = len(former) == len(others) == 1
+        words = former[0] if is_it else entry
+        yield replace(entry, reason=words.reason, until=words.until)
 
 
 def _is_moved(old: Entry, new: Entry) -> bool:

@@ -121,9 +121,7 @@ def _hold(
     return FAILED if compared.fails(strict=options.strict) else OK
 
 
-def _named(
-    new: Iterable[SessionFinding], options: argparse.Namespace, width: int
-) -> Iterator[str]:
+def _named(new: Iterable[SessionFinding], options: argparse.Namespace, width: int) -> Iterator[str]:
     """New findings in one line each, as a report that is merged shows them nowhere else."""
     base_dir = _base_dir(options)
     for each in new:

@@ -241,7 +241,9 @@ MOVED = [
 ]
 
 
-@pytest.mark.parametrize(("facts", "words"), [each[1:] for each in MOVED], ids=[m[0] for m in MOVED])
+@pytest.mark.parametrize(
+    ("facts", "words"), [each[1:] for each in MOVED], ids=[m[0] for m in MOVED]
+)
 def test_what_people_wrote_goes_with_a_function_that_is_renamed_or_moved(facts, words):
     old = Baseline((entry("old", test=TEST, **WORDS),))
     assert _words(update(old, moved("new", **facts), base_dir="/work", complete=True)) == {
@@ -445,8 +447,10 @@ def edited(**facts):
         ),
         (
             '{\n  "findings": [\n<<<<<<< HEAD\n=======\n>>>>>>> branch\n  ]\n}\n',
-            "a merge conflict is left at line 3; "
-            "take either side, or all lines of both, then update it",
+            (
+                "a merge conflict is left at line 3; "
+                "take either side, or all lines of both, then update it"
+            ),
         ),
     ],
 )

@@ -61,7 +61,5 @@ def test_20_new_findings_are_named_and_the_others_counted():
 
 
 def test_findings_that_are_not_held_to_it_are_counted_apart():
-    assert told(Comparison(), aside=2) == [
-        " baseline known.json: 0 known, 0 new, 2 only reported"
-    ]
+    assert told(Comparison(), aside=2) == [" baseline known.json: 0 known, 0 new, 2 only reported"]
     assert told(Comparison(), aside=0) == [" baseline known.json: 0 known, 0 new"]

@@ -117,7 +117,6 @@ class Ending:
 
             yield from rows(self.config, f" warning: {warning}", width_of(self.config))
 
-
     def _standing(self, width: int) -> list[str]:
         """How the run stands against what is recorded, and what else fails it."""
         verbose = self.config.get_verbosity() > 0
