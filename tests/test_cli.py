@@ -162,7 +162,10 @@ HELD = [
     (("plain.json", "other.json", "--expect=2"), [f"{COUNTS}, 2 stale", NEW, *STALE]),
     (
         ("plain.json", "a.json", "--expect=2"),
-        [" baseline known.json: 1 known, 0 new", f"{NOT_JUDGED}not of a run of tests: a.json"],
+        [
+            " baseline known.json: 1 known, 0 new, 2 only reported",
+            f"{NOT_JUDGED}not of a run of tests: a.json",
+        ],
     ),
     (("plain.json", "--expect=1"), [" baseline known.json: 1 known, 0 new, 2 stale", *STALE]),
 ]
