@@ -177,17 +177,17 @@ def update(
     ]
     new = [each for each in found if not _met(each.names, known)] if mode != "prune" else []
     entries = [_entry([each], base_dir) for each in new]
-    dropped = [entry for entry in baseline if drops and not met[entry.id]]
-    return _sorted([*kept, *_with_words(entries, dropped)])
+    gone = [entry for entry in baseline if complete and not met[entry.id]]
+    return _sorted([*kept, *_with_words(entries, gone)])
 
 
-def _with_words(new: Sequence[Entry], dropped: Sequence[Entry]) -> Iterator[Entry]:
+def _with_words(new: Sequence[Entry], gone: Sequence[Entry]) -> Iterator[Entry]:
     """``new`` entries, with what people wrote of a loop that was only renamed or moved.
 
-    That is told where one of the ``dropped`` fits one of the ``new`` and no other does.
+    That is so where one of those ``gone`` fits one of the ``new`` and no other does.
     """
     for entry in new:
-        former = [old for old in dropped if _is_moved(old, entry)]
+        former = [old for old in gone if _is_moved(old, entry)]
         others = [each for old in former for each in new if _is_moved(old, each)]
         is_it = len(former) == len(others) == 1
         words = former[0] if is_it else entry

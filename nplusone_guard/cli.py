@@ -29,6 +29,7 @@ from nplusone_guard.report import (
 from nplusone_guard.report.columns import ERRORS
 from nplusone_guard.report.comparing import SessionDiff, diff
 from nplusone_guard.report.joining import session_of
+from nplusone_guard.report.page import MIN_WIDTH
 from nplusone_guard.report.session import SessionFinding, SessionReport
 from nplusone_guard.report.settling import complete
 from nplusone_guard.report.text import render_finding
@@ -105,7 +106,7 @@ def _hold(
         unproven=session.suite.unproven if session.suite is not None else (),
     )
     name = os.path.basename(options.baseline)
-    width = shutil.get_terminal_size((100, 24)).columns
+    width = max(shutil.get_terminal_size((100, 24)).columns, MIN_WIDTH)
     new = _named(compared.new, options, width)
     for line in standing.lines(
         compared,

@@ -251,6 +251,14 @@ def test_what_people_wrote_goes_with_a_function_that_is_renamed_or_moved(facts, 
     }
 
 
+def test_it_goes_along_before_what_is_gone_is_pruned():
+    old = Baseline((entry("old", test=TEST, **WORDS),))
+    one = moved("new", function="start")
+    both = update(old, one, "new-only", base_dir="/work", complete=True)
+    assert _words(both) == {"new": WORDS, "old": WORDS}
+    assert _words(update(both, one, "prune", base_dir="/work", complete=True)) == {"new": WORDS}
+
+
 def test_it_stays_where_more_than_one_could_be_it():
     old = Baseline((entry("old", test=TEST, **WORDS),))
     two = moved("new", function="start") + moved("other", function="home")
