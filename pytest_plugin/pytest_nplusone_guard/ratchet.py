@@ -93,6 +93,9 @@ class Ratchet:
 
             outcome.name = os.path.basename(self.options.baseline)
             outcome.aside = len(session) - len(found)
+            # Of a shard nobody expects it: those that are joined tell it.
+            waits = self.options.strict and not (self.options.shard or self.options.update)
+            outcome.unjudged = waits and not complete and bool(self.findings)
             outcome.compared = baseline.compare(
                 self.findings,
                 found,
@@ -175,6 +178,8 @@ class Outcome:
     compared: baseline.Comparison | None = None
     #: Findings that are not held to the baseline: warnings, and those of tests marked "report".
     aside: int = 0
+    #: Whether stale entries would fail, but not all tests ran.
+    unjudged: bool = False
     #: Tests that sent fewer queries than recorded.
     lower: int = 0
     #: Tests without a record, and records of tests that are gone.
@@ -216,6 +221,8 @@ class Outcome:
                 aside=self.aside,
                 width=width,
             )
+        if self.unjudged:
+            yield "   stale entries are not judged: not all tests ran"
         if self.update != "all":
             for each in self.over:
                 yield from standing.rows(f" over budget  {each}", width)
