@@ -10,7 +10,7 @@ import datetime
 import json
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -158,8 +158,9 @@ def update(
 
     ``new-only`` drops nothing and ``prune`` adds nothing. Entries that stay keep what
     people wrote in them, also a last day that has passed: whoever wants it moved moves
-    it. The entry of a loop that is mended in part goes by what is left. After a run that
-    did not collect everything no entry is dropped. Ids of earlier releases are renewed.
+    it. So does the new entry of a loop whose function or file has another name now. The
+    entry of a loop that is mended in part goes by what is left. After a run that did not
+    collect everything no entry is dropped. Ids of earlier releases are renewed.
     """
     found = list(findings)
     baseline = _united(baseline, found)
@@ -175,7 +176,31 @@ def update(
         if met[entry.id] or not drops
     ]
     new = [each for each in found if not _met(each.names, known)] if mode != "prune" else []
-    return _sorted([*kept, *(_entry([each], base_dir) for each in new)])
+    entries = [_entry([each], base_dir) for each in new]
+    gone = [entry for entry in baseline if complete and not met[entry.id]]
+    return _sorted([*kept, *_with_words(entries, gone)])
+
+
+def _with_words(new: Sequence[Entry], gone: Sequence[Entry]) -> Iterator[Entry]:
+    """``new`` entries, with what people wrote of a loop that was only renamed or moved.
+
+    That is so where one of those ``gone`` fits one of the ``new`` and no other does.
+    """
+    for entry in new:
+        former = [old for old in gone if _is_moved(old, entry)]
+        others = [each for old in former for each in new if _is_moved(old, each)]
+        is_it = len(former) == len(others) == 1
+        words = former[0] if is_it else entry
+        yield replace(entry, reason=words.reason, until=words.until)
+
+
+def _is_moved(old: Entry, new: Entry) -> bool:
+    """Whether the same test meets, by the same rule, a function by another name, or elsewhere.
+
+    In a function of the same name and place it would be another loop.
+    """
+    renamed = (old.file == new.file) != (old.function == new.function)
+    return renamed and (old.rule, old.test) == (new.rule, new.test)
 
 
 def _united(baseline: Baseline, found: Iterable[SessionFinding]) -> Baseline:

@@ -10,12 +10,13 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from nplusone_guard.exceptions import ConfigError
 from nplusone_guard.files import read_text, write_text
 from nplusone_guard.report import (
+    columns,
     github,
     gitlab,
     markdown,
@@ -28,8 +29,10 @@ from nplusone_guard.report import (
 from nplusone_guard.report.columns import ERRORS
 from nplusone_guard.report.comparing import SessionDiff, diff
 from nplusone_guard.report.joining import session_of
-from nplusone_guard.report.session import SessionReport
+from nplusone_guard.report.page import MIN_WIDTH
+from nplusone_guard.report.session import SessionFinding, SessionReport
 from nplusone_guard.report.settling import complete
+from nplusone_guard.report.text import render_finding
 
 OK: Final = 0
 #: ``diff --fail`` or ``merge --baseline`` found what may not be.
@@ -94,19 +97,45 @@ def _hold(
     from nplusone_guard import baseline, standing
 
     unjudged = standing.why_unjudged(reports, session, options.expect)
+    judged = session.judged
     compared = baseline.compare(
         baseline.load(options.baseline),
-        session.judged,
+        judged,
         today=datetime.date.today(),  # noqa: DTZ011 - people write days of their own calendar
         complete=not unjudged,
         unproven=session.suite.unproven if session.suite is not None else (),
     )
     name = os.path.basename(options.baseline)
-    for line in standing.lines(compared, name, strict=options.strict):
-        sys.stderr.write(f"{line}\n")
+    width = max(shutil.get_terminal_size((100, 24)).columns, MIN_WIDTH)
+    new = _named(compared.new, options, width)
+    for line in standing.lines(
+        compared,
+        name,
+        strict=options.strict,
+        new=new,
+        aside=len(session) - len(judged),
+        width=width,
+    ):
+        _tell(line)
     if unjudged:
-        sys.stderr.write(f"   stale entries are not judged: {unjudged}\n")
+        _tell(f"   stale entries are not judged: {unjudged}")
     return FAILED if compared.fails(strict=options.strict) else OK
+
+
+def _named(new: Iterable[SessionFinding], options: argparse.Namespace, width: int) -> Iterator[str]:
+    """New findings in one line each, as a report that is merged shows them nowhere else."""
+    base_dir = _base_dir(options)
+    for each in new:
+        told = render_finding(
+            each.finding, width=width - 8, base_dir=base_dir, brief=True, again=False
+        )
+        yield told.strip()
+
+
+def _tell(line: str) -> None:
+    """Write a line to the standard error, in what its encoding has."""
+    encoding = columns.usable(sys.stderr.encoding)
+    sys.stderr.write(line.encode(encoding, ERRORS).decode(encoding) + "\n")
 
 
 def _diff(options: argparse.Namespace) -> int:
@@ -213,7 +242,8 @@ def _width(options: argparse.Namespace) -> int:
 
 
 def _base_dir(options: argparse.Namespace) -> str:
-    return options.base_dir or os.environ.get("GITHUB_WORKSPACE") or os.getcwd()
+    stated = getattr(options, "base_dir", None)  # ``merge`` has no such option
+    return stated or os.environ.get("GITHUB_WORKSPACE") or os.getcwd()
 
 
 # ── options ─────────────────────────────────────────────────────────────────────────

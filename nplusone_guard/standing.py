@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from nplusone_guard.baseline import Comparison, Entry
 from nplusone_guard.report import columns, shards
 from nplusone_guard.report.session import SessionReport
 
-#: Stale entries that are named unless all are asked for.
-MAX_STALE: Final = 20
+#: Stale entries, or new findings, that are named unless all are asked for.
+MAX_NAMED: Final = 20
 #: Columns of a line on what an update changes.
 MAX_LINE: Final = 80
 #: Lines of a reason.
@@ -26,18 +27,25 @@ def lines(
     strict: bool = False,
     verbose: bool = False,
     updated: bool = False,
+    new: Iterable[str] = (),
+    aside: int = 0,
+    width: int = MAX_LINE,
 ) -> Iterator[str]:
     """One line of counts for the baseline ``name``, and below it what to do about it.
 
-    ``strict``: stale entries fail; ``updated``: the baseline was written after all this.
+    ``strict``: stale entries fail; ``updated``: the baseline was written after all this;
+    ``new``: a line for each new finding, where nothing else names them; ``aside``: how many
+    findings are not held to it, warnings above all. ``width`` is that of the terminal.
     """
-    yield f" baseline {name}: {', '.join(_counts(compared))}"
+    note = min(width, MAX_LINE)
+    yield from rows(f" baseline {name}: {', '.join(_counts(compared, aside))}", width)
+    yield from _named([f"   new  {each}" for each in new], verbose, width)
     for _, entry in compared.expired:
-        yield f"   expired {entry.until}  {_told(entry)}"
-        yield from _reason(entry)
+        yield from rows(f"   expired {entry.until}  {_told(entry)}", width)
+        yield from _reason(entry, note)
     if not updated:
-        yield from _stale(compared.stale, strict, verbose)
-        yield from _outdated(len(compared.outdated))
+        yield from _stale(compared.stale, strict, verbose, width)
+        yield from _outdated(len(compared.outdated), note)
 
 
 def why_unjudged(
@@ -60,45 +68,68 @@ def why_unjudged(
     return ""
 
 
-def _counts(compared: Comparison) -> Iterator[str]:
+def _counts(compared: Comparison, aside: int) -> Iterator[str]:
     yield f"{len(compared.known):,} known"
     yield f"{len(compared.new):,} new"
     if compared.expired:
         yield f"{len(compared.expired):,} expired"
     if compared.stale:
         yield f"{len(compared.stale):,} stale"
+    if aside:
+        yield f"{aside:,} only reported"
 
 
-def _reason(entry: Entry) -> Iterator[str]:
+def _reason(entry: Entry, width: int) -> Iterator[str]:
     """What somebody meant to do by the last day."""
-    room = MAX_LINE - len(_INDENT)
-    rows = columns.wrap(columns.clean(entry.reason), room, MAX_REASON) if entry.reason else []
-    yield from (f"{_INDENT}{row}" for row in rows)
+    room = width - len(_INDENT)
+    told = columns.wrap(columns.clean(entry.reason), room, MAX_REASON) if entry.reason else []
+    yield from (f"{_INDENT}{row}" for row in told)
 
 
-def _stale(stale: tuple[Entry, ...], strict: bool, verbose: bool) -> Iterator[str]:
-    shown = stale if verbose else stale[:MAX_STALE]
-    yield from (f"   stale  {_told(entry)}" for entry in shown)
-    more = len(stale) - len(shown)
-    if more:
-        yield f"   and {more:,} more"
+def _stale(stale: tuple[Entry, ...], strict: bool, verbose: bool, width: int) -> Iterator[str]:
+    yield from _named([f"   stale  {_told(entry)}" for entry in stale], verbose, width)
     if stale:
-        fails = ", which fails" if strict else ""
-        yield f"   no longer found{fails}; --nplusone-update-baseline=prune removes them"
+        remedy = "--nplusone-update-baseline=prune removes them"
+        told = f"   no longer found{', which fails' if strict else ''}"
+        yield from in_width(told, remedy, min(width, MAX_LINE))
 
 
-def _outdated(count: int) -> Iterator[str]:
+def _named(lines: list[str], verbose: bool, width: int) -> Iterator[str]:
+    """As many of ``lines`` as are asked for, and how many more there are."""
+    shown = lines if verbose else lines[:MAX_NAMED]
+    for line in shown:
+        yield from rows(line, width)
+    if more := len(lines) - len(shown):
+        yield f"   and {more:,} more"
+
+
+def _outdated(count: int, width: int) -> Iterator[str]:
     if count:
         goes = "goes by an id" if count == 1 else "go by ids"
         told = f"   {count:,} {goes} of an earlier release"
-        yield from in_width(told, f"--nplusone-update-baseline renews {them(count)}")
+        yield from in_width(told, f"--nplusone-update-baseline renews {them(count)}", width)
 
 
-def in_width(told: str, remedy: str) -> Iterator[str]:
+def in_width(told: str, remedy: str, width: int = MAX_LINE) -> Iterator[str]:
     """Both on one line, or the remedy on a line below."""
     line = f"{told}; {remedy}"
-    indent = len(told) - len(told.lstrip()) + 2
-    yield from [line] if len(line) <= MAX_LINE else [told, f"{' ' * indent}{remedy}"]
+    indent = _indent_of(told) + 2
+    yield from [line] if len(line) <= width else [told, f"{' ' * indent}{remedy}"]
+
+
+def rows(line: str, width: int) -> list[str]:
+    """``line`` in rows of ``width`` columns, the later ones indented; no path is broken."""
+    return textwrap.wrap(
+        line,
+        width,
+        subsequent_indent=" " * (_indent_of(line) + 2),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _indent_of(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def them(count: int) -> str:
@@ -107,4 +138,4 @@ def them(count: int) -> str:
 
 
 def _told(entry: Entry) -> str:
-    return f"{entry.rule}  {entry.file} {entry.function}  [{entry.id}]"
+    return columns.clean(f"{entry.rule}  {entry.file} {entry.function}  [{entry.id}]")

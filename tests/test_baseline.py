@@ -229,6 +229,63 @@ def test_an_update_keeps_what_people_wrote():
     assert list(updated) == [OLD.entries[1]]
 
 
+WORDS = {"reason": "legacy", "until": "2020-01-01"}
+TEST = "tests/test_a.py::test_a"
+MOVED = [
+    ("renamed", {"function": "start"}, WORDS),
+    ("moved", {"file": "app/pages.py"}, WORDS),
+    ("renamed and moved", {"file": "app/pages.py", "function": "start"}, {}),
+    ("another loop of the function", {}, {}),
+    ("another test", {"function": "start", "test": "tests/test_b.py::test_b"}, {}),
+    ("another rule", {"function": "start", "rule": "query-in-loop"}, {}),
+]
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"), [each[1:] for each in MOVED], ids=[m[0] for m in MOVED]
+)
+def test_what_people_wrote_goes_with_a_function_that_is_renamed_or_moved(facts, words):
+    old = Baseline((entry("old", test=TEST, **WORDS),))
+    assert _words(update(old, moved("new", **facts), base_dir="/work", complete=True)) == {
+        "new": words
+    }
+
+
+def test_it_goes_along_before_what_is_gone_is_pruned():
+    old = Baseline((entry("old", test=TEST, **WORDS),))
+    one = moved("new", function="start")
+    both = update(old, one, "new-only", base_dir="/work", complete=True)
+    assert _words(both) == {"new": WORDS, "old": WORDS}
+    assert _words(update(both, one, "prune", base_dir="/work", complete=True)) == {"new": WORDS}
+
+
+def test_it_stays_where_more_than_one_could_be_it():
+    old = Baseline((entry("old", test=TEST, **WORDS),))
+    two = moved("new", function="start") + moved("other", function="home")
+    words = _words(update(old, two, base_dir="/work", complete=True))
+    assert words == {"new": {}, "other": {}}
+    pair = Baseline((*old, entry("second", test=TEST, function="second")))
+    one = moved("new", function="start")
+    assert _words(update(pair, one, base_dir="/work", complete=True)) == {"new": {}}
+    # Nothing is dropped after a run of some tests, and the old entry has its words still.
+    assert _words(update(old, one, base_dir="/work", complete=False)) == {"new": {}, "old": WORDS}
+
+
+def moved(name, test=TEST, **facts):
+    """What a run finds of the old entry's function, but for ``facts``."""
+    rule = facts.pop("rule", "lazy-relation")
+    place = {"file": "app/views.py", "function": "index"} | facts
+    place["file"] = f"/work/{place['file']}"
+    one = statement(rule=rule, id=name, site=site(**place))
+    return session_of(report(finding(rule, one, id=name), name=test)).findings
+
+
+def _words(updated):
+    return {
+        each.id: {key: value for key in WORDS if (value := getattr(each, key))} for each in updated
+    }
+
+
 def test_a_new_entry_names_place_and_test_and_no_line():
     place = site(61, file="/work/app/views.py", function="Index.get")
     (new,) = update(Baseline(), found("a", site=place), base_dir="/work", complete=True)
@@ -393,8 +450,15 @@ def edited(**facts):
         ("[]", "the document is []; allowed: an object"),
         ("", "not JSON: Expecting value: line 1 column 1 (char 0)"),
         (
-            "{\n<<<<<<< HEAD\n}",
-            "not JSON: Expecting property name enclosed in double quotes: line 2 column 1 (char 2)",
+            "{\n}}",
+            "not JSON: Extra data: line 2 column 2 (char 3)",
+        ),
+        (
+            '{\n  "findings": [\n<<<<<<< HEAD\n=======\n>>>>>>> branch\n  ]\n}\n',
+            (
+                "a merge conflict is left at line 3; "
+                "take either side, or all lines of both, then update it"
+            ),
         ),
     ],
 )

@@ -153,15 +153,19 @@ STALE = (
 
 
 NOT_JUDGED = "   stale entries are not judged: "
+NEW = "   new  bypassed-prefetch  20 × SELECT peoples_people  journal_wellness_tasks.py:61  [o]"
 HELD = [
     (
         ("plain.json", "other.json"),
-        [COUNTS, f"{NOT_JUDGED}--expect N says how many reports there are"],
+        [COUNTS, NEW, f"{NOT_JUDGED}--expect N says how many reports there are"],
     ),
-    (("plain.json", "other.json", "--expect=2"), [f"{COUNTS}, 2 stale", *STALE]),
+    (("plain.json", "other.json", "--expect=2"), [f"{COUNTS}, 2 stale", NEW, *STALE]),
     (
         ("plain.json", "a.json", "--expect=2"),
-        [" baseline known.json: 1 known, 0 new", f"{NOT_JUDGED}not of a run of tests: a.json"],
+        [
+            " baseline known.json: 1 known, 0 new, 2 only reported",
+            f"{NOT_JUDGED}not of a run of tests: a.json",
+        ],
     ),
     (("plain.json", "--expect=1"), [" baseline known.json: 1 known, 0 new, 2 stale", *STALE]),
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
@@ -64,10 +64,12 @@ def render(
     title: str = "nplusone-guard",
     show_cleared: bool = True,
     known: Collection[str] = (),
+    standing: Sequence[str] = (),
 ) -> str:
     """The session under a heading: totals, a table of findings, each finding in full.
 
-    Findings whose ids are ``known`` stand in a table of their own, folded away.
+    Findings whose ids are ``known`` stand in a table of their own, folded away. The lines of
+    ``standing``, on how the session stands against a baseline, follow the totals.
 
     ``source_url`` is where the repository's files can be read at this commit, such as
     ``https://github.com/OWNER/NAME/blob/COMMIT``; places become links below it.
@@ -75,6 +77,7 @@ def render(
     session = session_of(source)
     page = _Page(base_dir or os.getcwd(), source_url)
     blocks = [f"## {_escaped(title)}", _escaped(summary.totals(told_once(session)))]
+    blocks += [_fenced("\n".join(map(columns.clean, standing)), "text")] if standing else []
     blocks += _new_and_known(session, known, page)
     blocks += _cleared(session, page) if show_cleared else []
     return "\n\n".join([*blocks, *_notes(session, page)]) + "\n"

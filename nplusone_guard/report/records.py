@@ -77,10 +77,21 @@ def parse(text: str, *, once: bool = False) -> Mapping[str, Any]:
     except ConfigError:  # a ValueError, too
         raise
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"not JSON: {error}") from None
+        raise ConfigError(_conflict(text) or f"not JSON: {error}") from None
     if not isinstance(document, dict):
         raise fault("", document, "an object")
     return document
+
+
+def _conflict(text: str) -> str:
+    """Where git has left both sides of a merge, in words; else nothing."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.startswith("<<<<<<< "):
+            return (
+                f"a merge conflict is left at line {number}; "
+                "take either side, or all lines of both, then update it"
+            )
+    return ""
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

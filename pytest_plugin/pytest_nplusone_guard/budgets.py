@@ -99,6 +99,19 @@ class Enforcement:
                 stack.enter_context(around_function(item, _Enforced(budget)))
             return (yield)
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Name a test over its budget by one line in the list of failures."""
+        report = yield
+        error = call.excinfo.value if call.excinfo is not None else None
+        if isinstance(error, pytest.fail.Exception) and hasattr(error, "told"):
+            from pytest_nplusone_guard import wrapping
+
+            wrapping.to_first_line(report)
+        return report
+
 
 class _Enforced:
     """A budget around one call, which fails without a traceback: no line of it is to blame."""

@@ -162,6 +162,7 @@ class Suite:
             width = width_of(self.config)
             told += [watched.render(failing, width), *ratchet.expiries(failing, width)]
         if told:
+            watched.failed = True
             pytest.fail("\n".join(told), pytrace=False)
 
     @pytest.hookimpl(tryfirst=True)
@@ -174,7 +175,7 @@ class Suite:
             (self.ran.passed.add if report.passed else self.ran.passed.discard)(name)
             watched = self._held.pop(report.nodeid, None)
             if watched is not None and watched.found is not None:
-                if watched.shown is not None:  # in most tests there is nothing
+                if watched.failed or watched.shown is not None:  # in most tests there is nothing
                     self._show(report, watched)
                 self._gather(name, report.passed, *self._judged_of(watched), watched.found)
             elif (found := _unpacked(report)) is not None:
@@ -191,6 +192,10 @@ class Suite:
             setattr(report, ATTRIBUTE, json.dumps([*self._judged_of(watched), session]))
 
     def _show(self, report: pytest.TestReport, watched: Watched) -> None:
+        if watched.failed:
+            from pytest_nplusone_guard import wrapping
+
+            wrapping.to_first_line(report)
         untold = watched.untold
         if self._ratchet is not None and not is_verbose(self.config):
             untold = tuple(each for each in untold if not self._ratchet.is_known(each))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -22,6 +22,10 @@ from pytest_nplusone_guard.workers import width_of
 if TYPE_CHECKING:
     from pytest_nplusone_guard.options import Options
     from pytest_nplusone_guard.ratchet import Outcome, Ratchet
+
+
+#: Columns of a summary that no terminal shows.
+WIDE: Final = 200
 
 
 class Ending:
@@ -79,7 +83,9 @@ class Ending:
     def _write(self) -> None:
         self.problems += outputs.write(self.options.reports, self.session, self._root)
         # All that it holds is told by the terminal as well.
-        self.warnings += outputs.add_step_summary(self.session, self._root, self.outcome)
+        self.warnings += outputs.add_step_summary(
+            self.session, self._root, self.outcome, self._standing(WIDE), fails=self.fails
+        )
 
     @property
     def _root(self) -> str:
@@ -98,22 +104,27 @@ class Ending:
     def _lines(self, terminal: Any) -> Iterator[str]:
         from pytest_nplusone_guard import summary
 
-        outcome = self.outcome
         if self.session.scopes:
-            yield from summary.lines(terminal, self.session, outcome.known if outcome else ())
+            known = self.outcome.known if self.outcome else ()
+            yield from summary.lines(terminal, self.session, known)
         else:
             yield "no test was watched" + (
                 "" if django_is_configured() else ": Django is not set up"
             )
-        if outcome is not None:
-            verbose = self.config.get_verbosity() > 0
-            yield from outcome.lines(strict=self.options.strict, verbose=verbose)
-        for note in (*self.ratchet.missing, *self.problems):
-            yield f" {note}"
+        yield from self._standing(width_of(self.config))
         for warning in self.warnings:
             from pytest_nplusone_guard.wrapping import rows
 
             yield from rows(self.config, f" warning: {warning}", width_of(self.config))
+
+    def _standing(self, width: int) -> list[str]:
+        """How the run stands against what is recorded, and what else fails it."""
+        verbose = self.config.get_verbosity() > 0
+        notes = [f" {note}" for note in (*self.ratchet.missing, *self.problems)]
+        if self.outcome is None:
+            return notes
+        told = self.outcome.lines(strict=self.options.strict, verbose=verbose, width=width)
+        return [*told, *notes]
 
 
 def _settled(session: SessionReport) -> SessionReport:

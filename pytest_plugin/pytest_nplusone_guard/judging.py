@@ -90,6 +90,8 @@ class Watched:
         self.lasting_count = self.fill_count = self.served_count = 0
         #: Whether the failure of the test is what was found.
         self.told = False
+        #: Whether the test failed by what it did under watch, and not by itself.
+        self.failed = False
         #: Ids of the findings that a failure of its own tells of.
         self._told_by_failure: frozenset[str] = frozenset()
         #: Those that are open; of two, the test's function calls itself.

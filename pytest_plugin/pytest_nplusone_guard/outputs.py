@@ -30,11 +30,18 @@ def _json(session: SessionReport, base_dir: str) -> str:
     return session.to_json(indent=1)
 
 
-def _markdown(session: SessionReport, base_dir: str, known: Collection[str] = ()) -> str:
+def _markdown(
+    session: SessionReport,
+    base_dir: str,
+    known: Collection[str] = (),
+    standing: Sequence[str] = (),
+) -> str:
     from nplusone_guard.report import github, markdown
 
     url = github.source_url()
-    return markdown.render(session, base_dir=base_dir, source_url=url, known=known)
+    return markdown.render(
+        session, base_dir=base_dir, source_url=url, known=known, standing=standing
+    )
 
 
 def _sarif(session: SessionReport, base_dir: str) -> str:
@@ -58,10 +65,11 @@ def check(paths: Iterable[str], option: str = "--nplusone-report") -> None:
     """Raise ``UsageError`` for a report that cannot be written."""
     for path in paths:
         if _renderer(path) is None:
+            name = os.path.basename(path) or path
+            html = path.lower().endswith((".html", ".htm"))
+            why = "cannot be written: HTML is to come" if html else "has no known ending"
             allowed = ", ".join(sorted(RENDERERS))
-            raise pytest.UsageError(
-                f"{option}: {os.path.basename(path)} has no known ending. Allowed: {allowed}."
-            )
+            raise pytest.UsageError(f"{option}: {name} {why}. Allowed: {allowed}.")
         check_writable(option, path)
 
 
@@ -115,14 +123,22 @@ def annotate(terminal: Any, session: SessionReport, base_dir: str, outcome: Outc
 
 
 def add_step_summary(
-    session: SessionReport, base_dir: str, outcome: Outcome | None = None
+    session: SessionReport,
+    base_dir: str,
+    outcome: Outcome | None = None,
+    standing: Sequence[str] = (),
+    *,
+    fails: bool = False,
 ) -> list[str]:
-    """Add markdown to the summary of GitHub's step; returns what went wrong."""
+    """Add markdown to the summary of GitHub's step; returns what went wrong.
+
+    There is none where nothing was found and the run does not fail for what is recorded.
+    """
     path = os.environ.get("GITHUB_STEP_SUMMARY")
-    if not path or not session.findings:
+    if not path or not (session.findings or fails):
         return []
     known = outcome.known if outcome is not None else ()
-    text = _markdown(session, base_dir, known).encode("utf-8", "replace")
+    text = _markdown(session, base_dir, known, standing).encode("utf-8", "replace")
     try:
         with open(path, "ab") as stream:
             before = stream.tell()

@@ -92,6 +92,10 @@ class Ratchet:
             from nplusone_guard import baseline
 
             outcome.name = os.path.basename(self.options.baseline)
+            outcome.aside = len(session) - len(found)
+            # Of a shard nobody expects it: those that are joined tell it.
+            waits = self.options.strict and not (self.options.shard or self.options.update)
+            outcome.unjudged = waits and not complete and bool(self.findings)
             outcome.compared = baseline.compare(
                 self.findings,
                 found,
@@ -172,6 +176,10 @@ class Outcome:
     update: str = ""
     name: str = ""
     compared: baseline.Comparison | None = None
+    #: Findings that are not held to the baseline: warnings, and those of tests marked "report".
+    aside: int = 0
+    #: Whether stale entries would fail, but not all tests ran.
+    unjudged: bool = False
     #: Tests that sent fewer queries than recorded.
     lower: int = 0
     #: Tests without a record, and records of tests that are gone.
@@ -199,20 +207,25 @@ class Outcome:
         new = self.compared.new if self.compared is not None and writes else ()
         return frozenset(each.finding.id for each in new)
 
-    def lines(self, *, strict: bool, verbose: bool) -> Iterator[str]:
-        """The outcome in words."""
-        if self.compared is not None:
+    def lines(self, *, strict: bool, verbose: bool, width: int = 80) -> Iterator[str]:
+        """The outcome in words, within ``width`` columns."""
+        if self.compared is not None or self.over:
             from nplusone_guard import standing
-
+        if self.compared is not None:
             yield from standing.lines(
                 self.compared,
                 self.name,
                 strict=strict,
                 verbose=verbose,
                 updated=bool(self.update),
+                aside=self.aside,
+                width=width,
             )
+        if self.unjudged:
+            yield "   stale entries are not judged: not all tests ran"
         if self.update != "all":
-            yield from (f" over budget  {each}" for each in self.over)
+            for each in self.over:
+                yield from standing.rows(f" over budget  {each}", width)
         if not self.update:
             yield from self._outdated()
         for written in self.written:

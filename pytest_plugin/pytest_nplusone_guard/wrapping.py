@@ -46,6 +46,16 @@ def rows(config: pytest.Config, text: str, width: int, *, before: str = "") -> l
     return [row.replace(_JOINED, " ") for row in (wrapped[0][len(before) :], *wrapped[1:])]
 
 
+def to_first_line(report: pytest.TestReport) -> None:
+    """Let the list of failures name one of ours by its first line, as it does outside of CI.
+
+    In CI pytest would put all of it there, though it stands in full above the list.
+    """
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is not None:
+        crash.message = crash.message.partition("\n")[0]
+
+
 def _paths(config: pytest.Config) -> Iterator[str]:
     """The directories of the run, and what is stated of files in them or elsewhere."""
     yield from (str(config.rootpath), str(config.invocation_params.dir))

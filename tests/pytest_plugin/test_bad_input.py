@@ -61,8 +61,16 @@ BASELINE, BUDGETS, UPDATE = (
 FILES = {
     "no JSON": (
         BASELINE,
-        "{\n<<<<<<< HEAD",
+        "{\n<",
         ("not JSON: Expecting property name enclosed in double quotes: line 2 column 1 (char 2)"),
+    ),
+    "left of a merge": (
+        BUDGETS,
+        '{\n  "queries": {\n<<<<<<< HEAD\n    "a": 1\n=======\n    "a": 2\n>>>>>>> b\n  }\n}\n',
+        (
+            "a merge conflict is left at line 3; "
+            "take either side, or all lines of both, then update it"
+        ),
     ),
     "other JSON": (BASELINE, "[1]", "the document is [1]; allowed: an object"),
     "newer": (

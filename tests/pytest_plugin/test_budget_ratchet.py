@@ -134,3 +134,15 @@ def test_what_an_update_would_do_is_said_within_80_columns(counts, lines):
     outcome = Outcome(lower=lower, unrecorded=unrecorded, gone=gone)
     assert [*outcome.lines(strict=False, verbose=False)] == lines
     assert all(len(line) <= 80 for line in lines)
+
+
+def test_a_test_over_its_record_fits_the_terminal():
+    """No name of a test is cut, and a wide terminal has all on one line."""
+    told = "tests/test_views.py::test_animals_of_the_keeper: 4 queries, 3 recorded in queries.json"
+    outcome = Outcome(over=[told])
+    assert [*outcome.lines(strict=False, verbose=False, width=80)] == [
+        " over budget  tests/test_views.py::test_animals_of_the_keeper: 4 queries, 3",
+        "   recorded in queries.json",
+    ]
+    (line,) = outcome.lines(strict=False, verbose=False, width=110)
+    assert line == f" over budget  {told}"

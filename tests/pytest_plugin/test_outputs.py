@@ -232,3 +232,51 @@ def test_what_an_update_records_is_no_error(sample, monkeypatch):
     result.assert_outcomes(passed=2)
     assert annotated(result) == []
     assert "\nEvery finding is known.\n" in step.read_text()
+
+
+FAILING = """
+    import pytest
+    from django.test import TestCase
+    from shelf.data import make_books
+    from shelf.reports import count, names
+
+    def test_loop(shelf):
+        names()
+
+    class TestOfDjango(TestCase):
+        @pytest.mark.max_queries(2)
+        def test_marked(self):
+            make_books(3)
+
+    def test_recorded(shelf):
+        count()
+
+    def test_of_its_own(shelf):
+        pytest.fail("one\\ntwo", pytrace=False)
+    """
+
+
+@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "worker"])
+def test_the_list_of_failures_has_one_line_for_each_in_ci(sample, monkeypatch, workers):
+    """There pytest lists failures whole, which stand above in full; those of others stay so."""
+    if workers and importlib.util.find_spec("xdist") is None:
+        pytest.skip("needs pytest-xdist")
+    write_suite(sample)
+    monkeypatch.setenv("CI", "true")
+    record = {"schema_version": 1, "queries": {"test_shelf.py::test_recorded": 0}}
+    sample.write(**{"queries.json": json.dumps(record)})
+    files = ("--nplusone-budgets=queries.json", "--junitxml=junit.xml")
+    result = sample.run(FAILING, "--nplusone=fail", *files, *workers)
+    result.assert_outcomes(failed=4)
+    listed = section(result, "short test summary info")
+    assert sorted(re.sub(r"in [\d.]+ ms", "in 0 ms", listed).splitlines()) == [
+        "FAILED test_shelf.py::TestOfDjango::test_marked - Failed: 6 queries, at most 2 allowed",
+        "FAILED test_shelf.py::test_loop - Failed: 1 query loop among 4 queries in 0 ms",
+        "FAILED test_shelf.py::test_of_its_own - Failed: one",
+        "FAILED test_shelf.py::test_recorded - Failed: 1 query, 0 recorded in queries.json",
+        "two",
+    ]
+    assert "add .select_related(" in section(result, "test_loop")
+    failures = ElementTree.parse(sample.pytester.path / "junit.xml").iter("failure")
+    texts = {each.get("message").partition(" in ")[0]: each.text for each in failures}
+    assert "add .select_related(" in texts["Failed: 1 query loop among 4 queries"]

@@ -41,6 +41,7 @@ QUERIES = """\
   }
 }
 """
+UNJUDGED = "   stale entries are not judged: not all tests ran"
 GROWN = """
     import pytest
     from shelf.reports import count, names
@@ -145,7 +146,10 @@ def test_what_is_gone_is_stale_and_what_has_expired_fails(suite):
 
     # A run of some tests tells nothing of the others.
     result = suite.run(SOURCE, *strict, "-k", "count")
-    assert (result.ret, last_lines(result, 1)) == (0, [" baseline known.json: 0 known, 0 new"])
+    counts = " baseline known.json: 0 known, 0 new"
+    assert (result.ret, last_lines(result, 2)) == (0, [counts, UNJUDGED])
+    result = suite.run(SOURCE, "--nplusone=fail", "-k", "count")
+    assert last_lines(result, 1) == [counts]
 
     result = suite.run(SOURCE, "--nplusone-update-baseline=prune", "-k", "count")
     assert last_lines(result, 2) == [
@@ -282,7 +286,37 @@ def test_reports_and_annotations(suite, monkeypatch):
     assert place["uri"] == "shelf/views.py"
     (issue,) = json.loads((path / "out.gitlab.json").read_text())
     assert issue["location"]["path"] == "shelf/views.py"
-    assert (path / "step.md").read_text().strip() == (path / "out.md").read_text().strip()
+    standing = (
+        "```text\n"
+        " baseline known.json: 0 known, 1 new\n"
+        " known.json does not exist; --nplusone-update-baseline writes it\n"
+        " queries.json does not exist; --nplusone-update-baseline writes it\n"
+        "```\n\n"
+    )
+    step = (path / "step.md").read_text()
+    assert standing in step
+    assert step.replace(standing, "").strip() == (path / "out.md").read_text().strip()
+
+
+def test_the_summary_of_a_step_says_why_a_run_without_findings_fails(suite, monkeypatch):
+    step = suite.pytester.path / "step.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(step))
+    stale = json.loads(KNOWN.replace('"ID"', '"0123456789ab"'))
+    suite.write(**{"known.json": json.dumps(stale)})
+    source = "def test_count(shelf): pass"
+    suite.run(source, "--nplusone=fail")
+    assert not step.exists()
+    assert suite.run(source, "--nplusone=fail", "--nplusone-strict").ret == 1
+    assert step.read_text().splitlines()[2:] == [
+        "1 test: 0 queries, no query loop",
+        "",
+        "```text",
+        " baseline known.json: 0 known, 0 new, 1 stale",
+        "   stale  lazy-relation  shelf/views.py books  [0123456789ab]",
+        "   no longer found, which fails; --nplusone-update-baseline=prune removes them",
+        " queries.json does not exist; --nplusone-update-baseline writes it",
+        "```",
+    ]
 
 
 def test_what_runs_no_test_of_django(suite):
@@ -336,6 +370,20 @@ def test_a_report_that_cannot_be_written_is_named(tmp_path):
             ["out.txt"],
             (
                 "--nplusone-report: out.txt has no known ending. "
+                "Allowed: .gitlab.json, .json, .md, .sarif."
+            ),
+        ),
+        (
+            ["/srv/out.html"],
+            (
+                "--nplusone-report: out.html cannot be written: HTML is to come. "
+                "Allowed: .gitlab.json, .json, .md, .sarif."
+            ),
+        ),
+        (
+            ["/srv/"],
+            (
+                "--nplusone-report: /srv/ has no known ending. "
                 "Allowed: .gitlab.json, .json, .md, .sarif."
             ),
         ),
