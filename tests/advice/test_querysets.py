@@ -155,3 +155,65 @@ def test_nothing_goes_between_a_manager_and_a_method_of_its_own(tmp_path, monkey
     before, after = followed(tmp_path, monkeypatch, "own", source("pass") + OWN, rounds=1)
     assert len(before.findings) == 1
     assert after is None or after.result == before.result
+
+
+#: Two counts of one relation in each turn; the second pair asks for the same.
+COUNTS = """
+for author in Author.objects.order_by("pk"):
+    told.append(author.entries.filter(rating__gt=1).count())
+    told.append(author.entries.filter({second}).count())
+"""
+
+
+@pytest.mark.parametrize(("second", "names"), [("status='live'", 2), ("rating__gt=1", 1)])
+def test_each_count_has_a_name_of_its_own(second, names, tmp_path, monkeypatch) -> None:
+    text = source(COUNTS.format(second=second))
+    before, after = followed(tmp_path, monkeypatch, f"counts_{names}", text, rounds=1)
+    (found,) = before.findings
+    assert ("entries_count_2=" in found.advice.options[0].expression) is (names == 2)
+    assert after is not None
+    assert (after.result, after.findings) == (before.result, ())
+    assert after.queries == before.queries - found.advice.saves
+
+
+#: Rows that a helper gives, whose querysets no source shows, or else those that do show.
+CHOSEN = """
+def chosen(given):
+    for author in {rows}:
+        told.append(author.entries.filter(rating__gt=1).count())
+
+
+def work():
+    chosen({given})
+"""
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        'vars()["given"] if given else Author.objects.order_by("pk")',
+        'vars()["given"] or Author.objects.order_by("pk")',
+    ],
+)
+def test_rows_from_elsewhere_are_not_annotated_by_an_edit(rows, tmp_path, monkeypatch):
+    given = 'Author.objects.order_by("pk")'
+    text = source(CHOSEN.format(rows=rows, given=given))
+    before, after = followed(tmp_path, monkeypatch, f"perhaps_{len(rows)}", text, rounds=1)
+    (found,) = before.findings
+    assert "entries_count=" in found.advice.text
+    assert after is None
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        '[] or Author.objects.order_by("pk")',
+        'Author.objects.order_by("pk") if not given else []',
+    ],
+)
+def test_rows_from_nowhere_else_are_annotated(rows, tmp_path, monkeypatch):
+    text = source(CHOSEN.format(rows=rows, given="[]"))
+    before, after = followed(tmp_path, monkeypatch, f"only_{len(rows)}", text, rounds=1)
+    assert len(before.findings) == 1
+    assert after is not None
+    assert (after.result, after.findings) == (before.result, ())

@@ -292,7 +292,9 @@ def _root(found: list[Feed], way: tuple[str, ...]) -> Root | None:
     if not found:
         return None
     first = found[0]
-    return Root(tuple(found), way, first.model, first.spot.tree.file, first.spot.line)
+    # Where the rows may come from elsewhere, an edit of the one place would be lost on them.
+    given = () if any(one.perhaps for one in found) else tuple(found)
+    return Root(given, way, first.model, first.spot.tree.file, first.spot.line)
 
 
 # -- by the record ---------------------------------------------------------------------
@@ -393,6 +395,7 @@ def _placed(
     if usable:
         file, line = usable[0].spot.tree.file, usable[0].spot.line
         model = model or usable[0].model
+        usable = () if any(one.perhaps for one in usable) else usable
     elif assigned is not None:
         file, line = assigned.file, assigned.line
     return Root(usable, way, model, file, line)
