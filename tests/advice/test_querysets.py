@@ -217,3 +217,21 @@ def test_rows_from_nowhere_else_are_annotated(rows, tmp_path, monkeypatch):
     assert len(before.findings) == 1
     assert after is not None
     assert (after.result, after.findings) == (before.result, ())
+
+
+#: Rows that are gone through one by one, further down than their queryset is made.
+ITERATED = """
+entries = Entry.objects.all()
+entries = entries.order_by("pk")
+for entry in entries.iterator({size}):
+    told.append(sorted(map(str, entry.tags.all())))
+"""
+
+
+@pytest.mark.parametrize("size", ["", "chunk_size=50"])
+def test_an_iterator_further_down_has_a_chunk_size_too(size, tmp_path, monkeypatch) -> None:
+    text = source(ITERATED.format(size=size))
+    before, after = followed(tmp_path, monkeypatch, f"iterated{size[:5]}", text, rounds=1)
+    assert after is not None
+    assert (after.result, after.findings) == (before.result, ())
+    assert after.queries == before.queries - before.findings[0].advice.saves

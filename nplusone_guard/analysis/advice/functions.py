@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from types import CodeType, FunctionType, ModuleType
+from typing import Final
 
 from nplusone_guard.analysis.advice.trees import (
     FUNCTIONS,
@@ -15,6 +16,14 @@ from nplusone_guard.analysis.advice.trees import (
     tree_of,
 )
 from nplusone_guard.capture.codes import is_user_code
+
+_DEEPEST: Final = 3
+#: Methods that write rows, with what their names start with in ``async``.
+_WRITING: Final = frozenset(
+    f"{wait}{name}"
+    for wait in ("", "a")
+    for name in "save create get_or_create update_or_create bulk_create bulk_update delete".split()
+)
 
 
 def returned(spot: Spot, call: ast.Call) -> list[Spot]:
@@ -33,6 +42,19 @@ def returned(spot: Spot, call: ast.Call) -> list[Spot]:
         return []
     values = [node.value for node in nodes if isinstance(node, ast.Return)]
     return [Spot(tree, value) for value in values if value is not None]
+
+
+def writes(spot: Spot, node: ast.AST, depth: int = 0) -> bool:
+    """Whether what an expression calls writes rows, as far as the source shows it."""
+    for call in ast.walk(node):
+        if not isinstance(call, ast.Call):
+            continue
+        if isinstance(call.func, ast.Attribute) and call.func.attr in _WRITING:
+            return True
+        found = _definition(spot, call.func) if depth < _DEEPEST else None
+        if found is not None and writes(Spot(found[0], found[1]), found[1], depth + 1):
+            return True
+    return False
 
 
 def is_sliced(spot: Spot) -> bool:

@@ -28,7 +28,7 @@ from nplusone_guard.analysis.advice.values import (
     unpacked,
     value_of,
 )
-from nplusone_guard.analysis.contexts import choice_of_read
+from nplusone_guard.analysis.contexts import choice_of_read, owner_of_read
 from nplusone_guard.analysis.places import asking_places
 from nplusone_guard.analysis.rules import facts_of
 from nplusone_guard.analysis.verdicts import Site
@@ -336,7 +336,18 @@ def _of_read(
     between = _way(model, target, hints)
     if between is None:
         return None
-    return _placed(between, model, spot, declared, assigned)
+    return _of_owner(read, between) or _placed(between, model, spot, declared, assigned)
+
+
+def _of_owner(read: Group, between: tuple[str, ...]) -> Root | None:
+    """The queryset of the object whose relation a template runs over, which takes a longer way."""
+    found = owner_of_read(read)
+    if found is None:
+        return None
+    owner, model, accessor = found
+    way = (accessor, *between)
+    root = _root(feeds(owner, model), way)
+    return root or Root((), way, model, owner.tree.file, owner.line)
 
 
 def _of_class(way: tuple[str, ...], model: Any, declared: steps.Spot | None) -> Root | None:
