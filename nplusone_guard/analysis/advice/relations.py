@@ -111,8 +111,9 @@ def chunked(feed: Feed) -> Iterator[Step]:
     """A chunk size for each ``rows.iterator()`` behind the statement that makes the rows."""
     function = feed.spot.tree.function(feed.node)
     for call in own_nodes(function) if function is not None else ():
-        bare = isinstance(call, ast.Call) and not call.args and not call.keywords
-        if bare and called(call) in {"iterator", "aiterator"}:
+        if not isinstance(call, ast.Call) or call.args or call.keywords:
+            continue
+        if called(call) in {"iterator", "aiterator"}:
             yield replace(feed.spot, f"{ast.unparse(call)[:-1]}chunk_size={CHUNK_SIZE})", call)
 
 
