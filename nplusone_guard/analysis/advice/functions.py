@@ -17,7 +17,8 @@ from nplusone_guard.analysis.advice.trees import (
 )
 from nplusone_guard.capture.codes import is_user_code
 
-_DEEPEST: Final = 3
+#: As many functions are read to see whether they write.
+_MOST: Final = 50
 #: Methods that write rows, with what their names start with in ``async``.
 _WRITING: Final = frozenset(
     f"{wait}{name}"
@@ -44,16 +45,19 @@ def returned(spot: Spot, call: ast.Call) -> list[Spot]:
     return [Spot(tree, value) for value in values if value is not None]
 
 
-def writes(spot: Spot, node: ast.AST, depth: int = 0) -> bool:
+def writes(spot: Spot, node: ast.AST) -> bool:
     """Whether what an expression calls writes rows, as far as the source shows it."""
-    for call in ast.walk(node):
-        if not isinstance(call, ast.Call):
-            continue
-        if isinstance(call.func, ast.Attribute) and call.func.attr in _WRITING:
-            return True
-        found = _definition(spot, call.func) if depth < _DEEPEST else None
-        if found is not None and writes(Spot(found[0], found[1]), found[1], depth + 1):
-            return True
+    queue, known = [(spot, node)], {id(node)}
+    for place, body in queue:
+        for call in ast.walk(body):
+            if not isinstance(call, ast.Call):
+                continue
+            if isinstance(call.func, ast.Attribute) and call.func.attr in _WRITING:
+                return True
+            found = _definition(place, call.func)
+            if found is not None and id(found[1]) not in known and len(known) < _MOST:
+                known.add(id(found[1]))
+                queue.append((Spot(*found), found[1]))
     return False
 
 
