@@ -231,7 +231,7 @@ for entry in entries.iterator({size}):
 @pytest.mark.parametrize("size", ["", "chunk_size=50"])
 def test_an_iterator_further_down_has_a_chunk_size_too(size, tmp_path, monkeypatch) -> None:
     text = source(ITERATED.format(size=size))
-    before, after = followed(tmp_path, monkeypatch, f"iterated{size[:5]}", text, rounds=1)
+    before, after = followed(tmp_path, monkeypatch, f"further_down{size[:5]}", text, rounds=1)
     assert after is not None
     assert (after.result, after.findings) == (before.result, ())
     assert after.queries == before.queries - before.findings[0].advice.saves
