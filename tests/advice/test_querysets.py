@@ -235,3 +235,29 @@ def test_an_iterator_further_down_has_a_chunk_size_too(size, tmp_path, monkeypat
     assert after is not None
     assert (after.result, after.findings) == (before.result, ())
     assert after.queries == before.queries - before.findings[0].advice.saves
+
+
+#: Rows of a queryset that does not show, and a condition with one of the same model, which does.
+COMPARED = """
+from django.db.models import Exists, OuterRef
+
+
+def run():
+    told = []
+    authors = getattr(Author, "objects").order_by("pk")
+    authors = authors.annotate(known=Exists(Author.objects.filter(pk=OuterRef("pk"))))
+    for author in authors:
+        told.append(author.country.name)
+    return told
+"""
+
+#: The same condition, of a queryset that shows.
+SHOWN = COMPARED.replace('getattr(Author, "objects")', "Author.objects")
+
+
+@pytest.mark.parametrize(("name", "text"), [("compared", COMPARED), ("compared_shown", SHOWN)])
+def test_a_queryset_in_a_condition_gives_no_rows(name, text, tmp_path, monkeypatch) -> None:
+    before, after = followed(tmp_path, monkeypatch, name, source("pass") + text, rounds=1)
+    assert len(before.findings) == 1
+    assert (after is None) == (text is COMPARED)
+    assert after is None or (after.result, after.findings) == (before.result, ())

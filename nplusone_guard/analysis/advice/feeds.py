@@ -46,6 +46,10 @@ _MANAGERS: Final = frozenset({"objects", "_default_manager", "_base_manager"})
 _COMBINING: Final = frozenset({"union", "intersection", "difference"})
 #: Methods that make rows: what is called before them loads none.
 _MAKING: Final = frozenset({"create", "bulk_create"})
+#: What only compares with the rows of a queryset that it is given: ``Exists(authors)``.
+_ASKING: Final = frozenset(
+    "Exists Subquery ArraySubquery OuterRef annotate alias aggregate filter exclude get".split()
+)
 _DEEPEST = 25
 
 
@@ -287,6 +291,8 @@ def _by_method(spot: Spot, function: ast.Attribute, depth: int) -> Iterator[Feed
 
 def _in_arguments(spot: Spot, node: ast.Call, depth: int) -> Iterator[Feed]:
     """The querysets that a function is given, which it may hand on; not whatever else."""
+    if called(node) in _ASKING:
+        return
     for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
         found = _feeds(spot, argument, depth)
         yield from (feed for feed in found if feed.kind != "open")
