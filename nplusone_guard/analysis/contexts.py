@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
+from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.trees import Bound, Spot, Tree, binding_of, spot_of
+from nplusone_guard.analysis.advice.values import value_of
 from nplusone_guard.analysis.places import asking_places, path_site, site_at
+from nplusone_guard.analysis.rules import facts_of
 from nplusone_guard.analysis.verdicts import Site
 from nplusone_guard.capture import steps
 from nplusone_guard.capture.scope import Group
@@ -16,8 +19,8 @@ from nplusone_guard.capture.scope import Group
 _TEMPLATE: Final = "template"
 
 #: The name that a tag runs over, or looks something up in: ``entries`` in
-#: ``{% for entry in entries|dictsort:"pk" %}``.
-_NAME = re.compile(r"\sin\s+(\w+)|^\{\{-?\s*(\w+)|^\{%-?\s*regroup\s+(\w+)")
+#: ``{% for entry in entries|dictsort:"pk" %}``, with what is read of it.
+_NAME = re.compile(r"\sin\s+([\w.]+)|^\{\{-?\s*([\w.]+)|^\{%-?\s*regroup\s+([\w.]+)")
 
 
 def place_of_read(read: Group) -> tuple[Site, Site | None] | None:
@@ -38,6 +41,21 @@ def place_of_read(read: Group) -> tuple[Site, Site | None] | None:
 
 def choice_of_read(read: Group) -> Spot | None:
     """The expression that chose the rows which a template evaluated, if it can be told."""
+    found = _given(read)
+    return found[0] if found is not None and _relation(read, *found) is None else None
+
+
+def owner_of_read(read: Group) -> tuple[Spot, Any, str] | None:
+    """Of ``{% for entry in author.entries.all %}`` the author, its model, and ``entries``."""
+    found = _given(read)
+    model = _relation(read, *found) if found is not None else None
+    if found is None or model is None or found[1][1:] not in ([], ["all"]):
+        return None  # what a method of the manager gives, no prefetch has loaded
+    return found[0], model, found[1][0]
+
+
+def _given(read: Group) -> tuple[Spot, list[str]] | None:
+    """What a view gave a template by the name that it begins with, and what is read of that."""
     named = list(asking_places(read.path))
     maker = _maker(named)
     tag = named[0].spot if named else None
@@ -45,8 +63,17 @@ def choice_of_read(read: Group) -> Spot | None:
         return None
     frames = [(one.code, one.lasti) for one in named[named.index(maker) :] if one.user]
     spot = spot_of(tuple(frames))
-    value = _value_of(_name_in(tag.source), spot) if spot is not None else None
-    return spot.at(value) if spot is not None and value is not None else None
+    name, *rest = _name_in(tag.source).split(".")
+    value = _value_of(name, spot) if spot is not None else None
+    return (spot.at(value), rest) if spot is not None and value is not None else None
+
+
+def _relation(read: Group, owner: Spot, names: list[str]) -> Any:
+    """The model of an object whose relation the read went by; ``None`` where it is none."""
+    model = value_of(owner).model if names and value_of(owner).kind == "object" else None
+    field = meta.relation(model, names[0]) if model is not None else None
+    rows = meta.related_model(field) if field is not None else None
+    return model if meta.same_rows(rows, meta.model_of(facts_of(read).model)) else None
 
 
 def _maker(named: list[steps.Place]) -> steps.Place | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 from types import CodeType
@@ -13,6 +14,9 @@ from nplusone_guard.analysis.jumps import has_loop
 from nplusone_guard.analysis.places import path_site, site_of
 from nplusone_guard.capture import callpath, codes, steps
 from nplusone_guard.capture.scope import Group
+
+#: ``function(*args, **kwargs)``, ``self.function(request, *args, **kwargs)``.
+_HANDING_ON = re.compile(r"\w\((?:[\w.]+, )*\*\w+, \*\*\w+\)")
 
 
 def recursion(group: Group) -> FoundLoop | None:
@@ -87,8 +91,13 @@ def any_call(group: Group, places: list[steps.Place]) -> FoundLoop | None:
 
 
 def _calls(node: loops.Loop, inner: steps.Place | None) -> bool:
-    """Whether the line calls a function of the user's by its name: ``self.note(row)``."""
-    return inner is not None and inner.user and f"{inner.code.co_name}(" in node.source
+    """Whether the line calls a function of the user's: ``self.note(row)``, ``f(*args, **kwargs)``.
+
+    By its name, or as a decorator does, which hands on all that it was given.
+    """
+    if inner is None or not inner.user:
+        return False
+    return f"{inner.code.co_name}(" in node.source or _HANDING_ON.search(node.source) is not None
 
 
 def _in_python(places: list[steps.Place]) -> list[steps.Place]:

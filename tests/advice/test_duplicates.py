@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from nplusone_guard.guard import watch
 from tests.corpus.data import populate
-from tests.corpus.models import Author
+from tests.corpus.models import Author, Note
 
 pytestmark = pytest.mark.django_db
 
@@ -133,3 +135,34 @@ def test_what_is_read_of_a_row_is_kept_and_not_its_manager():
         (1, 'author = Author.objects.get(slug="a0")'),
         (1, 'profile = Author.objects.get(slug="a0").profile'),
     ]
+
+
+def _counted():
+    return Author.objects.filter(slug="a0").count()
+
+
+def _counted_and_written():
+    found = Author.objects.filter(slug="a0").count()
+    kept(found)
+    return found
+
+
+def kept(found):
+    Note.objects.filter(pk__lt=0).delete() if found > 1 else None
+
+
+def of_a_helper(ask):
+    return [_counted() for _ in range(3)]
+
+
+def of_a_helper_that_writes(ask):
+    return [_counted_and_written() for _ in range(3)]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="without columns a helper has no edit")
+def test_a_helper_that_asks_is_called_once():
+    assert told(of_a_helper, 0) == [(1, "_counted_found = _counted()")]
+
+
+def test_a_helper_that_writes_is_called_each_time():
+    assert told(of_a_helper_that_writes, 0) == [(0, WORDS)]

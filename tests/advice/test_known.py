@@ -214,6 +214,34 @@ def test_words_for_rows_that_are_looked_up_by_a_key(tmp_path, monkeypatch) -> No
     )
 
 
+#: A helper that makes rows, and may change them for later turns.
+CHANGED = """
+def ensure(slug):
+    if not Note.objects.filter(slug=slug).exists():
+        note = Note.objects.create(slug=slug)
+        {then}
+
+
+def work():
+    for author in TWICE:
+        ensure(author.slug)
+"""
+
+
+@pytest.mark.parametrize(
+    ("then", "said"),
+    [
+        ('Note.objects.filter(pk=note.pk).update(text="x")', "keep that up to date with what"),
+        ("told.append(note.text)", "add to that what"),
+    ],
+)
+def test_words_tell_rows_that_are_changed_from_those_that_are_made(
+    then, said, tmp_path, monkeypatch
+) -> None:
+    text = told(tmp_path, monkeypatch, f"said_{said[:3]}", CHANGED.format(then=then))
+    assert f", and {said} the loop " in text
+
+
 def test_what_bulk_create_passes_by_is_told(tmp_path, monkeypatch) -> None:
     def receive(**given):
         """Looks at a note that is saved."""

@@ -13,6 +13,8 @@ from nplusone_guard.analysis.advice import meta
         ("Return", "return_", "returns"),
         ("A", "a", "as_"),
         ("I", "i", "is_"),
+        ("AL_Node", "al_node", "al_nodes"),
+        ("HTTPServer", "httpserver", "http_servers"),
     ],
 )
 @isolate_apps("tests.corpus")

@@ -155,3 +155,109 @@ def test_nothing_goes_between_a_manager_and_a_method_of_its_own(tmp_path, monkey
     before, after = followed(tmp_path, monkeypatch, "own", source("pass") + OWN, rounds=1)
     assert len(before.findings) == 1
     assert after is None or after.result == before.result
+
+
+#: Two counts of one relation in each turn; the second pair asks for the same.
+COUNTS = """
+for author in Author.objects.order_by("pk"):
+    told.append(author.entries.filter(rating__gt=1).count())
+    told.append(author.entries.filter({second}).count())
+"""
+
+
+@pytest.mark.parametrize(("second", "names"), [("status='live'", 2), ("rating__gt=1", 1)])
+def test_each_count_has_a_name_of_its_own(second, names, tmp_path, monkeypatch) -> None:
+    text = source(COUNTS.format(second=second))
+    before, after = followed(tmp_path, monkeypatch, f"counts_{names}", text, rounds=1)
+    (found,) = before.findings
+    assert ("entries_count_2=" in found.advice.options[0].expression) is (names == 2)
+    assert after is not None
+    assert (after.result, after.findings) == (before.result, ())
+    assert after.queries == before.queries - found.advice.saves
+
+
+#: Rows that a helper gives, whose querysets no source shows, or else those that do show.
+CHOSEN = """
+def chosen(given):
+    for author in {rows}:
+        told.append(author.entries.filter(rating__gt=1).count())
+
+
+def work():
+    chosen({given})
+"""
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        'vars()["given"] if given else Author.objects.order_by("pk")',
+        'vars()["given"] or Author.objects.order_by("pk")',
+    ],
+)
+def test_rows_from_elsewhere_are_not_annotated_by_an_edit(rows, tmp_path, monkeypatch):
+    given = 'Author.objects.order_by("pk")'
+    text = source(CHOSEN.format(rows=rows, given=given))
+    before, after = followed(tmp_path, monkeypatch, f"perhaps_{len(rows)}", text, rounds=1)
+    (found,) = before.findings
+    assert "entries_count=" in found.advice.text
+    assert after is None
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        '[] or Author.objects.order_by("pk")',
+        'Author.objects.order_by("pk") if not given else []',
+    ],
+)
+def test_rows_from_nowhere_else_are_annotated(rows, tmp_path, monkeypatch):
+    text = source(CHOSEN.format(rows=rows, given="[]"))
+    before, after = followed(tmp_path, monkeypatch, f"only_{len(rows)}", text, rounds=1)
+    assert len(before.findings) == 1
+    assert after is not None
+    assert (after.result, after.findings) == (before.result, ())
+
+
+#: Rows that are gone through one by one, further down than their queryset is made.
+ITERATED = """
+entries = Entry.objects.all()
+entries = entries.order_by("pk")
+for entry in entries.iterator({size}):
+    told.append(sorted(map(str, entry.tags.all())))
+"""
+
+
+@pytest.mark.parametrize("size", ["", "chunk_size=50"])
+def test_an_iterator_further_down_has_a_chunk_size_too(size, tmp_path, monkeypatch) -> None:
+    text = source(ITERATED.format(size=size))
+    before, after = followed(tmp_path, monkeypatch, f"further_down{size[:5]}", text, rounds=1)
+    assert after is not None
+    assert (after.result, after.findings) == (before.result, ())
+    assert after.queries == before.queries - before.findings[0].advice.saves
+
+
+#: Rows of a queryset that does not show, and a condition with one of the same model, which does.
+COMPARED = """
+from django.db.models import Exists, OuterRef
+
+
+def run():
+    told = []
+    authors = getattr(Author, "objects").order_by("pk")
+    authors = authors.annotate(known=Exists(Author.objects.filter(pk=OuterRef("pk"))))
+    for author in authors:
+        told.append(author.country.name)
+    return told
+"""
+
+#: The same condition, of a queryset that shows.
+SHOWN = COMPARED.replace('getattr(Author, "objects")', "Author.objects")
+
+
+@pytest.mark.parametrize(("name", "text"), [("compared", COMPARED), ("compared_shown", SHOWN)])
+def test_a_queryset_in_a_condition_gives_no_rows(name, text, tmp_path, monkeypatch) -> None:
+    before, after = followed(tmp_path, monkeypatch, name, source("pass") + text, rounds=1)
+    assert len(before.findings) == 1
+    assert (after is None) == (text is COMPARED)
+    assert after is None or (after.result, after.findings) == (before.result, ())

@@ -384,3 +384,49 @@ def test_a_fix_for_another_statement_than_the_first_says_for_which():
 def test_a_fix_for_the_first_statement_says_none():
     text = told(lambda: in_the_other_order(Entry.objects.all()))
     assert text.startswith('add .select_related("author") to the queryset')
+
+
+REGISTRY = {}
+
+
+def blogs_of(author, key):
+    return [key, list(author.blogs.all())]
+
+
+def blogs_in_a_loop_over_keys(keys):
+    for key in keys:
+        blogs_of(REGISTRY[key], key)
+
+
+def blogs_in_a_loop_over_rows(authors):
+    for author in authors:
+        blogs_of(author, author.slug)
+
+
+def test_keys_that_a_helper_is_given_beside_its_row_are_no_rows():
+    REGISTRY.update((one.slug, one) for one in Author.objects.all())
+    text = told(lambda: blogs_in_a_loop_over_keys(list(REGISTRY)))
+    assert "prefetch_related_objects(keys" not in text
+
+
+def test_rows_that_a_helper_is_given_are_rows():
+    REGISTRY.update((one.slug, one) for one in Author.objects.all())
+    assert 'prefetch_related_objects(authors, "blogs")' in told(
+        lambda: blogs_in_a_loop_over_rows(sorted(REGISTRY.values(), key=str))
+    )
+
+
+def entries_by_slug(slug):
+    return list(REGISTRY[slug].entries.order_by("pk"))
+
+
+def entries_by_notes():
+    return [entries_by_slug(note.slug) for note in Note.objects.order_by("pk")]
+
+
+def test_a_relation_of_rows_that_the_loop_does_not_run_over_is_not_looked_for_in_its_own():
+    Note.objects.all().delete()
+    REGISTRY.update((one.slug, one) for one in Author.objects.all())
+    Note.objects.bulk_create([Note(slug=slug) for slug in sorted(REGISTRY)])
+    text = told(entries_by_notes)
+    assert "the queryset that loads the Author rows" in text

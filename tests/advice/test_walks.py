@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.db.models import base
 
+from nplusone_guard.analysis.advice import recursion, trees
 from tests.advice.following import followed
 from tests.advice.test_followed import source
+from tests.corpus.models import Category
 
 pytestmark = pytest.mark.django_db
 
@@ -399,3 +402,38 @@ def test_what_is_no_walk_is_not_told_as_one(name, tmp_path, monkeypatch) -> None
     before, _ = followed(tmp_path, monkeypatch, f"no_{name}", source(NO_WALK[name]), SIZE, 0)
     assert not any("of the tree" in one.advice.text for one in before.findings)
     assert bool(before.findings) is (name == "keys")
+
+
+#: A walk in a module that does not know the model.
+ELSEWHERE = """
+from tests.corpus import models
+
+told = []
+
+
+def depth(node):
+    depth = 0
+    while node:
+        node = node.parent
+        depth += 1
+    return depth
+
+
+def run():
+    leaf = models.Category.objects.get(slug="leaf")
+    return [depth(leaf)]
+"""
+
+
+def test_a_walk_imports_the_model_that_its_module_does_not_know(tmp_path, monkeypatch):
+    before, after = followed(tmp_path, monkeypatch, "elsewhere", ELSEWHERE, size=SIZE, rounds=1)
+    assert len(before.findings) == 1
+    assert after is not None
+    assert (after.result, after.findings) == (before.result, ())
+
+
+def test_a_base_class_imports_no_model_that_is_made_of_it():
+    tree = trees.tree_of(base.__file__)
+    place = (trees.Spot(tree, tree.module.body[-1]), tree.module.body[-1])
+    plan = recursion._plan(place, Category, "rows = Category.objects.in_bulk()", "", [])
+    assert plan.steps == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from django.test import override_settings
 
 from nplusone_guard.report.text import render
 from tests.corpus import models as m
+from tests.rendering import views
 from tests.rendering.conftest import engine
 from tests.rendering.marks import at, found, marked_lines, shown
 from tests.rendering.views import AuthorDetail
@@ -122,6 +124,25 @@ def test_detail_view(ask, busy_author):
             3,
         ),
     }
+
+
+def test_advice_goes_by_the_object_whose_rows_the_template_runs_over(ask, busy_author):
+    (finding,) = ask(f"/of-author/{busy_author.pk}/").findings
+    (option, *_) = finding.advice.options
+    assert option.expression == '.prefetch_related("entries__blog")'
+    assert [(step.action, step.old) for step in option.steps] == [("append", "m.Author.objects")]
+
+
+def test_advice_names_the_object_that_is_got_or_404(ask, busy_author):
+    (finding,) = ask(f"/of-author-or-404/{busy_author.pk}/").findings
+    assert finding.advice.text.startswith(
+        'add .prefetch_related("entries__blog") to the queryset at views.py:'
+    )
+    assert "get_object_or_404(" in linecache.getline(views.__file__, finding.advice.options[0].line)
+
+
+def test_an_object_with_its_rows_is_healthy(ask, busy_author):
+    assert not ask(f"/of-loaded-author/{busy_author.pk}/").findings
 
 
 def test_detail_view_healthy(ask, busy_author, monkeypatch):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.core.paginator import Paginator
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.template import Context, Template
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -171,6 +171,21 @@ class PagedEntries(Entries):
 
     def get_queryset(self):  # @paged_get_queryset
         return loaded(super().get_queryset(), self.request)
+
+
+def of_author(request, pk):
+    author = m.Author.objects.get(pk=pk)
+    return render(request, "rendering/author.html", {"author": author, "tags": []})
+
+
+def of_author_or_404(request, pk):
+    author = get_object_or_404(m.Author, pk=pk)
+    return render(request, "rendering/author.html", {"author": author, "tags": []})
+
+
+def of_loaded_author(request, pk):
+    author = m.Author.objects.prefetch_related("entries__blog").get(pk=pk)
+    return render(request, "rendering/author.html", {"author": author, "tags": []})
 
 
 class AuthorDetail(DetailView):

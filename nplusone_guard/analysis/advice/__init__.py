@@ -394,6 +394,8 @@ def _append(feed: Feed, calls: str) -> Iterable[Step]:
     iterator = relations.whole_iterator(feed) if "prefetch_related" in calls else None
     if iterator is None:
         yield append(feed.spot, calls)
+        if "prefetch_related" in calls and "iterator" in feed.endings:
+            yield from relations.chunked(feed)
         return
     # Without a chunk size nothing is prefetched for the rows (Django 4.2), or refused (≥ 5.0).
     assert isinstance(iterator.func, ast.Attribute)

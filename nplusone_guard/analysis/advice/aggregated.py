@@ -70,7 +70,8 @@ def _aggregates(ask: Ask, path: str, condition: str) -> list[tuple[str, str]]:
     limit = f", filter={condition}" if condition else ""
     if ask.operation == "count":
         distinct = ", distinct=True" if _joins(ask) else ""
-        return [(free_name(ask, f"{path}_count"), f"Count({quoted(path)}{distinct}{limit})")]
+        value = f"Count({quoted(path)}{distinct}{limit})"
+        return [(free_name(ask, f"{path}_count", value), value)]
     made = []
     for name, call in named_aggregates(ask):
         function = call.func.id if isinstance(call.func, ast.Name) else ""
@@ -80,7 +81,8 @@ def _aggregates(ask: Ask, path: str, condition: str) -> list[tuple[str, str]]:
         if _joins(ask) and function not in {"Max", "Min", "Count"}:
             return []
         target = path if field.value in {"*", "pk", "id"} else f"{path}__{field.value!s}"
-        made.append((free_name(ask, f"{path}_{name}"), f"{function}({quoted(target)}{limit})"))
+        value = f"{function}({quoted(target)}{limit})"
+        made.append((free_name(ask, f"{path}_{name}", value), value))
     return made
 
 

@@ -63,14 +63,24 @@ def named_aggregates(ask: Ask) -> list[tuple[str, ast.Call]]:
     return [(name, call) for name, call in given if isinstance(call, ast.Call)]
 
 
-def free_name(ask: Ask, name: str) -> str:
-    """``name``, or one made of it that the parents' model does not use yet."""
+def free_name(ask: Ask, name: str, value: str) -> str:
+    """``name``, or one made of it that the parents' model does not use yet.
+
+    Another statement of the loop has it only for the same ``value``: two counts are two names.
+    """
     name = name.replace("__", "_")
-    while meta.has_attribute(ask.relative.parent_model, name) or _is_field(
-        ask.relative.parent_model, name
-    ):
+    while _is_taken(ask, name):
         name = f"{name}_total" if not name.endswith("_total") else f"{name}_"
-    return name
+    free, number = name, 1
+    while ask.subject.case.annotations.setdefault(free, value) != value or _is_taken(ask, free):
+        number += 1
+        free = f"{name}_{number}"
+    return free
+
+
+def _is_taken(ask: Ask, name: str) -> bool:
+    model = ask.relative.parent_model
+    return meta.has_attribute(model, name) or _is_field(model, name)
 
 
 def _is_field(model: Any, name: str) -> bool:

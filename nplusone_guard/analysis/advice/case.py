@@ -92,6 +92,8 @@ class Case:
     answered: set[int] = field(default_factory=set)
     #: The names that were given to rows.
     taken: set[str] = field(default_factory=set)
+    #: What the names of annotations stand for.
+    annotations: dict[str, str] = field(default_factory=dict)
     #: Names that stand alone, by the candidate that they were given to.
     given: dict[str, Candidate] = field(default_factory=dict)
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from nplusone_guard.analysis.advice import meanwhile, meta
 from nplusone_guard.analysis.advice.case import Plan, Subject, before, before_loop, replace
 from nplusone_guard.analysis.advice.chains import parse, query_at
+from nplusone_guard.analysis.advice.functions import writes
 from nplusone_guard.analysis.advice.kinds import kind_of
 from nplusone_guard.analysis.advice.trees import (
     COMPREHENSIONS,
@@ -41,7 +42,12 @@ def plans(subject: Subject) -> list[Plan]:
     if node is None or names_in(node) & varying or _asks_otherwise(subject) or _only_compares(node):
         return []
     node = _widest(spot, node, varying, loop)
-    if meanwhile.is_tried(subject, node, spot) or _is_changed(spot.at(node), loop):
+    # What is called once writes once.
+    if (
+        meanwhile.is_tried(subject, node, spot)
+        or writes(spot, node)
+        or _is_changed(spot.at(node), loop)
+    ):
         return []
     return [_hoisted(subject, [spot.at(node)], loop, "before the loop at")]
 
@@ -236,6 +242,8 @@ def _spread(subject: Subject) -> list[Plan]:
     if any(_is_changed(one, one.tree.function(one.node) or one.tree.module) for one in ordered):
         return []
     at = shared_statement(ordered[0].tree, [one.node for one in ordered])
+    if writes(ordered[0], ordered[0].node):
+        return []
     if at is None or not _means_the_same(ordered, at):
         return []
     return [_hoisted(subject, ordered, at, "at")]

@@ -7,8 +7,8 @@ before ``.iterator()``, ``.values()``, a slice, and whatever else no longer take
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from nplusone_guard.analysis.advice import meta
@@ -46,6 +46,10 @@ _MANAGERS: Final = frozenset({"objects", "_default_manager", "_base_manager"})
 _COMBINING: Final = frozenset({"union", "intersection", "difference"})
 #: Methods that make rows: what is called before them loads none.
 _MAKING: Final = frozenset({"create", "bulk_create"})
+#: What only compares with the rows of a queryset that it is given: ``Exists(authors)``.
+_ASKING: Final = frozenset(
+    "Exists Subquery ArraySubquery OuterRef annotate alias aggregate filter exclude get".split()
+)
 _DEEPEST = 25
 
 
@@ -59,6 +63,8 @@ class Feed:
     kind: str = "queryset"
     #: Methods called behind it, nearest first: ``iterator``, ``union``, ``get`` …
     endings: tuple[str, ...] = ()
+    #: Whether the rows may come from elsewhere, which the source does not show: ``given or rows``.
+    perhaps: bool = False
 
     @property
     def node(self) -> ast.expr:
@@ -285,6 +291,8 @@ def _by_method(spot: Spot, function: ast.Attribute, depth: int) -> Iterator[Feed
 
 def _in_arguments(spot: Spot, node: ast.Call, depth: int) -> Iterator[Feed]:
     """The querysets that a function is given, which it may hand on; not whatever else."""
+    if called(node) in _ASKING:
+        return
     for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
         found = _feeds(spot, argument, depth)
         yield from (feed for feed in found if feed.kind != "open")
@@ -316,7 +324,7 @@ def _ended(feed: Feed, name: str) -> Feed:
     if name not in ENDING:
         return feed
     kind = "values" if name in VALUE_ROWS else feed.kind
-    return Feed(feed.spot, feed.model, kind, (*feed.endings, name))
+    return replace(feed, kind=kind, endings=(*feed.endings, name))
 
 
 def _below(field: str) -> Any:
@@ -335,8 +343,26 @@ def _all_of(field: str) -> Any:
 
 
 def _either(spot: Spot, node: ast.IfExp, depth: int) -> Iterator[Feed]:
-    yield from _feeds(spot, node.body, depth)
-    yield from _feeds(spot, node.orelse, depth)
+    yield from _one_of(spot, (node.body, node.orelse), depth)
+
+
+def _either_value(spot: Spot, node: ast.BoolOp, depth: int) -> Iterator[Feed]:
+    yield from _one_of(spot, node.values, depth)
+
+
+def _one_of(spot: Spot, parts: Sequence[ast.expr], depth: int) -> Iterator[Feed]:
+    """``given if given else Author.objects.all()``: of the first nothing may be known."""
+    found = [list(_feeds(spot, part, depth)) for part in parts]
+    unseen = any(not given and _has_rows(part) for part, given in zip(parts, found, strict=True))
+    for given in found:
+        yield from (replace(feed, perhaps=True) for feed in given) if unseen else given
+
+
+def _has_rows(node: ast.expr) -> bool:
+    """Whether there may be rows in what no queryset is seen in; a cache keeps those of the other."""
+    empty = isinstance(node, (ast.List, ast.Tuple, ast.Set)) and not node.elts
+    cached = isinstance(node, ast.Call) and called(node) == "get"
+    return not (empty or cached or isinstance(node, (ast.Constant, ast.Dict)))
 
 
 def _joined(spot: Spot, node: ast.BinOp, depth: int) -> Iterator[Feed]:
@@ -359,7 +385,7 @@ _READERS: Final[dict[type[ast.AST], Any]] = {
     ast.NamedExpr: _below("value"),
     ast.Starred: _below("value"),
     ast.IfExp: _either,
-    ast.BoolOp: _all_of("values"),
+    ast.BoolOp: _either_value,
     ast.List: _all_of("elts"),
     ast.Tuple: _all_of("elts"),
     ast.Expr: _below("value"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from types import CodeType, FunctionType, ModuleType
+from typing import Final
 
 from nplusone_guard.analysis.advice.trees import (
     FUNCTIONS,
@@ -15,6 +16,15 @@ from nplusone_guard.analysis.advice.trees import (
     tree_of,
 )
 from nplusone_guard.capture.codes import is_user_code
+
+#: As many functions are read to see whether they write.
+_MOST: Final = 50
+#: Methods that write rows, with what their names start with in ``async``.
+_WRITING: Final = frozenset(
+    f"{wait}{name}"
+    for wait in ("", "a")
+    for name in "save create get_or_create update_or_create bulk_create bulk_update delete".split()
+)
 
 
 def returned(spot: Spot, call: ast.Call) -> list[Spot]:
@@ -33,6 +43,22 @@ def returned(spot: Spot, call: ast.Call) -> list[Spot]:
         return []
     values = [node.value for node in nodes if isinstance(node, ast.Return)]
     return [Spot(tree, value) for value in values if value is not None]
+
+
+def writes(spot: Spot, node: ast.AST) -> bool:
+    """Whether what an expression calls writes rows, as far as the source shows it."""
+    queue, known = [(spot, node)], {id(node)}
+    for place, body in queue:
+        for call in ast.walk(body):
+            if not isinstance(call, ast.Call):
+                continue
+            if isinstance(call.func, ast.Attribute) and call.func.attr in _WRITING:
+                return True
+            found = _definition(place, call.func)
+            if found is not None and id(found[1]) not in known and len(known) < _MOST:
+                known.add(id(found[1]))
+                queue.append((Spot(*found), found[1]))
+    return False
 
 
 def is_sliced(spot: Spot) -> bool:

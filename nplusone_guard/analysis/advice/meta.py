@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from django.utils.text import camel_case_to_spaces
+
 #: A model class of Django, a field or relation: Django is untyped here.
 Model = Any
 Field = Any
@@ -236,6 +238,8 @@ def plural(model: Model) -> str:
     name = re.sub(r"\W+", "_", words).strip("_")
     made = snake(model.__name__)
     default = f"{made.replace('_', ' ')}s"
+    if "_" in model.__name__ and words == f"{camel_case_to_spaces(model.__name__)}s":
+        return f"{made}s"  # Django has made "a l_ nodes" of ``AL_Node``
     if words == default and made.endswith("y") and made[-2:-1] not in set("aeiou"):
         return f"{made[:-1]}ies"
     return _no_keyword(name if name.isidentifier() else f"{made}s")

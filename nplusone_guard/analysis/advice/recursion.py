@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from nplusone_guard.analysis.advice import meta
 from nplusone_guard.analysis.advice.case import Plan, Subject, before, replace
 from nplusone_guard.analysis.advice.chains import Link, Relative, query_at, relative_of
+from nplusone_guard.analysis.advice.imported import value_at
 from nplusone_guard.analysis.advice.tree_levels import KEEPING, by_level, of_all_rows
 from nplusone_guard.analysis.advice.trees import (
     COMPREHENSIONS,
@@ -23,6 +25,7 @@ from nplusone_guard.analysis.advice.trees import (
 )
 from nplusone_guard.analysis.advice.values import called, value_of
 from nplusone_guard.analysis.findings import Step
+from nplusone_guard.analysis.sources import module_of
 from nplusone_guard.capture.scope import Group, Scope
 
 
@@ -183,10 +186,7 @@ def _linked_from(walk: Spot, field: Any) -> Plan | None:
         f"    {begin}.{field.name} = {name}.get({begin}.{field.attname})"
     )
     read = [] if named else [replace(start, begin, row)]
-    plan = _plan((start, start.node), statement, "" if named else begin, read)
-    if tree.global_value(model.__name__) is not model:
-        plan.imports = (f"from {model.__module__} import {model.__name__}",)
-    return plan
+    return _plan((start, start.node), model, statement, "" if named else begin, read)
 
 
 def _is_conditional(start: Spot, row: ast.expr) -> bool:
@@ -244,7 +244,7 @@ def _children(subject: Subject, spot: Spot, place: tuple[Spot, ast.AST], field: 
     step = replace(query.where(), read)
     if is_async and isinstance(loop, ast.AsyncFor):
         step = replace(spot, _plain_for(loop, read), loop)
-    return _plan(place, statement, read, [step])
+    return _plan(place, model, statement, read, [step])
 
 
 def _asked(subject: Subject, spot: Spot) -> Relative | None:
@@ -291,21 +291,28 @@ def _parent(subject: Subject, spot: Spot, place: tuple[Spot, ast.AST], field: An
         replace(spot, f"{name}.get({ast.unparse(node.value)}.{field.attname})", node)
         for node in nodes
     ]
-    return _plan(place, statement, read, steps)
+    return _plan(place, field.model, statement, read, steps)
 
 
 def _all(model: Any) -> str:
     return f"{model.__name__}.{meta.manager_name(model)}"
 
 
-def _plan(place: tuple[Spot, ast.AST], statement: str, read: str, steps: Sequence[Step]) -> Plan:
+def _plan(
+    place: tuple[Spot, ast.AST], model: Any, statement: str, read: str, steps: Sequence[Step]
+) -> Plan:
     spot, node = place
+    known = value_at(spot.tree, model.__name__, node) is model
+    # The module of a base class cannot import the models that are made of it.
+    module = module_of(spot.tree.file)
+    of_a_base = not known and any(inspect.getmodule(one) is module for one in model.__mro__)
     return Plan(
         kind="tree",
         file=spot.tree.file,
         line=int(getattr(node, "lineno", 0)),
         expression=statement,
         read=read,
-        steps=(before(spot, node, statement), *steps),
+        steps=() if of_a_base else (before(spot, node, statement), *steps),
+        imports=() if known else (f"from {model.__module__} import {model.__name__}",),
         place="before the walk at",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 from nplusone_guard.analysis.advice import meta
@@ -13,8 +14,8 @@ from nplusone_guard.analysis.advice.chains import is_read_by_name, parent_spot
 from nplusone_guard.analysis.advice.declared import place_of
 from nplusone_guard.analysis.advice.feeds import Feed
 from nplusone_guard.analysis.advice.roots import Root, follow, is_collected, is_made, root_of
-from nplusone_guard.analysis.advice.trees import Spot, names_in, own_nodes
-from nplusone_guard.analysis.advice.values import ONE_OBJECT, called, value_of
+from nplusone_guard.analysis.advice.trees import Spot, binding_of, names_in, own_nodes
+from nplusone_guard.analysis.advice.values import ONE_OBJECT, called, given_by_caller, value_of
 from nplusone_guard.analysis.advice.wording import double_quoted
 from nplusone_guard.analysis.findings import Step
 
@@ -104,6 +105,16 @@ def whole_iterator(feed: Feed) -> ast.Call | None:
     if not isinstance(call, ast.Call) or called(call) not in {"iterator", "aiterator"}:
         return None
     return None if call.args or call.keywords else call
+
+
+def chunked(feed: Feed) -> Iterator[Step]:
+    """A chunk size for each ``rows.iterator()`` behind the statement that makes the rows."""
+    function = feed.spot.tree.function(feed.node)
+    for call in own_nodes(function) if function is not None else ():
+        if not isinstance(call, ast.Call) or call.args or call.keywords:
+            continue
+        if called(call) in {"iterator", "aiterator"}:
+            yield replace(feed.spot, f"{ast.unparse(call)[:-1]}chunk_size={CHUNK_SIZE})", call)
 
 
 def reading(subject: Subject) -> str:
@@ -296,7 +307,19 @@ def _is_loop_variable(parent: Spot, name: str, subject: Subject) -> bool:
         return False
     if subject.local:
         return parent.node.id == name
+    handed = _handed(parent)
+    if handed is not None and handed.text != name:
+        return False
     return name in names_in(subject.loop_spot.node) and _runs_over_parents(subject)
+
+
+def _handed(parent: Spot) -> Spot | None:
+    """What the caller gave for a parameter; ``None`` where that does not show."""
+    name = parent.text
+    bound = binding_of(parent.tree, name, parent.node)
+    given = given_by_caller(parent, bound.node, name) if bound and bound.how == "param" else None
+    further = _handed(given) if given is not None and isinstance(given.node, ast.Name) else None
+    return further or given
 
 
 def _runs_over_parents(subject: Subject) -> bool:

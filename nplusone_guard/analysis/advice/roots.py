@@ -28,7 +28,7 @@ from nplusone_guard.analysis.advice.values import (
     unpacked,
     value_of,
 )
-from nplusone_guard.analysis.contexts import choice_of_read
+from nplusone_guard.analysis.contexts import choice_of_read, owner_of_read
 from nplusone_guard.analysis.places import asking_places
 from nplusone_guard.analysis.rules import facts_of
 from nplusone_guard.analysis.verdicts import Site
@@ -292,7 +292,9 @@ def _root(found: list[Feed], way: tuple[str, ...]) -> Root | None:
     if not found:
         return None
     first = found[0]
-    return Root(tuple(found), way, first.model, first.spot.tree.file, first.spot.line)
+    # Where the rows may come from elsewhere, an edit of the one place would be lost on them.
+    given = () if any(one.perhaps for one in found) else tuple(found)
+    return Root(given, way, first.model, first.spot.tree.file, first.spot.line)
 
 
 # -- by the record ---------------------------------------------------------------------
@@ -334,7 +336,18 @@ def _of_read(
     between = _way(model, target, hints)
     if between is None:
         return None
-    return _placed(between, model, spot, declared, assigned)
+    return _of_owner(read, between) or _placed(between, model, spot, declared, assigned)
+
+
+def _of_owner(read: Group, between: tuple[str, ...]) -> Root | None:
+    """The queryset of the object whose relation a template runs over, which takes a longer way."""
+    found = owner_of_read(read)
+    if found is None:
+        return None
+    owner, model, accessor = found
+    way = (accessor, *between)
+    root = _root(feeds(owner, model), way)
+    return root or Root((), way, model, owner.tree.file, owner.line)
 
 
 def _of_class(way: tuple[str, ...], model: Any, declared: steps.Spot | None) -> Root | None:
@@ -393,6 +406,7 @@ def _placed(
     if usable:
         file, line = usable[0].spot.tree.file, usable[0].spot.line
         model = model or usable[0].model
+        usable = () if any(one.perhaps for one in usable) else usable
     elif assigned is not None:
         file, line = assigned.file, assigned.line
     return Root(usable, way, model, file, line)

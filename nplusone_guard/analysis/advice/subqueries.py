@@ -35,7 +35,8 @@ def subqueried(ask: Ask, path: str) -> Plan | None:
         inner_query = f"{rows}.order_by().values({quoted(back)}).annotate({inner}={told})"
         value = f"Subquery({inner_query}.values({quoted(inner)}))"
         counts = told.startswith(("Count(", "models.Count("))
-        names[free_name(ask, f"{path}_{key}")] = f"Coalesce({value}, 0)" if counts else value
+        value = f"Coalesce({value}, 0)" if counts else value
+        names[free_name(ask, f"{path}_{key}", value)] = value
     if not names:
         return None
     arguments = ", ".join(f"{name}={text}" for name, text in names.items())
@@ -80,8 +81,9 @@ def existing(ask: Ask) -> Plan | None:
     joined = _outer_condition(ask)
     if not joined:
         return None
-    name = free_name(ask, f"has_{ask.accessor.rpartition('__')[2].removesuffix('_set')}")
-    argument = f"{name}=Exists({_of_the_outer(ask, joined)})"
+    value = f"Exists({_of_the_outer(ask, joined)})"
+    name = free_name(ask, f"has_{ask.accessor.rpartition('__')[2].removesuffix('_set')}", value)
+    argument = f"{name}={value}"
     found = annotation(ask, argument, f"{ask.parent}.{name}", ["Exists", "OuterRef"])
     return changed(found, imports=(*found.imports, *model_import(ask)))
 

@@ -51,7 +51,7 @@ class Told:
     @property
     def name(self) -> str:
         """The loop variable, where the loop runs over what was read as the parents."""
-        return _loop_name(self.subject.candidate.location, self.origin)
+        return "" if self._of_others() else _loop_name(self.subject.candidate.location, self.origin)
 
     @property
     def values(self) -> bool:
@@ -126,8 +126,10 @@ class Told:
         """Whether a relation is read on rows of another model than the loop runs over."""
         parent = meta.model_of(self.facts.parent_model)
         rows = meta.model_of(self.origin.model) if self.origin is not None else None
-        reads = self.subject.candidate.rule in OF_PARENTS and parent is not None
-        return reads and rows is not None and not meta.same_rows(rows, parent)
+        reads = self.subject.candidate.rule in OF_PARENTS or bool(self.facts.accessor)
+        return (
+            reads and parent is not None and rows is not None and not meta.same_rows(rows, parent)
+        )
 
 
 def _loop_name(location: Location, origin: Origin | None) -> str:

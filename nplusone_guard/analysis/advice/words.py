@@ -30,10 +30,15 @@ def advise(case: Case) -> Advice:
 
 
 def _kept_up(told: Told) -> str:
-    """What else is known in each turn, where the loop makes rows of the table that it reads."""
+    """What else is known in each turn, where the loop writes rows of the table that it reads."""
     written = meanwhile.writing(told.subject, told.group.fingerprint.main_table)
-    made = written and all(one.fingerprint.kind == "insert" for one in written)
-    return ", and add to that what the loop makes" if made else ""
+    if not written:
+        return ""
+    made = all(one.fingerprint.kind == "insert" for one in written)
+    return ", and add to that what the loop makes" if made else _UP_TO_DATE
+
+
+_UP_TO_DATE: Final = ", and keep that up to date with what the loop writes"
 
 
 def _missing(told: Told) -> str:
