@@ -210,7 +210,8 @@ def test_words_say_what_is_known_and_what_is_added(tmp_path, monkeypatch) -> Non
 
 def test_words_for_rows_that_are_looked_up_by_a_key(tmp_path, monkeypatch) -> None:
     assert told(tmp_path, monkeypatch, "said_first", WORDS["found_ones_are_written"]) == (
-        "fetch all Note rows of the loop in one query before it, and look them up"
+        "fetch all Note rows of the loop in one query before it, and look them up, and keep that "
+        "up to date with what the loop writes"
     )
 
 
