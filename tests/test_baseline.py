@@ -407,6 +407,7 @@ def edited(**facts):
     ("text", "message"),
     [
         (edited(until="soon"), '/findings/0/until is "soon"; allowed: a date, YYYY-MM-DD'),
+        (edited(until=3), "/findings/0/until is 3; allowed: a date, YYYY-MM-DD"),
         (
             edited(until="2026-02-30"),
             '/findings/0/until is "2026-02-30"; allowed: a date, YYYY-MM-DD',

@@ -78,7 +78,10 @@ class Ratchet:
         told = _excess(count, recorded, limit, self.options.budgets)
         told += f"; {fills:,} more filled a cache" if fills else ""
         told += f"; {served:,} more for a live server" if served else ""
-        return f"{told}\n @pytest.mark.max_queries({limit}) on the test shows which"
+        return (
+            f"{told}\n @pytest.mark.max_queries({limit}) on the test shows which; if they are meant,"
+            "\n --nplusone-update-baseline records them"
+        )
 
     # ── after all tests ───────────────────────────────────────────────────────────────
 

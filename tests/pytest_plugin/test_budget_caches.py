@@ -86,7 +86,8 @@ def test_a_query_more_fails_beside_those_of_a_cache(suite):
         result = suite.run(more, *HOLD, f"test_shelf.py{tests}")
         assert section(result, "test_other") == (
             f"3 queries, 2 recorded in queries.json; {fills} more filled a cache\n"
-            " @pytest.mark.max_queries(2) on the test shows which"
+            " @pytest.mark.max_queries(2) on the test shows which; if they are meant,\n"
+            " --nplusone-update-baseline records them"
         )
 
 

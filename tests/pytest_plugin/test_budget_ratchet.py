@@ -76,7 +76,8 @@ def test_only_more_fails(suite):
     result.assert_outcomes(passed=6, failed=2, skipped=1)
     assert section(result, "test_more") == (
         "11 queries, 10 recorded in queries.json\n"
-        " @pytest.mark.max_queries(10) on the test shows which"
+        " @pytest.mark.max_queries(10) on the test shows which; if they are meant,\n"
+        " --nplusone-update-baseline records them"
     )
     assert "KeyError: 'mine'" in section(result, "test_failing")
     assert last_lines(result, 2) == [

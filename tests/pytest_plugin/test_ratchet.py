@@ -100,7 +100,8 @@ def test_known_findings_and_counts_pass_and_others_fail(suite):
     result.assert_outcomes(passed=1, failed=2)
     assert told(result, "test_count") == (
         "2 queries, 1 recorded in queries.json\n"
-        " @pytest.mark.max_queries(1) on the test shows which"
+        " @pytest.mark.max_queries(1) on the test shows which; if they are meant,\n"
+        " --nplusone-update-baseline records them"
     )
     assert told(result, "test_new").startswith("1 query loop among 4 queries")
     assert last_lines(result, 1) == [" baseline known.json: 1 known, 1 new"]

@@ -183,7 +183,8 @@ def test_what_is_new_stale_and_over_budget_fails(whole, monkeypatch):
     assert left.outcomes == {"passed": 12, "failed": 8, "skipped": 2, "xfailed": 1}
     assert left.failures["test_count"] == (
         "4 queries, 1 recorded in queries.json, 3 allowed\n"
-        " @pytest.mark.max_queries(3) on the test shows which"
+        " @pytest.mark.max_queries(3) on the test shows which; if they are meant,\n"
+        " --nplusone-update-baseline records them"
     )
     assert left.failures["test_names"].startswith("1 query loop among 4 queries in 0 ms\n")
     assert "test_page" not in left.failures
