@@ -87,6 +87,12 @@ class Suite:
     def _activate(self) -> Ratchet:
         from pytest_nplusone_guard import outputs, ratchet
 
+        if pytest.version_tuple < OLDEST_PYTEST:
+            oldest = ".".join(map(str, OLDEST_PYTEST))
+            raise pytest.UsageError(
+                f"nplusone-guard watches tests with pytest {oldest} or later; "
+                f"this is {pytest.__version__}"
+            )
         self._ratchet = ratchet.load(self.options, str(self.config.rootpath))
         if not self.is_worker:
             outputs.check(self.options.reports, self.options.place_of("report"))
@@ -311,11 +317,6 @@ class _Forked:
 
 def switch_on(config: pytest.Config) -> Suite:
     """The hooks of detection, registered. Raises ``UsageError`` for wrong options."""
-    if pytest.version_tuple < OLDEST_PYTEST:
-        oldest = ".".join(map(str, OLDEST_PYTEST))
-        raise pytest.UsageError(
-            f"nplusone-guard watches tests with pytest {oldest} or later; this is {pytest.__version__}"
-        )
     suite: Suite | None = config.pluginmanager.get_plugin(NAME)
     if suite is None:
         suite = Suite(config)

@@ -10,7 +10,6 @@ import sys
 import pytest
 
 from nplusone_guard.policy import RULES
-from pytest_nplusone_guard.detection import switch_on
 from tests.pytest_plugin.conftest import PLUGIN, ROOT, section
 from tests.pytest_plugin.suite import CI_VARIABLES
 
@@ -471,12 +470,26 @@ def test_assertions_that_are_wrong_fail_at_their_own_line(sample):
         assert "nplusone_guard/" not in section(result, name)
 
 
-def test_an_old_pytest_is_named(pytestconfig, monkeypatch):
-    """It lacks what the hooks of detection ask it for; the other fixtures do without."""
-    monkeypatch.setattr(pytest, "version_tuple", (7, 4, 4))
-    monkeypatch.setattr(pytest, "__version__", "7.4.4")
-    with pytest.raises(pytest.UsageError) as raised:
-        switch_on(pytestconfig)
-    assert str(raised.value) == (
-        "nplusone-guard watches tests with pytest 8.0 or later; this is 7.4.4"
-    )
+OLD = """
+    import pytest
+    pytest.version_tuple, pytest.__version__ = (7, 4, 4), "7.4.4"
+    """
+
+
+def test_an_old_pytest_is_named(pytester, run):
+    """It lacks what the hooks of detection ask it for."""
+    pytester.makeconftest(OLD)
+    told = ["ERROR: nplusone-guard watches tests with pytest 8.0 or later; this is 7.4.4"]
+    assert run(FAIL) == told
+    assert run(source="import pytest\n@pytest.mark.nplusone('fail')\ndef test_it(): pass") == told
+
+
+@pytest.mark.parametrize("workers", [(), ("-pxdist.plugin", "-n1")], ids=["alone", "worker"])
+@pytest.mark.usefixtures("run")
+def test_an_old_pytest_may_run_what_nobody_watches(pytester, workers):
+    """The twin: switched off, the plugin changes nothing."""
+    if workers:
+        pytest.importorskip("xdist")
+    pytester.makeconftest(OLD)
+    pytester.makepyfile(test_it=PASSING)
+    pytester.runpytest_subprocess("-p", PLUGIN, *workers).assert_outcomes(passed=1)
