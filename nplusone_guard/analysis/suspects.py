@@ -45,18 +45,21 @@ def suspects_of(scope: Scope, shapes: Collection[ShapeKey]) -> Suspects:
     What exempt code alone asked for is cleared, and what an error page did.
     """
     found = Suspects()
-    for groups in _by_shape(scope, shapes):
-        if not any(_suspected(groups, scope)):
+    for sent in _by_shape(scope, shapes):
+        groups = sent
+        repeated, spread = _suspected(groups, scope)
+        if not (repeated or spread):
             continue
-        asked = [group for group in groups if _error_page(group) is None]
-        if len(asked) < len(groups):
-            found.cleared += _of_error_page([one for one in groups if one not in asked], scope)
-        repeated, spread = _suspected(asked, scope)
-        if _is_owned(asked, scope):
-            found.cleared += [_cleared(asked)] if repeated else []
+        shown = [group for group in sent if _error_page(group) is not None]
+        if shown:
+            found.cleared += _of_error_page(shown, scope)
+            groups = [group for group in sent if group not in shown]
+            repeated, spread = _suspected(groups, scope)
+        if _is_owned(groups, scope):
+            found.cleared += [_cleared(groups)] if repeated else []
         else:
-            found.loops += [asked] if repeated else []
-            found.spread += asked if spread else []
+            found.loops += [groups] if repeated else []
+            found.spread += groups if spread else []
     return found
 
 
