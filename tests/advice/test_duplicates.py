@@ -159,9 +159,10 @@ def of_a_helper_that_writes(ask):
     return [_counted_and_written() for _ in range(3)]
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="without columns a helper has no edit")
 def test_a_helper_that_asks_is_called_once():
-    assert told(of_a_helper, 0) == [(1, "_counted_found = _counted()")]
+    edited = (1, "_counted_found = _counted()")
+    # Python 3.10 has no columns: which call of the line it is, nobody knows.
+    assert told(of_a_helper, 0) == [edited if sys.version_info >= (3, 11) else (0, WORDS)]
 
 
 def test_a_helper_that_writes_is_called_each_time():

@@ -259,8 +259,8 @@ FAILING = """
 @pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "worker"])
 def test_the_list_of_failures_has_one_line_for_each_in_ci(sample, monkeypatch, workers):
     """There pytest lists failures whole, which stand above in full; those of others stay so."""
-    if workers and importlib.util.find_spec("xdist") is None:
-        pytest.skip("needs pytest-xdist")
+    if workers:
+        pytest.importorskip("xdist")
     write_suite(sample)
     monkeypatch.setenv("CI", "true")
     record = {"schema_version": 1, "queries": {"test_shelf.py::test_recorded": 0}}
