@@ -60,7 +60,9 @@ A FILE is a report or a session in JSON; "-" is standard input.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command of ``arguments`` (default: those of the process); its exit code."""
-    options = _parser().parse_args(arguments)
+    options, unknown = _parser().parse_known_args(arguments)
+    if unknown:  # argparse itself would tell it with the usage of the whole program
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)} (--help lists them)")
     run: Callable[[argparse.Namespace], int] = options.run
     try:
         return run(options)
@@ -360,7 +362,7 @@ def _command(
         epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
     parser.add_argument(
         "-o",
         "--output",

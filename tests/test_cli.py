@@ -350,6 +350,16 @@ def test_wrong_options_are_told_with_the_usage(run, arguments, message):
     assert message in done.err
 
 
+@pytest.mark.parametrize(("command", "files"), [("render", 1), ("diff", 2)])
+def test_an_option_that_a_command_has_not_is_told_with_its_usage(run, command, files):
+    done = run(command, *["a.json"] * files, "--html")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"usage: nplusone-guard {command} ")
+    assert done.err.endswith(
+        f"nplusone-guard {command}: error: unrecognized arguments: --html (--help lists them)\n"
+    )
+
+
 # --- help -----------------------------------------------------------------------------------
 
 

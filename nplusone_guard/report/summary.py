@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from nplusone_guard.analysis.verdicts import Cleared
@@ -32,16 +32,20 @@ def render(
     max_scopes: int = MAX_SCOPES,
     encoding: str | None = "utf-8",
     whole: SessionReport | None = None,
+    known: Collection[str] = (),
+    record: str = "",
 ) -> str:
     """The whole session, worst finding first, by the options of ``text.render``.
 
     Of the scopes that reach a finding ``max_scopes`` are named, the others counted. The
-    totals are those of ``whole``, where not all that it has found is to be told.
+    totals are those of ``whole``, where not all that it has found is to be told. Findings
+    whose ids are ``known`` say that they are, by the file named ``record``.
     """
     session = told_once(session)
     lines = totals_in(told_once(whole) if whole is not None else session, max(width, MIN_WIDTH))
     for entry in session.findings:
         lines += _entry(entry, session, width, base_dir, max_scopes, encoding)
+        lines += [f"   {'known':<6}  by {record}"] if entry.finding.id in known else []
     lines += cleared_lines(session, show_cleared=show_cleared, base_dir=base_dir)
     lines += _notes(session, max(width, MIN_WIDTH), base_dir)
     return _fitted(lines, width, encoding)

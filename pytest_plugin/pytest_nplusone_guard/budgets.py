@@ -101,15 +101,15 @@ class Enforcement:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
-        self, call: pytest.CallInfo[None]
+        self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Name a test over its budget by one line in the list of failures."""
+        """Let a budget's failure be one of its test, in one line."""
         report = yield
         error = call.excinfo.value if call.excinfo is not None else None
         if isinstance(error, pytest.fail.Exception) and hasattr(error, "told"):
             from pytest_nplusone_guard import wrapping
 
-            wrapping.to_first_line(report)
+            wrapping.as_of_test(report, item.config)
         return report
 
 

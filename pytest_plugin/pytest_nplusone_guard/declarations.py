@@ -19,6 +19,15 @@ UPDATES: Final = ("all", "new-only", "prune")
 SETTING_KEY: Final = "PYTEST"
 #: Options that have no effect while nothing is watched.
 DEPENDENT: Final = ("baseline", "strict", "budgets", "allow", "report", "shard")
+#: What each option with a value may say.
+VALUES: Final = {
+    "baseline": "a file",
+    "update-baseline": ", ".join(UPDATES),
+    "budgets": "a file",
+    "allow": "+10% or +2",
+    "report": "a file",
+    "shard": "K/N",
+}
 #: How many tests were not selected.
 deselected_key: Final = pytest.StashKey[int]()
 
@@ -98,11 +107,21 @@ def add_options(parser: pytest.Parser) -> None:
     )
 
 
-def check_update(config: pytest.Config) -> None:
-    """Raise ``UsageError`` for an update that there is not, such as a path that follows the option.
+def check_options(config: pytest.Config) -> None:
+    """Raise ``UsageError`` for an option without its value, and for an update that there is not.
 
     Checked here, and not by the parser: that would not say what to write.
     """
+    for name, allowed in VALUES.items():
+        stated = config.getoption(f"--nplusone-{name}")
+        # As a variable of the shell that is not set leaves it; it does not mean the ini file.
+        if stated == "" or (isinstance(stated, list) and "" in stated):
+            raise pytest.UsageError(f"--nplusone-{name} is ''. Allowed: {allowed}.")
+    _check_update(config)
+
+
+def _check_update(config: pytest.Config) -> None:
+    """A path that follows the option is taken for its value."""
     stated = config.getoption("--nplusone-update-baseline")
     if not stated or stated in UPDATES:
         return

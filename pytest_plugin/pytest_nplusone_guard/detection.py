@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Generator
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -26,6 +27,7 @@ from pytest_nplusone_guard.workers import (
 )
 
 if TYPE_CHECKING:
+    from nplusone_guard.analysis.findings import Finding
     from nplusone_guard.report.joining import Found, Gathering
     from nplusone_guard.report.session import SessionReport
     from pytest_nplusone_guard.ending import Ending
@@ -201,12 +203,16 @@ class Suite:
         if watched.failed:
             from pytest_nplusone_guard import wrapping
 
-            wrapping.to_first_line(report)
-        untold = watched.untold
-        if self._ratchet is not None and not is_verbose(self.config):
-            untold = tuple(each for each in untold if not self._ratchet.is_known(each))
-        if untold:
-            report.sections.append((TITLE, watched.render(untold, width_of(self.config))))
+            wrapping.as_of_test(report, self.config)
+        known: list[Finding] = []
+        new: list[Finding] = []
+        for each in watched.untold:
+            is_known = self._ratchet is not None and self._ratchet.is_known(each)
+            (known if is_known else new).append(each)
+        told = [(TITLE, new), (f"known {TITLE}", known if is_verbose(self.config) else [])]
+        for title, findings in filter(itemgetter(1), told):
+            text = watched.render(tuple(findings), width_of(self.config))
+            report.sections.append((title, text))
 
     def _judged_of(self, watched: Watched) -> tuple[list[str], int]:
         """The findings that the ratchet holds, and the number of queries that it records."""

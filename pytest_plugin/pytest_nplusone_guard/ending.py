@@ -105,8 +105,8 @@ class Ending:
         from pytest_nplusone_guard import summary
 
         if self.session.scopes:
-            known = self.outcome.known if self.outcome else ()
-            yield from summary.lines(terminal, self.session, known)
+            known, record = (self.outcome.known, self.outcome.name) if self.outcome else ((), "")
+            yield from summary.lines(terminal, self.session, known, record)
         else:
             yield "no test was watched" + (
                 "" if django_is_configured() else ": Django is not set up"

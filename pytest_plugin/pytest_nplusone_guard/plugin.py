@@ -45,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers, and be there for assertions that tests import by themselves."""
     with _fitting(config):
-        declarations.check_update(config)
+        declarations.check_options(config)
     declarations.add_markers(config)
     expect_failures(config)
 

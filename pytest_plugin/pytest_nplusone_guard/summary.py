@@ -15,8 +15,10 @@ from pytest_nplusone_guard.workers import width_of
 MAX_FINDINGS: Final = 20
 
 
-def lines(terminal: Any, session: SessionReport, known: Collection[str]) -> Iterator[str]:
-    """What all tests together have found; what is ``known`` is counted, without ``-v``."""
+def lines(
+    terminal: Any, session: SessionReport, known: Collection[str], record: str
+) -> Iterator[str]:
+    """What all tests together have found; what is ``known``, by ``record``, only with ``-v``."""
     verbose = terminal.config.get_verbosity() > 0
     new = [each for each in session if verbose or each.finding.id not in known]
     told = told_once(replace(session, findings=tuple(new))).findings
@@ -27,6 +29,8 @@ def lines(terminal: Any, session: SessionReport, known: Collection[str]) -> Iter
         base_dir=str(terminal.config.rootpath),
         show_cleared=verbose,
         whole=session,
+        known=known,
+        record=record,
     )
     yield from text.split("\n")
     hidden = len(told) - most

@@ -46,13 +46,18 @@ def rows(config: pytest.Config, text: str, width: int, *, before: str = "") -> l
     return [row.replace(_JOINED, " ") for row in (wrapped[0][len(before) :], *wrapped[1:])]
 
 
-def to_first_line(report: pytest.TestReport) -> None:
-    """Let the list of failures name one of ours by its first line, as it does outside of CI.
+def as_of_test(report: pytest.TestReport, config: pytest.Config) -> None:
+    """Let a failure of ours be one of the test, in one line.
 
-    In CI pytest would put all of it there, though it stands in full above the list.
+    ``--tb=line``, editors and annotations name the line that failed: that is one of this
+    package, which nobody wants to open. And the list of failures would hold all of it in CI,
+    though it stands in full above the list.
     """
     crash = getattr(report.longrepr, "reprcrash", None)
     if crash is not None:
+        file, line, _ = report.location
+        crash.path = os.path.join(config.rootpath, file)
+        crash.lineno = (line or 0) + 1
         crash.message = crash.message.partition("\n")[0]
 
 

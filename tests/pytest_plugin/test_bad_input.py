@@ -200,6 +200,16 @@ OPTIONS = {
     ("--nplusone-update-baseline=some",): (
         "--nplusone-update-baseline is 'some'. Allowed: all, new-only, prune."
     ),
+    # As a variable of the shell that is not set leaves them; the ini file would count instead.
+    ("-o", "nplusone_baseline=one.json", f"{BASELINE}="): f"{BASELINE} is ''. Allowed: a file.",
+    (f"{UPDATE}=", f"{BASELINE}=one.json"): f"{UPDATE} is ''. Allowed: all, new-only, prune.",
+    (FAIL, "--nplusone-report=a.md", "--nplusone-report="): (
+        "--nplusone-report is ''. Allowed: a file."
+    ),
+    (FAIL, f"{BUDGETS}=q.json", "--nplusone-allow="): (
+        "--nplusone-allow is ''. Allowed: +10% or +2."
+    ),
+    (FAIL, "--nplusone-shard="): "--nplusone-shard is ''. Allowed: K/N.",
     (FAIL, "--nplusone-report=out.txt"): (
         "--nplusone-report: out.txt has no known ending. Allowed: .gitlab.json, .json, .md, .sarif."
     ),

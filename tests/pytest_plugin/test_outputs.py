@@ -280,3 +280,21 @@ def test_the_list_of_failures_has_one_line_for_each_in_ci(sample, monkeypatch, w
     failures = ElementTree.parse(sample.pytester.path / "junit.xml").iter("failure")
     texts = {each.get("message").partition(" in ")[0]: each.text for each in failures}
     assert "add .select_related(" in texts["Failed: 1 query loop among 4 queries"]
+
+
+@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "worker"])
+def test_a_failure_is_one_of_the_test_and_not_of_a_line_of_ours(sample, workers):
+    """Editors and annotations go where pytest says that a test has failed."""
+    if workers:
+        pytest.importorskip("xdist")
+    write_suite(sample)
+    result = sample.run(FAILING, "--nplusone=fail", "--tb=line", *workers)
+    result.assert_outcomes(passed=1, failed=3)
+    file = sample.pytester.path / "test_shelf.py"
+    lines = file.read_text().splitlines()
+    for first, told in (
+        ("def test_loop(shelf):", "1 query loop among 4 queries in "),
+        ("@pytest.mark.max_queries(2)", "6 queries, at most 2 allowed"),
+    ):
+        number = [line.strip() for line in lines].index(first) + 1
+        result.stdout.fnmatch_lines([f"{file}:{number}: Failed: {told}*"])

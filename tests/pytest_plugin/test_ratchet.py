@@ -9,7 +9,7 @@ import pytest
 
 from pytest_nplusone_guard import outputs, ratchet
 from pytest_nplusone_guard.options import Options, read_options
-from tests.pytest_plugin.conftest import INI, is_installed
+from tests.pytest_plugin.conftest import INI, is_installed, section
 from tests.pytest_plugin.suite import CI_VARIABLES, told, write_suite
 
 SOURCE = """
@@ -216,6 +216,8 @@ def test_a_test_that_fails_by_itself_tells_of_what_is_new(suite, workers):
     assert " baseline known.json: 1 known, 0 new" in told(result).splitlines()
     result = suite.run(FAILING, "--nplusone=fail", "-v", *workers)
     assert result.stdout.str().count(" lazy-relation  3 × SELECT shelf_author") == 2
+    assert " lazy-relation  3 × SELECT shelf_author" in section(result, "known query loops")
+    assert "\n   known   by known.json\n baseline known.json: 1 known, 0 new\n" in told(result)
 
 
 PAIR = """
