@@ -30,6 +30,7 @@ UPDATE_MODES: Final[tuple[UpdateMode, ...]] = ("all", "new-only", "prune")
 #: After every day.
 _NEVER: Final = "~"
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DAY_IN_WORDS: Final = "a date, YYYY-MM-DD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,20 +324,17 @@ def _read(document: Mapping[str, Any]) -> Baseline:
     return _sorted(entries)
 
 
-_A_DAY: Final = "a date, YYYY-MM-DD"
-
-
 def _read_entry(value: object, where: str) -> Entry:
     day = value.get("until", "") if isinstance(value, dict) else ""
     if not isinstance(day, str):
-        raise records.fault(f"{where}/until", day, _A_DAY)
+        raise records.fault(f"{where}/until", day, _DAY_IN_WORDS)
     entry = records.read(Entry, value, where, strict=True)
     if not entry.id:
         raise records.fault(f"{where}/id", entry.id, "the id of a finding")
     if entry.rule not in RULES:
         raise records.fault(f"{where}/rule", entry.rule, ", ".join(RULES))
     if entry.until and not _is_day(entry.until):
-        raise records.fault(f"{where}/until", entry.until, _A_DAY)
+        raise records.fault(f"{where}/until", entry.until, _DAY_IN_WORDS)
     # White space and nothing are the same to people.
     return replace(entry, reason=entry.reason.strip())
 

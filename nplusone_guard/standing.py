@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
@@ -119,13 +118,7 @@ def in_width(told: str, remedy: str, width: int = MAX_LINE) -> Iterator[str]:
 
 def rows(line: str, width: int) -> list[str]:
     """``line`` in rows of ``width`` columns, the later ones indented; no path is broken."""
-    return textwrap.wrap(
-        line,
-        width,
-        subsequent_indent=" " * (_indent_of(line) + 2),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return columns.unbroken(line, width, " " * (_indent_of(line) + 2))
 
 
 def _indent_of(line: str) -> int:

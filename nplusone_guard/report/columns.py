@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import textwrap
 import unicodedata
 
 #: Name of the codec error handler that spells what an encoding lacks in ASCII.
@@ -144,3 +145,13 @@ def wrap(text: str, room: int, lines: int, ellipsis: str = "…") -> list[str]:
         rows.append(text[:cut].rstrip())
         text = text[cut:].lstrip()
     return [*rows, shorten(text, room, ellipsis)]
+
+
+def unbroken(text: str, room: int, indent: str) -> list[str]:
+    """``text`` in rows of ``room`` columns, the later ones with ``indent``; no word is broken.
+
+    As ``wrap``, for lines with paths, which nobody could follow in parts, and of any length.
+    """
+    return textwrap.wrap(
+        text, room, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )

@@ -107,9 +107,9 @@ class Enforcement:
         report = yield
         error = call.excinfo.value if call.excinfo is not None else None
         if isinstance(error, pytest.fail.Exception) and hasattr(error, "told"):
-            from pytest_nplusone_guard import wrapping
+            from pytest_nplusone_guard import failures
 
-            wrapping.as_of_test(report, item.config)
+            failures.as_of_test(report, item.config)
         return report
 
 

@@ -201,9 +201,9 @@ class Suite:
 
     def _show(self, report: pytest.TestReport, watched: Watched) -> None:
         if watched.failed:
-            from pytest_nplusone_guard import wrapping
+            from pytest_nplusone_guard import failures
 
-            wrapping.as_of_test(report, self.config)
+            failures.as_of_test(report, self.config)
         known: list[Finding] = []
         new: list[Finding] = []
         for each in watched.untold:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import textwrap
 from collections.abc import Iterator
 from typing import Final
 
 import pytest
 
+from nplusone_guard.report.columns import unbroken
 from pytest_nplusone_guard.workers import MIN_WIDTH, is_worker, width_of
 
 #: What pytest puts before a usage error.
@@ -42,23 +42,8 @@ def rows(config: pytest.Config, text: str, width: int, *, before: str = "") -> l
     for path in _paths(config):
         text = text.replace(path, path.replace(" ", _JOINED))
     told = before.replace(" ", _JOINED) + text
-    wrapped = [row for line in told.split("\n") for row in _wrapped(line, width)]
+    wrapped = [row for line in told.split("\n") for row in unbroken(line, width, " ")]
     return [row.replace(_JOINED, " ") for row in (wrapped[0][len(before) :], *wrapped[1:])]
-
-
-def as_of_test(report: pytest.TestReport, config: pytest.Config) -> None:
-    """Let a failure of ours be one of the test, in one line.
-
-    ``--tb=line``, editors and annotations name the line that failed: that is one of this
-    package, which nobody wants to open. And the list of failures would hold all of it in CI,
-    though it stands in full above the list.
-    """
-    crash = getattr(report.longrepr, "reprcrash", None)
-    if crash is not None:
-        file, line, _ = report.location
-        crash.path = os.path.join(config.rootpath, file)
-        crash.lineno = (line or 0) + 1
-        crash.message = crash.message.partition("\n")[0]
 
 
 def _paths(config: pytest.Config) -> Iterator[str]:
@@ -68,9 +53,3 @@ def _paths(config: pytest.Config) -> Iterator[str]:
     for name in ("baseline", "budgets", "report"):
         for stated in (config.getoption(f"--nplusone-{name}"), config.getini(f"nplusone_{name}")):
             yield from [stated] if isinstance(stated, str) else stated or ()
-
-
-def _wrapped(line: str, width: int) -> list[str]:
-    return textwrap.wrap(
-        line, width, subsequent_indent=" ", break_long_words=False, break_on_hyphens=False
-    )
