@@ -220,6 +220,34 @@ def test_a_test_that_fails_by_itself_tells_of_what_is_new(suite, workers):
     assert "\n   known   by known.json\n baseline known.json: 1 known, 0 new\n" in told(result)
 
 
+ASIDE = """
+    import pytest
+
+    @pytest.mark.nplusone("report")
+    def test_loop(client, shelf):
+        client.get("/books/")
+
+    def test_other(client, shelf):
+        client.get("/joined/")
+    """
+
+
+def test_what_a_test_only_reports_is_counted_apart(suite):
+    """Its twin is held to the baseline, in ``test_known_findings_and_counts_pass_…``."""
+    result = suite.run(ASIDE, "--nplusone=fail")
+    result.assert_outcomes(passed=2)
+    counts = " baseline known.json: 0 known, 0 new, 1 only reported"
+    assert counts in told(result).splitlines()
+
+
+def test_an_empty_baseline_has_nothing_that_a_part_would_leave_unjudged(suite):
+    """Of one with entries a line says so, see ``UNJUDGED``."""
+    suite.run(ASIDE, "--nplusone-update-baseline", "-k", "other")
+    result = suite.run(ASIDE, "--nplusone=fail", "--nplusone-strict", "-k", "other")
+    result.assert_outcomes(passed=1, deselected=1)
+    assert UNJUDGED not in told(result).splitlines()
+
+
 PAIR = """
     from shelf.models import Author, Book
 
