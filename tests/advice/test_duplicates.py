@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+from django.db import connection
 
 from nplusone_guard.guard import watch
 from tests.corpus.data import populate
@@ -167,3 +168,127 @@ def test_a_helper_that_asks_is_called_once():
 
 def test_a_helper_that_writes_is_called_each_time():
     assert told(of_a_helper_that_writes, 0) == [(0, WORDS)]
+
+
+def _counted_and_updated():
+    Note.objects.filter(pk__lt=0).update(slug="none")
+    return Author.objects.filter(slug="a0").count()
+
+
+def _counted_and_noted_if(found=0):
+    options = {}
+    options.update(found=found)
+    if found > 1:
+        Note.objects.filter(slug="").update(slug="none")
+    return Author.objects.filter(slug="a0").count()
+
+
+def _counted_in_a_dictionary():
+    found = {}
+    found.update(count=Author.objects.filter(slug="a0").count())
+    return found
+
+
+def _counted_and_sent():
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE corpus_note SET slug = slug")
+    return Author.objects.filter(slug="a0").count()
+
+
+CLEANING = "DELETE FROM corpus_note WHERE id < 0"
+
+
+def _counted_and_sent_if(found=0):
+    if found > 1:
+        with connection.cursor() as cursor:
+            cursor.execute(CLEANING)
+    return Author.objects.filter(slug="a0").count()
+
+
+def _counted_by_hand():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT COUNT(*) FROM corpus_author")
+        return cursor.fetchone()
+
+
+class Counting:
+    """Its method is found by nobody who reads the source of its caller."""
+
+    def __init__(self, table):
+        self.table = table
+
+    def count(self):
+        with connection.cursor() as cursor:
+            cursor.execute(self.statement())
+        return Author.objects.filter(slug="a0").count()
+
+    def statement(self):
+        return f"UPDATE {self.table} SET slug = slug"
+
+
+class Looking(Counting):
+    def statement(self):
+        return f"SELECT slug FROM {self.table}"
+
+
+def of_an_update():
+    return [_counted_and_updated() for _ in range(3)]
+
+
+def of_an_update_that_may_be():
+    return [_counted_and_noted_if() for _ in range(3)]
+
+
+def of_an_update_of_a_dictionary():
+    return [_counted_in_a_dictionary() for _ in range(3)]
+
+
+def of_sent_sql():
+    return [_counted_and_sent() for _ in range(3)]
+
+
+def of_sql_that_may_be_sent():
+    return [_counted_and_sent_if() for _ in range(3)]
+
+
+def of_a_read_by_hand():
+    return [_counted_by_hand() for _ in range(3)]
+
+
+def of_a_method(counting):
+    return [counting.count() for _ in range(3)]
+
+
+def equal_edits(function, *arguments):
+    """The steps of all findings that put a query before a loop."""
+    with watch() as recording:
+        function(*arguments)
+    assert recording.report.internal_errors == ()
+    assert recording.report.findings
+    options = [one for each in recording.report.findings for one in each.advice.options]
+    return [step.new for one in options for step in one.steps if step.action == "insert-before"]
+
+
+@pytest.mark.parametrize(
+    "ask", [of_an_update, of_an_update_that_may_be, of_sent_sql, of_sql_that_may_be_sent]
+)
+def test_a_helper_that_updates_or_sends_sql_is_called_each_time(ask):
+    assert equal_edits(ask) == []
+
+
+def test_a_helper_that_updates_a_dictionary_is_called_once():
+    assert equal_edits(of_an_update_of_a_dictionary) == [
+        "_counted_in_a_dictionary_found = _counted_in_a_dictionary()"
+    ]
+
+
+def test_a_helper_that_reads_by_hand_is_called_once():
+    assert equal_edits(of_a_read_by_hand) == ["_counted_by_hand_found = _counted_by_hand()"]
+
+
+def test_a_method_that_was_seen_to_write_is_called_each_time():
+    assert equal_edits(of_a_method, Counting("corpus_note")) == []
+
+
+def test_a_method_that_was_seen_to_read_is_called_once():
+    assert equal_edits(of_a_method, Looking("corpus_note")) == ["count_found = counting.count()"]

@@ -45,7 +45,7 @@ def plans(subject: Subject) -> list[Plan]:
     # What is called once writes once.
     if (
         meanwhile.is_tried(subject, node, spot)
-        or writes(spot, node)
+        or _writes(subject, spot.at(node))
         or _is_changed(spot.at(node), loop)
     ):
         return []
@@ -66,6 +66,11 @@ def waiting(subject: Subject) -> list[Plan]:
     )
     place = subject.site
     return [Plan("words", place.file, place.line, costs=subject.count, text=text, place="")]
+
+
+def _writes(subject: Subject, spot: Spot) -> bool:
+    """Whether an expression writes: as its source has it, or as the scope has seen it do."""
+    return writes(spot, spot.node) or meanwhile.is_seen_writing(subject, spot)
 
 
 def _only_compares(node: ast.AST) -> bool:
@@ -242,7 +247,7 @@ def _spread(subject: Subject) -> list[Plan]:
     if any(_is_changed(one, one.tree.function(one.node) or one.tree.module) for one in ordered):
         return []
     at = shared_statement(ordered[0].tree, [one.node for one in ordered])
-    if writes(ordered[0], ordered[0].node):
+    if any(_writes(subject, one) for one in ordered):
         return []
     if at is None or not _means_the_same(ordered, at):
         return []

@@ -25,6 +25,9 @@ _WRITING: Final = frozenset(
     for wait in ("", "a")
     for name in "save create get_or_create update_or_create bulk_create bulk_update delete".split()
 )
+#: Methods of a cursor that take SQL, and the statements that only read.
+_SENDING: Final = frozenset({"execute", "executemany"})
+_READING: Final = frozenset("select with values show explain describe pragma".split())
 
 
 def returned(spot: Spot, call: ast.Call) -> list[Spot]:
@@ -52,13 +55,51 @@ def writes(spot: Spot, node: ast.AST) -> bool:
         for call in ast.walk(body):
             if not isinstance(call, ast.Call):
                 continue
-            if isinstance(call.func, ast.Attribute) and call.func.attr in _WRITING:
+            if isinstance(call.func, ast.Attribute) and _is_write(place, call, call.func):
                 return True
             found = _definition(place, call.func)
             if found is not None and id(found[1]) not in known and len(known) < _MOST:
                 known.add(id(found[1]))
                 queue.append((Spot(*found), found[1]))
     return False
+
+
+def _is_write(spot: Spot, call: ast.Call, function: ast.Attribute) -> bool:
+    if function.attr in ("update", "aupdate"):
+        # A queryset takes the values by name alone; so can a dictionary.
+        return bool(call.keywords) and not call.args and not _is_dict(spot, function.value)
+    if function.attr in _SENDING and call.args:
+        return _opening(spot, call.args[0]) not in {"", *_READING}
+    return function.attr in _WRITING
+
+
+def _is_dict(spot: Spot, node: ast.expr) -> bool:
+    if isinstance(node, ast.Name):
+        bound = binding_of(spot.tree, node.id, node)
+        if bound is None:
+            return isinstance(spot.tree.global_value(node.id), dict)
+        return bound.value is not None and bound.value is not node and _is_dict(spot, bound.value)
+    called = isinstance(node, ast.Call) and ast.unparse(node.func) == "dict"
+    return called or isinstance(node, (ast.Dict, ast.DictComp))
+
+
+def _opening(spot: Spot, node: ast.expr) -> str:
+    """The first word of SQL, in small letters; empty where the source does not show it."""
+    value: object = None
+    if isinstance(node, ast.JoinedStr) and node.values:
+        return _opening(spot, node.values[0])
+    if isinstance(node, ast.BinOp):  # ``"…" % table``, ``"…" + condition``
+        return _opening(spot, node.left)
+    if isinstance(node, ast.Constant):
+        value = node.value
+    elif isinstance(node, ast.Name):
+        bound = binding_of(spot.tree, node.id, node)
+        given = bound.value if bound is not None else None
+        if given is not None and not isinstance(given, ast.Name):
+            return _opening(spot, given)
+        value = spot.tree.global_value(node.id) if bound is None else None
+    words = value.split(None, 1) if isinstance(value, str) else []
+    return words[0].lower() if words else ""
 
 
 def is_sliced(spot: Spot) -> bool:

@@ -15,6 +15,7 @@ from nplusone_guard.analysis.advice.case import Subject
 from nplusone_guard.analysis.advice.trees import COMPREHENSIONS, FUNCTIONS, Spot, own_nodes
 from nplusone_guard.analysis.loops import position_of
 from nplusone_guard.analysis.places import asking_places
+from nplusone_guard.capture import steps
 from nplusone_guard.capture.scope import WRITES, Group
 
 
@@ -34,6 +35,26 @@ def writing(subject: Subject, table: str) -> list[Group]:
         for group in _others(subject)
         if group.fingerprint.kind in WRITES and group.fingerprint.main_table == table
     ]
+
+
+def is_seen_writing(subject: Subject, spot: Spot) -> bool:
+    """Whether an expression, or what it calls, has sent a write in this scope: a method, a signal."""
+    return any(
+        group.fingerprint.kind in WRITES and any(_is_within(spot, place) for place in group.path)
+        for group in subject.case.groups
+    )
+
+
+def _is_within(spot: Spot, place: steps.Place) -> bool:
+    """Whether a place lies in an expression; on its lines, where there are no columns."""
+    if not place.user or place.code.co_filename != spot.tree.file:
+        return False
+    at, node = position_of(place.code, place.lasti), spot.node
+    first, last = _lines(node)
+    if not first <= at.line <= last or at.column is None:
+        return first <= at.line <= last
+    start, end = getattr(node, "col_offset", 0), getattr(node, "end_col_offset", None) or 0
+    return (first, start) <= (at.line, at.column) < (last, end)
 
 
 def is_read(subject: Subject, loop: ast.AST | None = None) -> bool:
