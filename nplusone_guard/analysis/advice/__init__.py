@@ -16,6 +16,7 @@ from nplusone_guard.analysis.advice import (
     made,
     meanwhile,
     meta,
+    own_rows,
     queries,
     raw,
     reassigned,
@@ -96,7 +97,9 @@ def _in_words(case: Case) -> Advice:
     main = case.main
     told = words.advise(case)
     # The words are about one branch of the loop: the others go with it, where anything does.
-    others = main.count - main.group.count if told.saves else 0
+    # Of equal queries each may have a branch of its own.
+    goes = told.saves or main.rule == "duplicate-query"
+    others = main.count - main.group.count if goes else 0
     return replace(told, saves=told.saves + others, of=case.total)
 
 
@@ -108,6 +111,8 @@ _Told = tuple[Option, Plan]
 def _options(case: Case) -> list[_Told]:
     found = [(subject, _plans(subject)) for subject in case.subjects]
     made = [(subject, plans) for subject, plans in found if plans]
+    if len(made) > 1 and own_rows.are_asked_for(made[0][0]):
+        del made[0]  # words about one statement are none about the others
     if not made:
         return []
     chosen = [(subject, plans[0]) for subject, plans in made]
@@ -146,6 +151,8 @@ def _related(labels: Sequence[str]) -> bool:
 def _plans(subject: Subject) -> list[Plan]:
     if waits := duplicates.waiting(subject):
         return waits
+    if own_rows.are_asked_for(subject):
+        return [own_rows.plan(subject)] if subject.candidate is subject.case.main else []
     if _outdated(subject):
         return [told_honestly(plan, subject) for plan in known.plans(subject)]
     for maker in _MAKERS.get(subject.candidate.rule, ()):

@@ -56,7 +56,8 @@ def _missing(told: Told) -> str:
 
 
 def _saves(rule: str, told: Told) -> int:
-    if rule == "bypassed-prefetch" or told.facts.eager == "select_related":
+    joined = told.facts.eager == "select_related" and rule != "duplicate-query"
+    if rule == "bypassed-prefetch" or joined:
         return told.group.count
     return told.group.count - 1
 

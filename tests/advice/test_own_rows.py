@@ -1,0 +1,106 @@
+"""Look-ups of rows that the loop itself makes save nothing before it; look-ups of others do."""
+
+from __future__ import annotations
+
+import pytest
+
+from nplusone_guard.guard import watch
+from tests.corpus.data import populate
+from tests.corpus.models import Category, Entry
+
+pytestmark = pytest.mark.django_db
+
+TREE = ("a", [("b", [("c", []), ("d", [])]), ("e", []), ("f", [])])
+
+
+@pytest.fixture(autouse=True)
+def _rows():
+    populate(4)
+
+
+def advice_of(function, *arguments):
+    with watch() as recording:
+        function(*arguments)
+    assert recording.report.internal_errors == ()
+    (finding,) = recording.report.findings
+    return finding, finding.advice
+
+
+def add_child(parent, slug):
+    node = Category.objects.get(pk=parent.pk)
+    return Category.objects.create(slug=slug, parent=node)
+
+
+def count_and_add(parent, slug):
+    Category.objects.filter(parent=parent).count()
+    return Category.objects.create(slug=slug, parent=parent)
+
+
+def load_bulk(add):
+    stack = [(None, TREE)]
+    while stack:
+        parent, (slug, children) = stack.pop()
+        node = add(parent, slug) if parent else Category.objects.create(slug=slug)
+        stack.extend([(node, child) for child in children])
+
+
+def add_chain(add):
+    node = Category.objects.create(slug="first")
+    for number in range(4):
+        node = add(node, f"next-{number}")
+
+
+@pytest.mark.parametrize("load", [load_bulk, add_chain])
+@pytest.mark.parametrize("add", [add_child, count_and_add])
+def test_rows_that_the_loop_makes_are_not_known_before_it(load, add):
+    finding, advice = advice_of(load, add)
+    assert finding.statements[0].rule == "query-in-loop"
+    assert (advice.saves, advice.of) == (0, finding.count)
+    assert advice.text.startswith("keep in the loop what is asked about the rows")
+    assert all(option.steps == () for option in advice.options)
+
+
+def add_to_each(add):
+    for number, parent in enumerate(Category.objects.order_by("pk")):
+        add(parent, f"new-{number}")
+
+
+@pytest.mark.parametrize("add", [add_child, count_and_add])
+def test_rows_that_were_there_before_the_loop_are(add):
+    Category.objects.bulk_create([Category(slug=f"old-{number}") for number in range(4)])
+    finding, advice = advice_of(add_to_each, add)
+    looked_up = next(one for one in finding.statements if one.rule == "query-in-loop")
+    assert advice.saves == looked_up.count - 1
+
+
+def find_or_make(slug):
+    return Category.objects.get_or_create(slug=slug)[0]
+
+
+def count_below_what_may_be_there():
+    found = None
+    for slug in ("x", "y", "z", *list(Category.objects.values_list("slug", flat=True))):
+        if found is not None:
+            Category.objects.filter(parent=found).count()
+        found = find_or_make(slug)
+
+
+def test_rows_that_may_have_been_there_are_no_rows_of_the_loop():
+    with watch() as recording:
+        count_below_what_may_be_there()
+    assert not any(
+        one.advice.text.startswith("keep in the loop") for one in recording.report.findings
+    )
+
+
+def equal_names():
+    one, two = Entry.objects.get(slug="e0"), Entry.objects.defer("body").get(slug="e0")
+    three = Entry.objects.defer("status").get(slug="e0")
+    return [one.author.name, two.author.name, three.author.name]
+
+
+def test_a_relation_that_is_read_again_is_asked_for_once():
+    finding, advice = advice_of(equal_names)
+    assert (finding.rule, finding.count) == ("duplicate-query", 3)
+    assert (advice.saves, advice.of) == (2, 3)
+    assert advice.options == ()
