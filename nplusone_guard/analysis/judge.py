@@ -11,6 +11,7 @@ from nplusone_guard.analysis import apart, rules
 from nplusone_guard.analysis.findings import Advice, Finding, Shape, Statement
 from nplusone_guard.analysis.identity import Names, names_of
 from nplusone_guard.analysis.location import Location, call_site, exclusive, locate
+from nplusone_guard.analysis.main_statement import main_of
 from nplusone_guard.analysis.merging import worst_first
 from nplusone_guard.analysis.repeats import asked_again
 from nplusone_guard.analysis.suspects import Suspects
@@ -206,7 +207,7 @@ class Judge:
         return list(loops.values())
 
     def _finding(self, candidates: list[Candidate]) -> Finding | None:
-        main = min(candidates, key=_main_first)
+        main = main_of(candidates)
         group, location, rule = main.group, main.location, main.rule
         count = sum(one.count for one in candidates)
         headline = candidates[0].group.fingerprint.headline
@@ -371,14 +372,6 @@ class Judge:
 def _functions(group: Group) -> frozenset[object]:
     """The user functions and templates on the stack: those that call each other share them."""
     return frozenset(place.unit for place in group.path if place.unit is not None)
-
-
-def _main_first(candidate: Candidate) -> tuple[bool, bool, int]:
-    """Which statement names the finding: no counts, so that the identity is stable."""
-    group = candidate.group
-    reads_to_write = candidate.rule == "write-in-loop" and group.fingerprint.kind == "select"
-    warning = rules.severity_of(candidate.rule, group) != "error"
-    return (warning, reads_to_write, group.sequence)
 
 
 def _summary(candidate: Candidate, location: Location) -> str:

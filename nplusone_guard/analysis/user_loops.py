@@ -31,8 +31,8 @@ def user_loop(scope: Scope, group: Group, places: list[steps.Place]) -> FoundLoo
 
     A loop over functions that are written out calls each of them once: what is more comes
     from a loop further out. Where there is none, one of them goes by several names. One over
-    the parts of something is told only where no loop of the product's is further out, and one
-    of tries only where none is.
+    the parts of something is told only where no loop of the product's is further out, and where
+    it can have asked twice; one of tries only where none is.
     """
     turns = most = 1
     bounded: FoundLoop | None = None
@@ -41,6 +41,8 @@ def user_loop(scope: Scope, group: Group, places: list[steps.Place]) -> FoundLoo
     called = _called(group.path)
     for place, found in _loops_around(scope, group, places):
         if parts is not None and _is_exempt(scope, place):
+            if _is_read_again(scope, group):
+                return found
             continue
         if _is_over_parts(place, found):
             parts = parts or found
@@ -80,6 +82,33 @@ def _is_over_parts(place: steps.Place, found: FoundLoop) -> bool:
     if found.node is None or found.node.bounded is not None:
         return False
     return is_of_parts(found.node) or is_of_functions(found.node, site_of(place.code, place.lasti))
+
+
+def _is_read_again(scope: Scope, group: Group) -> bool:
+    """Whether a relation was read for one object after the other, and no other one there.
+
+    A loop over the fields of an object comes to each of them once.
+    """
+    relation = _relation_read(group)
+    if not relation:
+        return False
+    shape, places = (group.alias, group.fingerprint.text), _steps(group)
+    return not any(
+        (one.alias, one.fingerprint.text) == shape
+        and _relation_read(one) not in ("", relation)
+        and _steps(one) == places
+        for one in scope.groups.values()
+    )
+
+
+def _relation_read(group: Group) -> str:
+    """The relation of a lazy read; empty for others. By it call paths differ."""
+    facts = group.first.facts if group.first is not None else None
+    return str(facts.relation) if facts is not None and facts.operation == "lazy" else ""
+
+
+def _steps(group: Group) -> list[tuple[CodeType, int]]:
+    return [(place.code, place.lasti) for place in callpath.user_places(group.path)]
 
 
 def _is_of_tries(scope: Scope, place: steps.Place, found: FoundLoop) -> bool:
