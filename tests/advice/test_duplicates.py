@@ -13,6 +13,9 @@ from tests.corpus.models import Author, Note
 
 pytestmark = pytest.mark.django_db
 
+#: Without columns (Python 3.10) a helper that is called the same every turn has no edit.
+COLUMNS = sys.version_info >= (3, 11)
+
 WORDS = "ask once and keep the answer, the same every time (a variable, cached_property)"
 
 
@@ -277,13 +280,13 @@ def test_a_helper_that_updates_or_sends_sql_is_called_each_time(ask):
 
 
 def test_a_helper_that_updates_a_dictionary_is_called_once():
-    assert equal_edits(of_an_update_of_a_dictionary) == [
-        "_counted_in_a_dictionary_found = _counted_in_a_dictionary()"
-    ]
+    statement = "_counted_in_a_dictionary_found = _counted_in_a_dictionary()"
+    assert equal_edits(of_an_update_of_a_dictionary) == [statement] * COLUMNS
 
 
 def test_a_helper_that_reads_by_hand_is_called_once():
-    assert equal_edits(of_a_read_by_hand) == ["_counted_by_hand_found = _counted_by_hand()"]
+    statement = "_counted_by_hand_found = _counted_by_hand()"
+    assert equal_edits(of_a_read_by_hand) == [statement] * COLUMNS
 
 
 def test_a_method_that_was_seen_to_write_is_called_each_time():
@@ -291,4 +294,5 @@ def test_a_method_that_was_seen_to_write_is_called_each_time():
 
 
 def test_a_method_that_was_seen_to_read_is_called_once():
-    assert equal_edits(of_a_method, Looking("corpus_note")) == ["count_found = counting.count()"]
+    statement = "count_found = counting.count()"
+    assert equal_edits(of_a_method, Looking("corpus_note")) == [statement] * COLUMNS

@@ -96,7 +96,10 @@ def test_rows_that_may_have_been_there_are_no_rows_of_the_loop():
 def equal_names():
     one, two = Entry.objects.get(slug="e0"), Entry.objects.defer("body").get(slug="e0")
     three = Entry.objects.defer("status").get(slug="e0")
-    return [one.author.name, two.author.name, three.author.name]
+    names = [one.author.name]
+    names.append(two.author.name)
+    names.append(three.author.name)
+    return names
 
 
 def test_a_relation_that_is_read_again_is_asked_for_once():
