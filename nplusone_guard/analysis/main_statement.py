@@ -35,7 +35,8 @@ def main_of(candidates: Sequence[C]) -> C:
 
 def _is_one_place(one: Named, other: Named) -> bool:
     here, there = one.location.place, other.location.place
-    if here is None or there is None:
+    # A serializer has one line of the user's for all its fields.
+    if here is None or there is None or one.location.site != other.location.site:
         return one is other
     return here.code is there.code and here.lasti == there.lasti
 

@@ -102,9 +102,18 @@ def _is_read_again(scope: Scope, group: Group) -> bool:
 
 
 def _relation_read(group: Group) -> str:
-    """The relation of a lazy read; empty for others. By it call paths differ."""
-    facts = group.first.facts if group.first is not None else None
-    return str(facts.relation) if facts is not None and facts.operation == "lazy" else ""
+    """The relation that is read lazily; empty for others.
+
+    By those that lead to one object call paths differ; by those that lead to several, the shapes.
+    A manager asks again for an object that was asked for: then nothing is known.
+    """
+    sightings = [one for one in (group.first, group.second) if one is not None]
+    facts = sightings[-1].facts if sightings else None
+    if facts is None:
+        return ""
+    again = len({one.digest for one in sightings}) < 2
+    managed = facts.plain and facts.operation == "filter" and not again
+    return str(facts.relation) if managed or facts.operation == "lazy" else ""
 
 
 def _steps(group: Group) -> list[tuple[CodeType, int]]:

@@ -21,3 +21,12 @@ def authors_of(row, fields):
 
 def values_of_all(fields):
     return [values_of(row, fields) for row in Entry.objects.order_by("pk")]
+
+
+def rows_of(row, fields):
+    return [list(getattr(row, field).all()) for field in fields]
+
+
+def tags_for(row, fields):
+    """The same rows again for each field."""
+    return [(field, list(row.tags.all())) for field in fields]

@@ -60,6 +60,20 @@ def test_a_relation_that_each_object_is_asked_for_once_is_the_tests_to_repeat(re
     assert cleared.loop.function == repeat.__name__
 
 
+def test_related_rows_that_each_object_is_asked_for_once_are_the_tests_to_repeat():
+    report = watched(of_each_row, fields.rows_of, ["tags", "chapter_set"])
+    assert report.findings == ()
+    (cleared,) = report.cleared
+    assert (cleared.reason, cleared.count) == ("test-code", 2 * SIZE)
+
+
+def test_related_rows_that_one_object_is_asked_for_again_are_a_loop_over_its_fields():
+    report = watched(of_each_row, fields.tags_for, ["tags", "chapter_set"])
+    (finding,) = report.findings
+    assert (finding.count, finding.loop.function) == (2 * SIZE, "tags_for")
+    assert report.cleared == ()
+
+
 @pytest.mark.parametrize(("repeat", "count"), [(of_each_row, SIZE), (of_two_rows, 2)])
 def test_two_relations_of_one_object_by_one_statement_are_a_loop_over_its_fields(repeat, count):
     report = watched(repeat, fields.values_of, ["author", "editor"])
