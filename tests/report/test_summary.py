@@ -50,6 +50,16 @@ def test_scopes_beyond_the_first_are_counted():
     assert "   tests   a and 4 more" in summary.render(session, max_scopes=1)
 
 
+def test_what_is_known_says_so():
+    other = finding("duplicate-query", loop=None, id="other")
+    session = session_of(seen(3, "a"), report(other, name="b"))
+    text = summary.render(session, known={"other"}, record="known.json")
+    (known,) = [part for part in text.split("\n ") if "known" in part]
+    assert text.count("   known   by known.json") == 1
+    assert text.index("[other]") < text.index(known)
+    assert "known" not in summary.render(session)
+
+
 def test_totals_fit_the_terminal():
     duplicate = finding("duplicate-query", loop=None, id="twice")
     session = session_of(seen(3, "a"), report(duplicate, name="b"))
