@@ -12,6 +12,7 @@ import pytest
 from nplusone_guard.policy import RULES
 from tests.pytest_plugin.conftest import PLUGIN, ROOT, section
 from tests.pytest_plugin.suite import CI_VARIABLES
+from tests.pytest_plugin.workers import alone_and_with
 
 PASSING = "def test_it(): pass"
 FAIL = "--nplusone=fail"
@@ -494,12 +495,10 @@ def test_an_old_pytest_is_named(pytester, run):
     assert run(source="import pytest\n@pytest.mark.nplusone('fail')\ndef test_it(): pass") == told
 
 
-@pytest.mark.parametrize("workers", [(), ("-pxdist.plugin", "-n1")], ids=["alone", "worker"])
+@alone_and_with("-pxdist.plugin", "-n1")
 @pytest.mark.usefixtures("run")
 def test_an_old_pytest_may_run_what_nobody_watches(pytester, workers):
     """The twin: switched off, the plugin changes nothing."""
-    if workers:
-        pytest.importorskip("xdist")
     pytester.makeconftest(OLD)
     pytester.makepyfile(test_it=PASSING)
     pytester.runpytest_subprocess("-p", PLUGIN, *workers).assert_outcomes(passed=1)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.pytest_plugin.conftest import FILES, section
 from tests.pytest_plugin.suite import CI_VARIABLES
+from tests.pytest_plugin.workers import alone_and_with
 
 APPS = """
 INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.sites", "shelf"]
@@ -67,10 +68,8 @@ def recorded(suite) -> dict[str, int]:
     return {name.partition("::")[2]: count for name, count in document["queries"].items()}
 
 
-@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["one process", "workers"])
+@alone_and_with("-n2")
 def test_what_is_recorded_is_the_same_in_any_order(suite, workers):
-    if workers:
-        pytest.importorskip("xdist")
     suite.run(TESTS, *RECORD, *workers).assert_outcomes(passed=3)
     assert recorded(suite) == {"test_one": 1, "test_other": 2, "test_third": 1}
     for test in ("test_one", "test_other", "test_third"):  # each is the first to ask

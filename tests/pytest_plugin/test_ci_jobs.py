@@ -15,6 +15,7 @@ import pytest
 from nplusone_guard import cli
 from tests.pytest_plugin.conftest import PLUGIN, ROOT, is_installed
 from tests.pytest_plugin.suite import CI_VARIABLES, write_suite
+from tests.pytest_plugin.workers import needs_xdist
 
 PAGE = (ROOT / "docs" / "ci.md").read_text("utf-8")
 MODULES = {
@@ -88,8 +89,8 @@ def findings(path: Path) -> list[str]:
     return [each["finding"]["id"] for each in json.loads(path.read_text("utf-8"))["findings"]]
 
 
+@needs_xdist
 def test_the_job_of_github(project, monkeypatch):
-    pytest.importorskip("xdist")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(project / "step.md"))
     job = documents()[0]["jobs"]["tests"]
     for command in commands(job):
@@ -102,8 +103,8 @@ def test_the_job_of_github(project, monkeypatch):
     assert (project / "step.md").read_text().startswith("## nplusone-guard\n")
 
 
+@needs_xdist
 def test_the_job_of_gitlab(project):
-    pytest.importorskip("xdist")
     job = documents()[1]["tests"]
     for command in job["script"]:
         if "pip install" not in command:

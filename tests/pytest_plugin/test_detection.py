@@ -11,6 +11,7 @@ import pytest
 from pytest_nplusone_guard.marks import read_markers
 from tests.pytest_plugin.conftest import INI, section
 from tests.pytest_plugin.suite import CI_VARIABLES, SUITE, told, write_suite
+from tests.pytest_plugin.workers import alone_and_with, needs_xdist
 
 FAILURE = """\
 1 query loop among {queries} queries in 0 ms
@@ -147,17 +148,15 @@ def _summary(result) -> str:
     return re.sub(r"\b[\d.]+ m?s\b", "0 ms", summary)
 
 
+@needs_xdist
 def test_workers_give_the_same(suite):
-    pytest.importorskip("xdist")
     result = suite.run(SUITE, "--nplusone=fail", "-n2")
     result.assert_outcomes(passed=8, failed=4)
     assert named(_summary(result)) == SUMMARY
 
 
-@pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["alone", "worker"])
+@alone_and_with("-n1")
 def test_failures_are_as_wide_as_the_terminal(suite, monkeypatch, workers):
-    if workers:
-        pytest.importorskip("xdist")
     monkeypatch.setenv("COLUMNS", "70")
     source = """
         from shelf.models import Book
@@ -419,8 +418,8 @@ def test_a_wrong_marker_is_named(pytester, monkeypatch, marker):
     assert str(raised.value) == f"{item.nodeid}: {MISTAKES[marker]}"
 
 
+@needs_xdist
 def test_a_wrong_marker_ends_the_run_of_workers_too(suite):
-    pytest.importorskip("xdist")
     source = "import pytest\n@pytest.mark.nplusone('never')\ndef test_it(): pass"
     result = suite.run(source, "-n1")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
@@ -474,10 +473,8 @@ TOLD = """
     """
 
 
-@pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["alone", "worker"])
+@alone_and_with("-n1")
 def test_a_loop_that_the_failure_tells_is_not_told_again(sample, workers):
-    if workers:
-        pytest.importorskip("xdist")
     write_suite(sample)
     result = sample.run(TOLD, "--nplusone=fail", *workers)
     result.assert_outcomes(failed=7)
@@ -586,10 +583,8 @@ ALONE_TESTS = """
     """
 
 
-@pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["alone", "workers"])
+@alone_and_with("-n2")
 def test_pytest_django_is_not_needed(sample, workers):
-    if workers:
-        pytest.importorskip("xdist")
     write_suite(sample)
     sample.write(**{"conftest.py": ALONE})
     sample.pytester.makeini("[pytest]\npythonpath = .\n")

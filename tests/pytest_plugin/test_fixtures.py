@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tests.pytest_plugin.conftest import ROOT, section
+from tests.pytest_plugin.workers import alone_and_with, needs_xdist
 
 #: The page that shows the failures of these tests.
 GUIDE = (ROOT / "docs" / "testing.md").read_text()
@@ -88,10 +89,8 @@ NARROW_VIEW = """
     """
 
 
-@pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["alone", "worker"])
+@alone_and_with("-n1")
 def test_failures_are_as_wide_as_the_terminal(sample, monkeypatch, workers):
-    if workers:
-        pytest.importorskip("xdist")
     monkeypatch.setenv("COLUMNS", "80")
     sample.write(**{"shelf/views.py": NARROW_VIEW})
     result = sample.run(NARROW, *workers)
@@ -157,10 +156,8 @@ MIXIN = """
     """
 
 
-@pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["alone", "worker"])
+@alone_and_with("-n1")
 def test_failures_without_a_fixture_are_as_wide_as_the_terminal(sample, monkeypatch, workers):
-    if workers:
-        pytest.importorskip("xdist")
     monkeypatch.setenv("COLUMNS", "80")
     sample.write(**{"shelf/views.py": NARROW_VIEW})
     result = sample.run(MIXIN, *workers)
@@ -205,12 +202,13 @@ IN_ITS_BODY = """
 
 @pytest.mark.parametrize(
     ("installed", "workers"),
-    [(True, []), (False, []), (False, ["-n1"])],
-    ids=["app", "no app", "no app, worker"],
+    [
+        pytest.param(True, (), id="app"),
+        pytest.param(False, (), id="no app"),
+        pytest.param(False, ("-n1",), id="no app, worker", marks=needs_xdist),
+    ],
 )
 def test_what_a_test_imports_in_its_body_fits_as_well(sample, monkeypatch, installed, workers):
-    if workers:
-        pytest.importorskip("xdist")
     monkeypatch.setenv("COLUMNS", "80")
     if installed:
         with (sample.pytester.path / "settings.py").open("a") as settings:

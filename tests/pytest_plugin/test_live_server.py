@@ -10,6 +10,7 @@ import pytest
 
 from tests.pytest_plugin.conftest import FILES, section
 from tests.pytest_plugin.suite import CI_VARIABLES, told
+from tests.pytest_plugin.workers import alone_and_with
 
 #: Sends what it has got, and the rest once it is told so.
 STREAMED = """
@@ -179,10 +180,8 @@ MIDDLEWARE = 'MIDDLEWARE = ["nplusone_guard.middleware.GuardMiddleware"]'
 
 
 @pytest.mark.parametrize("more", ["", MIDDLEWARE], ids=["alone", "middleware"])
-@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["one process", "workers"])
+@alone_and_with("-n2")
 def test_a_loop_fails_the_test_that_asked_for_the_page(suite, workers, more):
-    if workers:
-        pytest.importorskip("xdist")
     set_up(suite, more)
     result = suite.run(written(TESTS), "--nplusone=fail", *workers)
     result.assert_outcomes(passed=4, failed=2)

@@ -17,6 +17,7 @@ from pytest_nplusone_guard import outputs
 from tests.pytest_plugin.conftest import section
 from tests.pytest_plugin.suite import write_suite
 from tests.pytest_plugin.whole import properties_in, timeless, write_whole
+from tests.pytest_plugin.workers import HAS_XDIST, alone_and_with
 
 #: A name with what Markdown, XML and workflow commands read as their own.
 ODD = """
@@ -33,7 +34,7 @@ LOOP, PAGE = "08db6771cde9", "036130434a88"
 @pytest.fixture
 def directory(sample, monkeypatch):
     """The project after a run in a job of GitHub Actions, with workers where there can be any."""
-    workers = ["-n2"] if importlib.util.find_spec("xdist") else []
+    workers = ["-n2"] if HAS_XDIST else []
     write_whole(sample, monkeypatch)
     sample.write(**{"test_odd.py": ODD})
     path = sample.pytester.path
@@ -256,11 +257,9 @@ FAILING = """
     """
 
 
-@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "worker"])
+@alone_and_with("-n1")
 def test_the_list_of_failures_has_one_line_for_each_in_ci(sample, monkeypatch, workers):
     """There pytest lists failures whole, which stand above in full; those of others stay so."""
-    if workers:
-        pytest.importorskip("xdist")
     write_suite(sample)
     monkeypatch.setenv("CI", "true")
     record = {"schema_version": 1, "queries": {"test_shelf.py::test_recorded": 0}}
@@ -282,11 +281,9 @@ def test_the_list_of_failures_has_one_line_for_each_in_ci(sample, monkeypatch, w
     assert "add .select_related(" in texts["Failed: 1 query loop among 4 queries"]
 
 
-@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "worker"])
+@alone_and_with("-n1")
 def test_a_failure_is_one_of_the_test_and_not_of_a_line_of_ours(sample, workers):
     """Editors and annotations go where pytest says that a test has failed."""
-    if workers:
-        pytest.importorskip("xdist")
     write_suite(sample)
     result = sample.run(FAILING, "--nplusone=fail", "--tb=line", *workers)
     result.assert_outcomes(passed=1, failed=3)

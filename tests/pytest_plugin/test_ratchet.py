@@ -11,6 +11,7 @@ from pytest_nplusone_guard import outputs, ratchet
 from pytest_nplusone_guard.options import Options, read_options
 from tests.pytest_plugin.conftest import INI, is_installed, section
 from tests.pytest_plugin.suite import CI_VARIABLES, told, write_suite
+from tests.pytest_plugin.workers import HAS_XDIST, alone_and_with
 
 SOURCE = """
     from shelf.reports import count, names
@@ -143,7 +144,7 @@ def test_what_is_gone_is_stale_and_what_has_expired_fails(suite):
     before = views.read_text()
     views.write_text(before.replace("Book.objects.all()", 'Book.objects.select_related("author")'))
     strict = ("--nplusone=fail", "--nplusone-strict")
-    workers = ("-n2",) if _has_xdist() else ()
+    workers = ("-n2",) if HAS_XDIST else ()
 
     # A run of some tests tells nothing of the others.
     result = suite.run(SOURCE, *strict, "-k", "count")
@@ -202,11 +203,9 @@ FAILING = """
     """
 
 
-@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "worker"])
+@alone_and_with("-n1")
 def test_a_test_that_fails_by_itself_tells_of_what_is_new(suite, workers):
     """What is known has a section of the failure with ``-v`` alone, as it has in the summary."""
-    if workers and not _has_xdist():
-        pytest.skip("needs pytest-xdist")
     result = suite.run(FAILING, "--nplusone=fail", *workers)
     assert result.stdout.str().count(" lazy-relation  3 × SELECT shelf_author") == 2
     suite.run(SOURCE, "--nplusone-update-baseline")
@@ -283,14 +282,6 @@ def test_a_loop_that_is_mended_in_part_stays_known(suite):
     pairs.write_text(whole)
     result = suite.run(PAIR_TEST, *strict, "--nplusone-allow=+9")
     result.assert_outcomes(failed=1)
-
-
-def _has_xdist() -> bool:
-    try:
-        import xdist  # noqa: F401
-    except ImportError:
-        return False
-    return True
 
 
 def test_reports_and_annotations(suite, monkeypatch):

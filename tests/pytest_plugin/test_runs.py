@@ -9,6 +9,7 @@ import pytest
 
 from tests.pytest_plugin.conftest import INI, only_plugins
 from tests.pytest_plugin.suite import CI_VARIABLES, told, write_suite
+from tests.pytest_plugin.workers import needs_xdist
 
 SOURCE = """
     import os
@@ -212,8 +213,8 @@ def test_each_test_in_a_forked_child(suite):
     assert loops_and_notes(result) == CRASHED
 
 
+@needs_xdist
 def test_a_worker_that_dies_takes_no_findings_along(suite):
-    pytest.importorskip("xdist")
     suite.write(**{"test_shelf.py": CRASHING})
     result = run(suite, "-n1", "--nplusone-strict")
     result.assert_outcomes(passed=1, failed=2)
@@ -222,8 +223,8 @@ def test_a_worker_that_dies_takes_no_findings_along(suite):
     assert loops_and_notes(result) == [*CRASHED, UNJUDGED]
 
 
+@needs_xdist
 def test_ignores_of_the_settings_with_workers(suite):
-    pytest.importorskip("xdist")
     result = run(suite, "-n2")
     result.assert_outcomes(passed=2, failed=1)
     assert loops_and_notes(result) == WHOLE

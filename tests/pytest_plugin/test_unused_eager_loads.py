@@ -8,6 +8,7 @@ import pytest
 
 from tests.pytest_plugin.conftest import FILES
 from tests.pytest_plugin.suite import CI_VARIABLES
+from tests.pytest_plugin.workers import needs_xdist
 
 RULE = "unused-eager-load"
 OTHERS = ["lazy-relation", "query-in-loop"]
@@ -116,8 +117,8 @@ def test_off_unless_selected(suite):
     assert "eager load" not in result.stdout.str()
 
 
+@needs_xdist
 def test_workers_of_xdist_are_joined(suite):
-    pytest.importorskip("xdist")
     result, found = run(suite, TESTS + READER, "--nplusone=report", "-n2")
     result.assert_outcomes(passed=3)
     assert found == []

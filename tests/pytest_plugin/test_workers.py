@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 
@@ -16,10 +15,9 @@ from tests.pytest_plugin.whole import (
     left_by,
     write_whole,
 )
+from tests.pytest_plugin.workers import needs_xdist
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("xdist") is None, reason="needs pytest-xdist"
-)
+pytestmark = needs_xdist
 RECORDS = ("known.json", "queries.json")
 RECORDED = ("--nplusone-baseline=known.json", "--nplusone-budgets=queries.json")
 OLD = {

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_nplusone_guard.wrapping import rows
+from tests.pytest_plugin.workers import needs_xdist
 
 HOME = "/home/ann/My Project"
 FILE = "all my/reports.md"
@@ -50,8 +51,8 @@ def test_a_wide_terminal_has_it_on_one_line(sample, monkeypatch):
     assert line.endswith("the number of queries is -1. Allowed: a whole number of 0 or more.")
 
 
+@needs_xdist
 def test_a_worker_knows_the_width(sample, monkeypatch):
-    pytest.importorskip("xdist")
     narrow = said(sample, monkeypatch, "-n1", columns=80)
     assert narrow[0].endswith("the number of queries is -1.")
     assert narrow[1:] == [" Allowed: a whole number of 0 or more."]
