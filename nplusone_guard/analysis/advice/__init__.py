@@ -111,7 +111,7 @@ _Told = tuple[Option, Plan]
 def _options(case: Case) -> list[_Told]:
     found = [(subject, _plans(subject)) for subject in case.subjects]
     made = [(subject, plans) for subject, plans in found if plans]
-    if len(made) > 1 and own_rows.are_asked_for(made[0][0]):
+    if len(made) > 1 and own_rows.are_told(made[0][1][0]):
         del made[0]  # words about one statement are none about the others
     if not made:
         return []
@@ -152,7 +152,7 @@ def _plans(subject: Subject) -> list[Plan]:
     if waits := duplicates.waiting(subject):
         return waits
     if own_rows.are_asked_for(subject):
-        return [own_rows.plan(subject)] if subject.candidate is subject.case.main else []
+        return own_rows.plans(subject)
     if _outdated(subject):
         return [told_honestly(plan, subject) for plan in known.plans(subject)]
     for maker in _MAKERS.get(subject.candidate.rule, ()):

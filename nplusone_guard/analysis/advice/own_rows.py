@@ -20,6 +20,10 @@ from nplusone_guard.capture.scope import Group
 #: What may have found the row in the place of making it.
 _FINDING: Final = frozenset({"get_or_create", "update_or_create"})
 
+_TEXT: Final = (
+    "keep in the loop what is asked about the rows that it makes: no query before it knows them"
+)
+
 
 def are_asked_for(subject: Subject) -> bool:
     """Whether a loop asks by the key of rows that it has made, as many as it asks for."""
@@ -36,13 +40,17 @@ def are_asked_for(subject: Subject) -> bool:
     return any(names & led_to(loop, node) for one in made for node in _calls(subject, one))
 
 
-def plan(subject: Subject) -> Plan:
-    """In words: nothing is saved where the row is looked up again."""
+def plans(subject: Subject) -> list[Plan]:
+    """In words, of the statement that names the finding: nothing is saved."""
+    if subject.candidate is not subject.case.main:
+        return []
     place = subject.site
-    text = (
-        "keep in the loop what is asked about the rows that it makes: no query before it knows them"
-    )
-    return Plan("words", place.file, place.line, costs=subject.count, text=text, place="")
+    return [Plan("words", place.file, place.line, costs=subject.count, text=_TEXT, place="")]
+
+
+def are_told(plan: Plan) -> bool:
+    """Whether ``plan`` is that of such look-ups."""
+    return plan.text == _TEXT
 
 
 def _is_new(group: Group) -> bool:
