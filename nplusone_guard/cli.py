@@ -62,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command of ``arguments`` (default: those of the process); its exit code."""
     options, unknown = _parser().parse_known_args(arguments)
     if unknown:  # argparse itself would tell it with the usage of the whole program
-        options.parser.error(f"unrecognized arguments: {' '.join(unknown)} (--help lists them)")
+        told = f"unrecognized arguments: {' '.join(unknown)}; --help lists those there are"
+        options.parser.error(told)
     run: Callable[[argparse.Namespace], int] = options.run
     try:
         return run(options)
