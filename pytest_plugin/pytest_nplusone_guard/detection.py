@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Generator
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -209,10 +208,12 @@ class Suite:
         for each in watched.untold:
             is_known = self._ratchet is not None and self._ratchet.is_known(each)
             (known if is_known else new).append(each)
-        told = [(TITLE, new), (f"known {TITLE}", known if is_verbose(self.config) else [])]
-        for title, findings in filter(itemgetter(1), told):
-            text = watched.render(tuple(findings), width_of(self.config))
-            report.sections.append((title, text))
+        if not is_verbose(self.config):
+            known.clear()
+        for title, findings in ((TITLE, new), (f"known {TITLE}", known)):
+            if findings:
+                text = watched.render(tuple(findings), width_of(self.config))
+                report.sections.append((title, text))
 
     def _judged_of(self, watched: Watched) -> tuple[list[str], int]:
         """The findings that the ratchet holds, and the number of queries that it records."""
