@@ -290,6 +290,30 @@ def test_a_helper_that_updates_a_dictionary_or_reads_by_hand_is_called_once(ask,
     assert equal_edits(ask) == [f"{helper}_found = {helper}()"] * COLUMNS
 
 
+def given_on_three_lines(ask):
+    one = ask()
+    two = ask()
+    three = ask()
+    return one, two, three
+
+
+def sent_on_three_lines():
+    one = _counted_and_sent_if()
+    two = _counted_and_sent_if()
+    three = _counted_and_sent_if()
+    return one, two, three
+
+
+def test_a_helper_that_writes_is_called_on_each_line():
+    """What the source does not show was seen, and what was not sent the source shows."""
+    assert equal_edits(given_on_three_lines, _counted_and_updated) == []
+    assert equal_edits(sent_on_three_lines) == []
+
+
+def test_a_helper_that_reads_is_called_on_one_line():
+    assert equal_edits(given_on_three_lines, _counted_by_hand) == ["ask_found = ask()"]
+
+
 def test_a_method_that_was_seen_to_write_is_called_each_time():
     assert equal_edits(of_a_method, Counting("corpus_note")) == []
 

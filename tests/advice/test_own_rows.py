@@ -6,7 +6,7 @@ import pytest
 
 from nplusone_guard.guard import watch
 from tests.corpus.data import populate
-from tests.corpus.models import Category, Entry
+from tests.corpus.models import Author, Category, Entry
 
 pytestmark = pytest.mark.django_db
 
@@ -77,20 +77,35 @@ def find_or_make(slug):
     return Category.objects.get_or_create(slug=slug)[0]
 
 
-def count_below_what_may_be_there():
+def count_below_what_may_be_there(slugs):
     found = None
-    for slug in ("x", "y", "z", *list(Category.objects.values_list("slug", flat=True))):
+    for slug in slugs:
         if found is not None:
             Category.objects.filter(parent=found).count()
         found = find_or_make(slug)
 
 
 def test_rows_that_may_have_been_there_are_no_rows_of_the_loop():
-    with watch() as recording:
-        count_below_what_may_be_there()
-    assert not any(
-        one.advice.text.startswith("keep in the loop") for one in recording.report.findings
-    )
+    """They were made this time, all of them."""
+    finding, advice = advice_of(count_below_what_may_be_there, list("vwxyz"))
+    assert any(one.rule == "query-in-loop" for one in finding.statements)
+    assert "keep in the loop" not in advice.text
+    assert advice.saves > 0
+
+
+def add_chain_with_an_author():
+    node = Category.objects.create(slug="first")
+    for number in range(4):
+        node = add_child(node, f"next-{number}")
+        Author.objects.get(slug="a0")
+
+
+def test_what_else_such_a_loop_asks_is_told_to_be_asked_once():
+    finding, advice = advice_of(add_chain_with_an_author)
+    assert len(finding.statements) == 3
+    assert 'ask once: author = Author.objects.get(slug="a0") before the loop' in advice.text
+    assert "keep in the loop" not in advice.text
+    assert advice.saves == 3
 
 
 def equal_names():
